@@ -1,0 +1,231 @@
+"""The netlist: gates in topological order, with an encoder in front and a head behind.
+
+Conventions, stated once and followed by every back end:
+
+- **Nodes.** Node ids 0 .. n_inputs-1 are the Boolean inputs; node n_inputs + i is gate i. A gate's operands have smaller
+  ids than the gate itself. Constant gates (ids 0 and 15) have no operands: theirs are stored as 0.
+- **Features.** A sample is flattened in C order, so an image (C, H, W) has feature index `(c * H + y) * W + x`.
+- **Input bits.** Boolean input i is `features[encoder.feature[i]] >= encoder.threshold[i]`.
+- **Packing.** Where samples are packed into words, sample s is bit `s % 64` (least significant first) of word `s // 64`.
+- **Outputs.** Output j is the value of node `outputs[j]`; the same node may be listed more than once.
+- **Head.** `count[k] = offset[k] + number of true outputs j with group[j] == k`; the score of class k is `count[k] / tau`.
+- **Ties.** The predicted class is the *lowest* class among those with the greatest count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.errors import FormatError, OptionError
+from gatewright.gates import Gate
+
+Int32Array = npt.NDArray[np.int32]
+
+FEATURE_DTYPES = ("bool", "uint8", "int16", "int32", "float32")
+"""Feature types an encoder can have."""
+
+
+def _array(value: npt.ArrayLike, dtype: Any, ndim: int, name: str) -> npt.NDArray[Any]:
+    """Convert to a read-only array of exactly this dtype, refusing any change of value."""
+    given = np.asarray(value)
+    if given.ndim != ndim:
+        raise FormatError(f"{name} must have {ndim} dimension(s), got shape {given.shape}")
+    result = np.ascontiguousarray(given.astype(dtype))
+    if given.dtype.kind == "f" and not np.all(np.isfinite(given)):
+        raise FormatError(f"{name} contains NaN or infinity")
+    if not np.array_equal(result, given):
+        raise FormatError(f"{name} has values that {np.dtype(dtype).name} cannot hold (given dtype {given.dtype})")
+    if result is value or result.base is not None:
+        result = result.copy()
+    result.setflags(write=False)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Raw features to bits: bit i is `features[feature[i]] >= threshold[i]`.
+
+    Attributes:
+        feature: int32 [bits], index into the flattened sample.
+        threshold: float64 [bits], in units of the raw feature; whole numbers where the features are integers, float32
+            values where they are float32, so that every back end compares exactly.
+        shape: Shape of one raw sample, for example (1, 28, 28) or (14,).
+        dtype: Type of the raw features, one of `FEATURE_DTYPES`.
+        feature_names: Names of the flattened features, or empty.
+    """
+
+    feature: Int32Array
+    threshold: npt.NDArray[np.float64]
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    feature_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "feature", _array(self.feature, np.int32, 1, "encoder.feature"))
+        object.__setattr__(self, "threshold", _array(self.threshold, np.float64, 1, "encoder.threshold"))
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        if self.dtype not in FEATURE_DTYPES:
+            raise FormatError(f"encoder.dtype is {self.dtype!r}, expected one of {FEATURE_DTYPES}")
+        if not self.shape or min(self.shape) < 1:
+            raise FormatError(f"encoder.shape must be positive sizes, got {self.shape}")
+        if len(self.feature) != len(self.threshold):
+            raise FormatError(f"encoder has {len(self.feature)} features but {len(self.threshold)} thresholds")
+        if len(self.feature) and not 0 <= self.feature.min() <= self.feature.max() < self.n_features:
+            raise FormatError(f"encoder.feature must lie in 0..{self.n_features - 1}")
+        if self.feature_names and len(self.feature_names) != self.n_features:
+            raise FormatError(f"{len(self.feature_names)} feature names for {self.n_features} features")
+        exact = self.threshold.astype(np.float32) if self.dtype == "float32" else np.round(self.threshold)
+        if not np.array_equal(exact, self.threshold):
+            raise FormatError(f"encoder.threshold has values that are not exact for {self.dtype} features")
+
+    @property
+    def n_bits(self) -> int:
+        """Number of Boolean inputs it makes."""
+        return len(self.feature)
+
+    @property
+    def n_features(self) -> int:
+        """Number of raw features of one sample."""
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """Bits to scores: a popcount per class, then argmax with ties to the lowest class (group sum).
+
+    Attributes:
+        group: int32 [outputs], the class each output counts for.
+        offset: int64 [classes], added to each class's count (outputs that are always true end up here).
+        tau: Temperature; scores are counts divided by it. It never changes the predicted class.
+        class_names: One name per class, or empty.
+    """
+
+    group: Int32Array
+    offset: npt.NDArray[np.int64]
+    tau: float = 1.0
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "group", _array(self.group, np.int32, 1, "head.group"))
+        object.__setattr__(self, "offset", _array(self.offset, np.int64, 1, "head.offset"))
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        if self.n_classes < 1:
+            raise FormatError("a head needs at least one class")
+        if len(self.group) and not 0 <= self.group.min() <= self.group.max() < self.n_classes:
+            raise FormatError(f"head.group must lie in 0..{self.n_classes - 1}")
+        if not (np.isfinite(self.tau) and self.tau > 0):
+            raise FormatError(f"head.tau must be a positive number, got {self.tau}")
+        if self.class_names and len(self.class_names) != self.n_classes:
+            raise FormatError(f"{len(self.class_names)} class names for {self.n_classes} classes")
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.offset)
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit:
+    """A netlist of two-input gates. Immutable: passes return new circuits.
+
+    Attributes:
+        n_inputs: Number of Boolean inputs.
+        gate: uint8 [gates], gate ids (see `gatewright.gates`).
+        a: int32 [gates], node id of the first operand.
+        b: int32 [gates], node id of the second operand.
+        outputs: int32 [outputs], node ids.
+        encoder: How raw features become the inputs, or None if the inputs are the interface.
+        head: How the outputs become scores, or None if the outputs are the interface.
+        metadata: Free text about the circuit (data set, seed, accuracy, ...), string to string.
+
+    Raises:
+        FormatError: The arrays do not describe a circuit; the message names the field and the first bad entry.
+    """
+
+    n_inputs: int
+    gate: npt.NDArray[np.uint8]
+    a: Int32Array
+    b: Int32Array
+    outputs: Int32Array
+    encoder: Encoder | None = None
+    head: Head | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n_inputs", int(self.n_inputs))
+        object.__setattr__(self, "gate", _array(self.gate, np.uint8, 1, "gate"))
+        for name in ("a", "b", "outputs"):
+            object.__setattr__(self, name, _array(getattr(self, name), np.int32, 1, name))
+        object.__setattr__(self, "metadata", MappingProxyType({str(k): str(v) for k, v in self.metadata.items()}))
+        self._check()
+
+    def _check(self) -> None:
+        if self.n_inputs < 0:
+            raise FormatError(f"n_inputs must not be negative, got {self.n_inputs}")
+        if not len(self.gate) == len(self.a) == len(self.b):
+            raise FormatError(f"gate, a and b differ in length: {len(self.gate)}, {len(self.a)}, {len(self.b)}")
+        if len(self.gate) and self.gate.max() > Gate.TRUE:
+            i = int(np.argmax(self.gate > Gate.TRUE))
+            raise FormatError(f"gate[{i}] is {self.gate[i]}, expected 0..15")
+        own = np.arange(self.n_inputs, self.n_nodes)
+        constant = (self.gate == Gate.FALSE) | (self.gate == Gate.TRUE)
+        for name in ("a", "b"):
+            operand = getattr(self, name)
+            bad = np.where(constant, operand != 0, (operand < 0) | (operand >= own))
+            if bad.any():
+                i = int(np.argmax(bad))
+                rule = "0, as the gate is a constant" if constant[i] else f"a node before it (0..{own[i] - 1})"
+                raise FormatError(f"{name}[{i}] is {operand[i]}, expected {rule}")
+        bad = (self.outputs < 0) | (self.outputs >= self.n_nodes)
+        if bad.any():
+            i = int(np.argmax(bad))
+            raise FormatError(f"outputs[{i}] is {self.outputs[i]}, expected a node (0..{self.n_nodes - 1})")
+        if self.encoder is not None and self.encoder.n_bits != self.n_inputs:
+            raise FormatError(f"the encoder makes {self.encoder.n_bits} bits but the circuit has {self.n_inputs} inputs")
+        if self.head is not None and len(self.head.group) != len(self.outputs):
+            raise FormatError(f"the head groups {len(self.head.group)} outputs but there are {len(self.outputs)}")
+
+    @property
+    def n_gates(self) -> int:
+        """Number of gates, constants, wires and inverters included."""
+        return len(self.gate)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of inputs and gates together."""
+        return self.n_inputs + len(self.gate)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.outputs)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some attributes changed, checked again."""
+        unknown = set(changes) - set(self.__dataclass_fields__)
+        if unknown:
+            raise OptionError(f"a circuit has no attribute {sorted(unknown)[0]!r}")
+        return replace(self, **changes)
+
+    def same_as(self, other: Circuit) -> bool:
+        """Whether both are the same netlist, array for array (structure, not function: see `gatewright.verify`)."""
+        return (
+            self.n_inputs == other.n_inputs
+            and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in ("gate", "a", "b", "outputs"))
+            and _same_fields(self.encoder, other.encoder)
+            and _same_fields(self.head, other.head)
+            and dict(self.metadata) == dict(other.metadata)
+        )
+
+
+def _same_fields(one: Encoder | Head | None, two: Encoder | Head | None) -> bool:
+    if one is None or two is None:
+        return one is two
+    return all(np.array_equal(getattr(one, name), getattr(two, name)) for name in one.__dataclass_fields__)

@@ -1,0 +1,86 @@
+"""The one family of errors that gatewright raises for its users' mistakes.
+
+Every message says what was given, what was expected and what to do. All of them are `ValueError`s, so code that
+catches `ValueError` keeps working; the subclasses exist for callers who want to tell one kind from another.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class GatewrightError(ValueError):
+    """Base of every error that gatewright raises on purpose."""
+
+
+class ShapeError(GatewrightError):
+    """An array, tensor or image has a shape that does not fit."""
+
+
+class DtypeError(GatewrightError, TypeError):
+    """An array, tensor or value has a type that does not fit."""
+
+
+class OptionError(GatewrightError):
+    """An option, key or name is unknown, or its value is out of range."""
+
+
+class DataError(GatewrightError):
+    """Data are missing, damaged, or contain values that cannot be used (NaN, unknown labels)."""
+
+
+class FormatError(GatewrightError):
+    """A file (circuit, checkpoint, netlist) is damaged, truncated, or of another format."""
+
+
+class UnsupportedError(GatewrightError):
+    """Something cannot be turned into an exact circuit (or exported), and is refused rather than approximated."""
+
+
+class VerificationError(GatewrightError):
+    """A check or proof of equality failed; the message names a counter-example."""
+
+
+class ToolError(GatewrightError, RuntimeError):
+    """A foreign tool (ABC, yosys, a compiler, a simulator) is missing or failed."""
+
+
+class MissingExtraError(GatewrightError, ImportError):
+    """An optional dependency is not installed; the message names the pip command that brings it."""
+
+
+def unknown_name(kind: str, given: str, valid: Iterable[str]) -> OptionError:
+    """Build the error for a misspelled name, with the nearest valid one.
+
+    Args:
+        kind: What the name stands for, in the singular ("preset", "data set", "option").
+        given: The name as the user gave it.
+        valid: All valid names.
+    """
+    names = sorted(valid)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return OptionError(f"unknown {kind} {given!r}{hint} (valid: {', '.join(names)})")
+
+
+def require_extra(module: str, extra: str) -> ModuleType:
+    """Import an optional dependency, or say which `pip install` brings it.
+
+    Args:
+        module: The module to import, dotted.
+        extra: The gatewright extra that contains it.
+
+    Raises:
+        MissingExtraError: The module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        if error.name is not None and error.name != module.split(".")[0]:
+            raise
+        raise MissingExtraError(
+            f"{module} is not installed, and this feature needs it: pip install 'gatewright[{extra}]'"
+        ) from error
