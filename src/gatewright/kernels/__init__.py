@@ -1,1 +1,1 @@
-"""TODO."""
+"""Compute kernels behind torch custom ops: `reference` (plain torch, the truth) and `cpu` (Numba)."""

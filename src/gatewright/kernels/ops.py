@@ -1,0 +1,175 @@
+"""The kernels as torch custom ops `gatewright::*`, dispatched by device.
+
+The reference is each op's default; `cpu.py` takes float32 on the CPU. Shapes and meanings are those of `reference.py`.
+Gradients are not registered here: `nn.functional` joins the forward ops with their backward ops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.library import custom_op
+
+from gatewright.kernels import cpu, reference
+from gatewright.kernels.reference import n_words
+
+
+def _op(name: str) -> Callable[[Callable[..., Any]], Any]:
+    return custom_op(f"gatewright::{name}", mutates_args=())
+
+
+@_op("soft_forward")
+def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor) -> Tensor:
+    """See `reference.soft_forward`."""
+    return reference.soft_forward(x, rows_a, rows_b, positions, coef)
+
+
+@_op("soft_backward")
+def soft_backward(
+    x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor, need_input: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See `reference.soft_backward`."""
+    return reference.soft_backward(x, grad, rows_a, rows_b, positions, coef, need_input)
+
+
+@_op("hard_forward")
+def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor, n: int) -> Tensor:
+    """See `reference.hard_forward`."""
+    return reference.hard_forward(words, row_a, row_b, gate, positions, n)
+
+
+@_op("hard_sums")
+def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """See `reference.hard_sums`."""
+    return reference.hard_sums(words, grad, rows_a, rows_b, positions)
+
+
+@_op("hard_input_grad")
+def hard_input_grad(
+    words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor
+) -> Tensor:
+    """See `reference.hard_input_grad`."""
+    return reference.hard_input_grad(words, grad, row_a, row_b, gate, positions)
+
+
+@_op("logits_grad")
+def logits_grad(probability: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+    """See `reference.logits_grad`."""
+    return reference.logits_grad(probability, gate, s0, sums)
+
+
+@_op("threshold")
+def threshold(x: Tensor, feature: Tensor, thresholds: Tensor) -> Tensor:
+    """See `reference.threshold`."""
+    return reference.threshold(x, feature, thresholds)
+
+
+@_op("group_count")
+def group_count(words: Tensor, classes: int, n: int) -> Tensor:
+    """See `reference.group_count`."""
+    return reference.group_count(words, classes, n)
+
+
+@_op("pack")
+def pack(x: Tensor) -> tuple[Tensor, bool]:
+    """Pack rows [R, N] to words [R, W]; also whether every value was 0 or 1."""
+    return reference.pack(x), bool(((x == 0) | (x == 1)).all())
+
+
+@_op("unpack")
+def unpack(words: Tensor, n: int) -> Tensor:
+    """Unpack words [R, W] to float32 [R, n]."""
+    return reference.unpack(words, n)
+
+
+def _use_cpu(op: Any, kernel: Callable[..., Any], float_argument: int | None) -> None:
+    fallback = getattr(reference, kernel.__name__)
+
+    def run(*args: Any) -> Any:
+        if float_argument is not None and args[float_argument].dtype != torch.float32:
+            return fallback(*args)
+        return kernel(*args)
+
+    op.register_kernel("cpu")(run)
+
+
+_use_cpu(soft_forward, cpu.soft_forward, 0)
+_use_cpu(soft_backward, cpu.soft_backward, 0)
+_use_cpu(hard_forward, cpu.hard_forward, None)
+_use_cpu(hard_sums, cpu.hard_sums, 1)
+_use_cpu(hard_input_grad, cpu.hard_input_grad, 1)
+_use_cpu(logits_grad, cpu.logits_grad, 3)
+_use_cpu(threshold, cpu.threshold, None)
+_use_cpu(group_count, cpu.group_count, None)
+_use_cpu(unpack, cpu.unpack, None)
+
+
+@pack.register_kernel("cpu")
+def _(x: Tensor) -> tuple[Tensor, bool]:
+    return cpu.pack(x)
+
+
+@soft_forward.register_fake
+def _(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor) -> Tensor:
+    return x.new_empty(len(rows_a), len(positions), x.shape[1])
+
+
+@soft_backward.register_fake
+def _(
+    x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor, need_input: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    dx = torch.empty_like(x) if need_input else x.new_empty(0, x.shape[1])
+    return grad.new_empty(len(rows_a)), grad.new_empty(*rows_a.shape, 3), dx
+
+
+@hard_forward.register_fake
+def _(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor, n: int) -> Tensor:
+    return words.new_empty(len(row_a) * len(positions), words.shape[1])
+
+
+@hard_sums.register_fake
+def _(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    return grad.new_empty(len(rows_a)), grad.new_empty(*rows_a.shape, 3)
+
+
+@hard_input_grad.register_fake
+def _(words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor) -> Tensor:
+    return grad.new_empty(words.shape[0], grad.shape[2])
+
+
+@logits_grad.register_fake
+def _(probability: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+    return torch.empty_like(probability)
+
+
+@threshold.register_fake
+def _(x: Tensor, feature: Tensor, thresholds: Tensor) -> Tensor:
+    return x.new_empty(len(feature), n_words(x.shape[1]), dtype=torch.int64)
+
+
+@group_count.register_fake
+def _(words: Tensor, classes: int, n: int) -> Tensor:
+    return words.new_empty(classes, n, dtype=torch.float32)
+
+
+@unpack.register_fake
+def _(words: Tensor, n: int) -> Tensor:
+    return words.new_empty(words.shape[0], n, dtype=torch.float32)
+
+
+__all__ = [
+    "group_count",
+    "hard_forward",
+    "hard_input_grad",
+    "hard_sums",
+    "logits_grad",
+    "n_words",
+    "pack",
+    "soft_backward",
+    "soft_forward",
+    "threshold",
+    "unpack",
+]

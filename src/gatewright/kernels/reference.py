@@ -1,0 +1,207 @@
+"""The truth: every kernel in plain torch, for any device and floating dtype.
+
+Shapes, shared by all kernels (DESIGN section 3, "Activations are batch-last in memory"):
+
+- Activations are rows of the batch: `x` float [R, N], or packed `words` int64 [R, W] with W = ceil(N / 64), where sample s
+  is bit `s % 64` of word `s // 64` and the bits past N are zero.
+- A layer has M neurons (dense) or channels (convolution) at P positions (P = 1 if dense). Operand rows are
+  `rows[m, k] + positions[p]`, so a convolution is a dense layer whose operands move.
+- Outputs are [M, P, N], or packed [M * P, W].
+
+Kernels know no gates: they get multilinear coefficients [M, K, 4] (already weighted by the candidates' probabilities) or,
+for Boolean neurons, gate ids, and give back sums over samples and positions from which the gradient of any gate follows.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gatewright.gates import COEFFICIENTS
+
+WORD = 64
+
+
+def n_words(n: int) -> int:
+    """Words that hold n samples."""
+    return (n + WORD - 1) // WORD
+
+
+def pack(x: Tensor) -> Tensor:
+    """Pack rows of Booleans: [R, N] (any dtype, nonzero = 1) to int64 words [R, W]."""
+    rows, n = x.shape
+    bits = torch.zeros(rows, n_words(n) * WORD, dtype=torch.int64, device=x.device)
+    bits[:, :n] = x != 0
+    # The top bit wraps to the sign, as it should: words are bit patterns.
+    weights = torch.ones(WORD, dtype=torch.int64, device=x.device) << torch.arange(WORD, device=x.device)
+    return (bits.view(rows, -1, WORD) * weights).sum(-1)
+
+
+def unpack(words: Tensor, n: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Unpack int64 words [R, W] to 0/1 values [R, n]."""
+    shifts = torch.arange(WORD, device=words.device)
+    bits = (words.unsqueeze(-1) >> shifts) & 1
+    return bits.view(words.shape[0], -1)[:, :n].to(dtype)
+
+
+def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor) -> Tensor:
+    """Sum of the candidates' weighted multilinear gates.
+
+    Args:
+        x: float [R, N].
+        rows_a: int32 [M, K], row of each candidate's first operand at position 0.
+        rows_b: int32 [M, K], of its second operand.
+        positions: int32 [P], row offset of each position.
+        coef: float [M, K, 4], `c0 c1 c2 c3` times the candidate's probability.
+
+    Returns:
+        float [M, P, N].
+    """
+    out = coef[:, :, 0].sum(1)[:, None, None].expand(-1, len(positions), x.shape[1]).clone()
+    for k in range(rows_a.shape[1]):
+        a, b = _operands(x, rows_a[:, k], positions), _operands(x, rows_b[:, k], positions)
+        c = coef[:, k, :, None, None]
+        out += c[:, 1] * a + c[:, 2] * b + c[:, 3] * a * b
+    return out
+
+
+def soft_backward(
+    x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor, need_input: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Candidate sums and the gradient of the input.
+
+    Args:
+        x: float [R, N].
+        grad: float [M, P, N], gradient g of the output.
+        rows_a: int32 [M, K].
+        rows_b: int32 [M, K].
+        positions: int32 [P].
+        coef: float [M, K, 4].
+        need_input: Whether the gradient of x is wanted.
+
+    Returns:
+        s0 float [M] = sum g; sums float [M, K, 3] = sums of g a, g b, g a b over positions and samples; gradient of x,
+        float [R, N], or empty [0, N] if not wanted.
+    """
+    s0 = grad.sum((1, 2))
+    sums = grad.new_empty(*rows_a.shape, 3)
+    dx = torch.zeros_like(x) if need_input else x.new_empty(0, x.shape[1])
+    for k in range(rows_a.shape[1]):
+        a, b = _operands(x, rows_a[:, k], positions), _operands(x, rows_b[:, k], positions)
+        ga, gb = grad * a, grad * b
+        sums[:, k, 0], sums[:, k, 1], sums[:, k, 2] = ga.sum((1, 2)), gb.sum((1, 2)), (ga * b).sum((1, 2))
+        if need_input:
+            c = coef[:, k, :, None, None]
+            _scatter(dx, rows_a[:, k], positions, c[:, 1] * grad + c[:, 3] * gb)
+            _scatter(dx, rows_b[:, k], positions, c[:, 2] * grad + c[:, 3] * ga)
+    return s0, sums, dx
+
+
+def hard_forward(
+    words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor, n: int
+) -> Tensor:
+    """One Boolean gate per neuron on packed samples.
+
+    Args:
+        words: int64 [R, W].
+        row_a: int32 [M], row of the first operand at position 0.
+        row_b: int32 [M], of the second operand.
+        gate: uint8 [M], gate ids.
+        positions: int32 [P].
+        n: Number of samples N.
+
+    Returns:
+        int64 [M * P, W], zero past sample n.
+    """
+    a = _operands(words, row_a, positions)
+    b = _operands(words, row_b, positions)
+    g = gate.to(torch.int64)[:, None, None]
+    # Algebraic normal form f00 ^ (f00^f10) a ^ (f00^f01) b ^ (f00^f01^f10^f11) ab, each coefficient spread to a full word.
+    f00, f01, f10, f11 = (-((g >> s) & 1) for s in (3, 2, 1, 0))
+    out = f00 ^ ((f00 ^ f10) & a) ^ ((f00 ^ f01) & b) ^ ((f00 ^ f01 ^ f10 ^ f11) & a & b)
+    out = out.reshape(-1, words.shape[1])
+    if n % WORD:
+        out[:, -1] &= (1 << (n % WORD)) - 1
+    return out
+
+
+def hard_sums(
+    words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Candidate sums on packed samples: `soft_backward`'s s0 [M] and sums [M, K, 3] for Boolean inputs."""
+    x = unpack(words, grad.shape[2], grad.dtype)
+    no_coef = grad.new_empty(0)
+    s0, sums, _ = soft_backward(x, grad, rows_a, rows_b, positions, no_coef, need_input=False)
+    return s0, sums
+
+
+def hard_input_grad(
+    words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor
+) -> Tensor:
+    """Gradient of the input through each neuron's chosen gate alone (straight-through).
+
+    Args:
+        words: int64 [R, W].
+        grad: float [M, P, N].
+        row_a: int32 [M].
+        row_b: int32 [M].
+        gate: uint8 [M].
+        positions: int32 [P].
+
+    Returns:
+        float [R, N]: sums of `g (c1 + c3 b)` over the neurons that read the row as a, and `g (c2 + c3 a)` as b.
+    """
+    x = unpack(words, grad.shape[2], grad.dtype)
+    table = torch.as_tensor(COEFFICIENTS.copy(), device=grad.device).to(grad.dtype)
+    coef = table[gate.long()][:, None, :]
+    return soft_backward(x, grad, row_a[:, None], row_b[:, None], positions, coef, need_input=True)[2]
+
+
+def logits_grad(probability: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+    """Gradient of the logits from the candidate sums.
+
+    d loss / d p_k = c0 S0 + c1 Sa + c2 Sb + c3 Sab of the candidate's gate, then the softmax's Jacobian.
+
+    Args:
+        probability: float [M, K], softmax of the logits.
+        gate: uint8 [M, K].
+        s0: float [M].
+        sums: float [M, K, 3].
+
+    Returns:
+        float [M, K].
+    """
+    coef = torch.as_tensor(COEFFICIENTS.copy(), device=sums.device).to(sums.dtype)[gate.long()]
+    slope = coef[..., 0] * s0[:, None] + (coef[..., 1:] * sums).sum(-1)
+    return probability * (slope - (probability * slope).sum(1, keepdim=True))
+
+
+def threshold(x: Tensor, feature: Tensor, thresholds: Tensor) -> Tensor:
+    """Thermometer bits: `x[feature[i]] >= thresholds[i]`.
+
+    Args:
+        x: [F, N], uint8, int16, int32 or float32.
+        feature: int32 [B].
+        thresholds: float64 [B].
+
+    Returns:
+        int64 [B, W].
+    """
+    return pack(x[feature.long()].double() >= thresholds[:, None])
+
+
+def group_count(words: Tensor, classes: int, n: int) -> Tensor:
+    """True rows per class: packed [classes * G, W] to float32 [classes, n]."""
+    return unpack(words, n).view(classes, -1, n).sum(1)
+
+
+def _index(rows: Tensor, positions: Tensor) -> Tensor:
+    return (rows.long()[:, None] + positions.long()).reshape(-1)
+
+
+def _operands(x: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+    return x[_index(rows, positions)].view(len(rows), len(positions), x.shape[1])
+
+
+def _scatter(dx: Tensor, rows: Tensor, positions: Tensor, values: Tensor) -> None:
+    dx.index_add_(0, _index(rows, positions), values.reshape(-1, dx.shape[1]))

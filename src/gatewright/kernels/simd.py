@@ -1,0 +1,241 @@
+"""Vector loops for the CPU kernels, written as LLVM IR because Numba cannot say "add where this bit is set".
+
+Each intrinsic works on raw addresses and on vectors of `LANES` float32; LLVM lowers them to AVX-512 (bits become mask
+registers straight from memory), AVX2 or NEON, whatever the machine has. Rows must be padded to a multiple of `LANES`
+floats; packed rows to whole 64-bit words. Callers are in `cpu.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 16
+
+_F32 = ir.FloatType()
+_VEC = ir.VectorType(_F32, LANES)
+_BITS = ir.IntType(LANES)
+_MASK = ir.VectorType(ir.IntType(1), LANES)
+_I64 = ir.IntType(64)
+_FAST = ("reassoc", "contract")
+
+_ADDRESS = types.uintp
+_COUNT = types.intp
+_SUMS = types.UniTuple(types.float32, 3)
+
+
+def _const(value: int) -> ir.Constant:
+    return ir.Constant(_I64, value)
+
+
+def _pointer(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type) -> ir.Value:
+    return builder.inttoptr(address, kind.as_pointer())
+
+
+def _load(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, kind: ir.Type, align: int) -> ir.Value:
+    value = builder.load(builder.gep(base, [index]))
+    value.align = align
+    value.type = kind
+    return value
+
+
+def _splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
+    one = builder.insert_element(ir.Constant(_VEC, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(
+        one, ir.Constant(_VEC, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    )
+
+
+def _fma(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+    return builder.fadd(builder.fmul(x, y, flags=_FAST), z, flags=_FAST)
+
+
+def _accumulators(builder: ir.IRBuilder, count: int) -> list[ir.Value]:
+    zero = ir.Constant(_VEC, [0.0] * LANES)
+    slots = [cgutils.alloca_once(builder, _VEC) for _ in range(count)]
+    for slot in slots:
+        builder.store(zero, slot)
+    return slots
+
+
+def _accumulate(builder: ir.IRBuilder, slot: ir.Value, value: ir.Value) -> None:
+    builder.store(builder.fadd(builder.load(slot), value, flags=_FAST), slot)
+
+
+def _add_to_memory(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, value: ir.Value) -> None:
+    old = _load(builder, base, index, _VEC, 4)
+    store = builder.store(builder.fadd(old, value, flags=_FAST), builder.gep(base, [index]))
+    store.align = 4
+
+
+def _reduced(context: Any, builder: ir.IRBuilder, slots: Sequence[ir.Value], result: Any) -> ir.Value:
+    name = f"llvm.vector.reduce.fadd.v{LANES}f32"
+    reduce = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(_F32, [_F32, _VEC]), name)
+    zero = ir.Constant(_F32, 0.0)
+    sums = [builder.call(reduce, [zero, builder.load(slot)], fastmath=("reassoc",)) for slot in slots]
+    return context.make_tuple(builder, result, sums)
+
+
+@intrinsic
+def masked_sums(  # type: ignore[no-untyped-def]
+    typingctx, grad, words_a, words_b, offsets, n_positions, grad_stride, n_vectors
+):
+    """Sums of g a, g b, g a b with a, b packed bits.
+
+    Signature: (address of g [P, N] float32; addresses of the operands' packed rows at position 0; address of int64 byte
+    offsets [P] added to both; P; bytes between positions of g; vectors in N) -> three float32.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        g_base, a_base, b_base, offsets_at, positions, stride, vectors = args
+        sums = _accumulators(builder, 3)
+        zero = ir.Constant(_VEC, [0.0] * LANES)
+        offset_at = _pointer(builder, offsets_at, _I64)
+        with cgutils.for_range(builder, positions) as position:
+            offset = builder.load(builder.gep(offset_at, [position.index]))
+            a_at = _pointer(builder, builder.add(a_base, offset), _BITS)
+            b_at = _pointer(builder, builder.add(b_base, offset), _BITS)
+            g_at = _pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), _VEC)
+            with cgutils.for_range(builder, vectors) as step:
+                g = _load(builder, g_at, step.index, _VEC, 4)
+                a = _load(builder, a_at, step.index, _BITS, 2)
+                b = _load(builder, b_at, step.index, _BITS, 2)
+                for slot, bits in zip(sums, (a, b, builder.and_(a, b)), strict=True):
+                    _accumulate(builder, slot, builder.select(builder.bitcast(bits, _MASK), g, zero))
+        return _reduced(context, builder, sums, signature.return_type)
+
+    return _SUMS(_ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT), codegen
+
+
+@intrinsic
+def add_chosen(typingctx, target, grad, words, value_0, value_1, n_vectors):  # type: ignore[no-untyped-def]
+    """`target += g * (value_1 where the bit is set else value_0)`.
+
+    Signature: (address of float32 target; of g; of packed bits; two float32; vectors) -> none.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        target_at, g_at = (_pointer(builder, address, _VEC) for address in args[:2])
+        bits_at = _pointer(builder, args[2], _BITS)
+        unset, is_set = _splat(builder, args[3]), _splat(builder, args[4])
+        with cgutils.for_range(builder, args[5]) as step:
+            mask = builder.bitcast(_load(builder, bits_at, step.index, _BITS, 2), _MASK)
+            g = _load(builder, g_at, step.index, _VEC, 4)
+            value = builder.fmul(g, builder.select(mask, is_set, unset), flags=_FAST)
+            _add_to_memory(builder, target_at, step.index, value)
+        return context.get_dummy_value()
+
+    return types.void(_ADDRESS, _ADDRESS, _ADDRESS, types.float32, types.float32, _COUNT), codegen
+
+
+@intrinsic
+def mix_rows(  # type: ignore[no-untyped-def]
+    typingctx, out, x, rows_a, rows_b, coef, n_candidates, row_bytes, n_vectors
+):
+    """`out = sum_k c0 + c1 a_k + c2 b_k + c3 a_k b_k`, one neuron at one position.
+
+    Signature: (address of float32 out [N]; of row 0 of x, moved by the position; of int32 rows [K] twice; of float32
+    coefficients [K, 4]; K; bytes of a row of x; vectors) -> none.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        out_at = _pointer(builder, args[0], _VEC)
+        x_base = args[1]
+        rows = [_pointer(builder, address, ir.IntType(32)) for address in args[2:4]]
+        coef_at = _pointer(builder, args[4], _F32)
+        candidates, row_bytes, vectors = args[5:8]
+        sums = _accumulators(builder, 1)
+        with cgutils.for_range(builder, vectors) as step:
+            builder.store(ir.Constant(_VEC, [0.0] * LANES), sums[0])
+            with cgutils.for_range(builder, candidates) as candidate:
+                a, b = (
+                    _load(
+                        builder,
+                        _pointer(
+                            builder,
+                            builder.add(
+                                x_base,
+                                builder.mul(
+                                    builder.sext(builder.load(builder.gep(at, [candidate.index])), _I64), row_bytes
+                                ),
+                            ),
+                            _VEC,
+                        ),
+                        step.index,
+                        _VEC,
+                        4,
+                    )
+                    for at in rows
+                )
+                first = builder.mul(candidate.index, _const(4))
+                c = [
+                    _splat(builder, builder.load(builder.gep(coef_at, [builder.add(first, _const(i))])))
+                    for i in range(4)
+                ]
+                inner = _fma(builder, c[3], b, c[1])
+                rest = _fma(builder, c[2], b, c[0])
+                _accumulate(builder, sums[0], _fma(builder, inner, a, rest))
+            store = builder.store(builder.load(sums[0]), builder.gep(out_at, [step.index]))
+            store.align = 4
+        return context.get_dummy_value()
+
+    signature = types.void(_ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT)
+    return signature, codegen
+
+
+def _soft_codegen(need_input: bool) -> Callable[..., ir.Value]:
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        g_base, a_base, b_base, da_base, db_base, offsets_at, positions, stride, vectors, c1, c2, c3 = args
+        sums = _accumulators(builder, 3)
+        offset_at = _pointer(builder, offsets_at, _I64)
+        c1, c2, c3 = (_splat(builder, c) for c in (c1, c2, c3))
+        with cgutils.for_range(builder, positions) as position:
+            offset = builder.load(builder.gep(offset_at, [position.index]))
+            a_at, b_at, da_at, db_at = (
+                _pointer(builder, builder.add(base, offset), _VEC) for base in (a_base, b_base, da_base, db_base)
+            )
+            g_at = _pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), _VEC)
+            with cgutils.for_range(builder, vectors) as step:
+                g, a, b = (_load(builder, at, step.index, _VEC, 4) for at in (g_at, a_at, b_at))
+                ga, gb = builder.fmul(g, a, flags=_FAST), builder.fmul(g, b, flags=_FAST)
+                for slot, value in zip(sums, (ga, gb, builder.fmul(ga, b, flags=_FAST)), strict=True):
+                    _accumulate(builder, slot, value)
+                if need_input:
+                    # One after the other: both operands may be the same row.
+                    da = _fma(builder, c3, gb, builder.fmul(c1, g, flags=_FAST))
+                    _add_to_memory(builder, da_at, step.index, da)
+                    db = _fma(builder, c3, ga, builder.fmul(c2, g, flags=_FAST))
+                    _add_to_memory(builder, db_at, step.index, db)
+        return _reduced(context, builder, sums, signature.return_type)
+
+    return codegen
+
+
+_SOFT_SIGNATURE = _SUMS(
+    *[_ADDRESS] * 6, _COUNT, _COUNT, _COUNT, types.float32, types.float32, types.float32
+)
+
+
+@intrinsic
+def soft_sums(  # type: ignore[no-untyped-def]
+    typingctx, grad, a, b, grad_a, grad_b, offsets, n_positions, grad_stride, n_vectors, c1, c2, c3
+):
+    """Sums of g a, g b, g a b with float operands; the gradients' addresses and coefficients are not used.
+
+    Signature: (addresses of g [P, N], of rows a, b and their gradients at position 0, of int64 byte offsets [P]; P;
+    bytes between positions of g; vectors; three float32 coefficients) -> three float32.
+    """
+    return _SOFT_SIGNATURE, _soft_codegen(need_input=False)
+
+
+@intrinsic
+def soft_sums_and_input(  # type: ignore[no-untyped-def]
+    typingctx, grad, a, b, grad_a, grad_b, offsets, n_positions, grad_stride, n_vectors, c1, c2, c3
+):
+    """`soft_sums` that also adds `g (c1 + c3 b)` to the gradient of a and `g (c2 + c3 a)` to that of b."""
+    return _SOFT_SIGNATURE, _soft_codegen(need_input=True)

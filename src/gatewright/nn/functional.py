@@ -1,0 +1,177 @@
+"""Forward and backward of a logic layer in one autograd function per relaxation.
+
+The geometry of a layer (dense, or a convolution's padding and positions) is an object with two methods, so that both
+relaxations are written once for both kinds of layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.nn.functional import pad
+
+from gatewright.gates import COEFFICIENTS
+from gatewright.kernels import ops
+from gatewright.kernels.bits import BitTensor, as_bits, rows
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a layer reads a sample and lays out its outputs.
+
+    Attributes:
+        in_shape: Sample shape without the batch: (F,) or (C, H, W).
+        out_shape: Shape of the outputs: (M,) or (M, H', W').
+        padding: Zero rows and columns on each side (0 if dense).
+        positions: int32 [P], row offset of each output position in the padded input.
+    """
+
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    padding: int
+    positions: Tensor
+
+    def pad_rows(self, x: Tensor) -> Tensor:
+        """Rows [R, n] of the input to rows of the padded input."""
+        if not self.padding:
+            return x
+        p = self.padding
+        return pad(x.view(*self.in_shape, -1), (0, 0, p, p, p, p)).view(-1, x.shape[1])
+
+    def crop_rows(self, dx: Tensor) -> Tensor:
+        """Gradient of the padded rows to the gradient (N, ...) of the input, batch-last in memory."""
+        p, n = self.padding, dx.shape[1]
+        if p:
+            channels, height, width = self.in_shape
+            dx = dx.view(channels, height + 2 * p, width + 2 * p, n)[:, p : p + height, p : p + width]
+        return dx.reshape(*self.in_shape, n).movedim(-1, 0)
+
+
+class Wiring(NamedTuple):
+    """A layer's candidates as the kernels take them: rows at position 0 and gate ids, each [M, K]."""
+
+    rows_a: Tensor
+    rows_b: Tensor
+    gate: Tensor
+
+    def pick(self, best: Tensor) -> Wiring:
+        """The candidates at these indices [M], each [M]."""
+        at = best.unsqueeze(1)
+        return Wiring(*(t.gather(1, at).squeeze(1) for t in self))
+
+
+class Recorded(NamedTuple):
+    """What one backward pass leaves for connection learning.
+
+    Attributes:
+        x: Input rows of the padded input: int64 words [R, W] if Boolean, float [R, N] otherwise.
+        grad: float [M, P, N], gradient of the outputs.
+        s0: float [M].
+        sums: float [M, K, 3].
+    """
+
+    x: Tensor
+    grad: Tensor
+    s0: Tensor
+    sums: Tensor
+
+
+Recorder = Callable[[Recorded], None]
+
+
+def _grad_rows(grad: Tensor, neurons: int) -> Tensor:
+    return rows(grad).view(neurons, -1, grad.shape[0])
+
+
+class _Soft(Function):
+    """The paper's relaxation: softmax-weighted sum of the candidates' multilinear gates."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
+        probability = torch.softmax(logits.detach(), 1)
+        coef = _coefficients(wiring.gate, probability)
+        inputs = geometry.pad_rows(rows(x.detach()))
+        out = ops.soft_forward(inputs, wiring.rows_a, wiring.rows_b, geometry.positions, coef)
+        ctx.save_for_backward(inputs, probability, coef)
+        ctx.layer = wiring, geometry, record
+        return out.view(*geometry.out_shape, -1).movedim(-1, 0)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, probability, coef = ctx.saved_tensors
+        wiring, geometry, record = ctx.layer
+        grad = _grad_rows(grads[0], len(probability))
+        s0, sums, dx = ops.soft_backward(
+            inputs, grad, wiring.rows_a, wiring.rows_b, geometry.positions, coef, ctx.needs_input_grad[0]
+        )
+        if record is not None:
+            record(Recorded(inputs, grad, s0, sums))
+        d_logits = ops.logits_grad(probability, wiring.gate, s0, sums)
+        return geometry.crop_rows(dx) if ctx.needs_input_grad[0] else None, d_logits, None, None, None
+
+
+class _Hard(Function):
+    """(+) Straight-through: the best candidate forwards, the soft mixture's gradient flows to the logits.
+
+    The input's gradient goes through the chosen gate alone.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
+        bits = as_bits(x)
+        n = bits.shape[0]
+        words = geometry.pad_rows(bits.words)
+        chosen = wiring.pick(logits.detach().argmax(1))
+        out = ops.hard_forward(words, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions, n)
+        ctx.save_for_backward(words, logits)
+        ctx.layer = wiring, geometry, record, chosen
+        return BitTensor(out, (n, *geometry.out_shape))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        words, logits = ctx.saved_tensors
+        wiring, geometry, record, chosen = ctx.layer
+        grad = _grad_rows(grads[0], len(logits))
+        s0, sums = ops.hard_sums(words, grad, wiring.rows_a, wiring.rows_b, geometry.positions)
+        if record is not None:
+            record(Recorded(words, grad, s0, sums))
+        d_logits = ops.logits_grad(torch.softmax(logits.detach(), 1), wiring.gate, s0, sums)
+        dx = None
+        if ctx.needs_input_grad[0]:
+            dx = geometry.crop_rows(
+                ops.hard_input_grad(words, grad, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions)
+            )
+        return dx, d_logits, None, None, None
+
+
+def _coefficients(gate: Tensor, probability: Tensor) -> Tensor:
+    table = torch.as_tensor(COEFFICIENTS.copy(), device=gate.device).to(probability.dtype)
+    return table[gate.long()] * probability.unsqueeze(-1)
+
+
+def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
+    """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory."""
+    if isinstance(x, BitTensor):
+        x = x.unpack().to(logits.dtype)
+    out: Tensor = _Soft.apply(x, logits, wiring, geometry, record)
+    return out
+
+
+def hard_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
+    """Hard relaxation: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape)."""
+    out: Tensor = _Hard.apply(x, logits, wiring, geometry, record)
+    return out
+
+
+def discrete_layer(x: Tensor, chosen: Wiring, geometry: Geometry) -> Tensor:
+    """One gate per neuron: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape), without gradient."""
+    bits = as_bits(x)
+    n = bits.shape[0]
+    words = geometry.pad_rows(bits.words)
+    out = ops.hard_forward(words, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions, n)
+    return BitTensor(out, (n, *geometry.out_shape))
