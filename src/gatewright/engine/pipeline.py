@@ -1,0 +1,194 @@
+"""A plan made ready to run: loading, gates and counting for one kind of input, over chunks, blocks and threads."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.circuit.circuit import Circuit, Encoder, Head
+from gatewright.engine import kernels
+from gatewright.engine.inputs import PackedBits, Samples
+from gatewright.engine.plan import ONE_SLOT, UNKNOWN, ZERO_SLOT, Plan, make_plan
+from gatewright.engine.vector import TILE
+from gatewright.errors import UnsupportedError
+
+BLOCKS = (512, 1024, 2048)
+"""Samples a block can have."""
+
+_CHUNK_BYTES = 1 << 20
+_LARGEST_BYTES = 16 << 20
+_BATCH = 16
+
+_NO_OUTPUTS = np.zeros((0, 0), np.uint8)
+_NO_NUMBERS = np.zeros((0, 0), np.int64)
+_NO_THRESHOLDS = np.zeros((0, TILE), np.uint64)
+
+_Scratch = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
+
+
+def _aligned(n: int) -> npt.NDArray[np.uint64]:
+    """Zeroed uint64 [n] at a multiple of 64 bytes."""
+    raw = np.zeros(n + 8, np.uint64)
+    skip = (-raw.ctypes.data // 8) % 8
+    return raw[skip : skip + n]
+
+
+class _Loader:
+    """Which features go through which thresholds into which slots (see `kernels.evaluate`)."""
+
+    def __init__(self, plan: Plan, feature: Any, threshold: Any, n_features: int, dtype: np.dtype[Any]) -> None:
+        """Lay the live bits out in tiles of 64 adjacent features with one threshold each."""
+        feature, threshold = feature[plan.inputs].astype(np.int64), threshold[plan.inputs]
+        order = np.argsort(feature, kind="stable")
+        ranked = feature[order]
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order)) - np.searchsorted(ranked, ranked)
+        chunks = -(-max(n_features, 1) // TILE)
+        keys, tile = np.unique(rank * chunks + feature // TILE, return_inverse=True)
+        start = np.minimum(keys % chunks * TILE, max(n_features, TILE) - TILE)
+        by_tile = np.argsort(tile, kind="stable")
+        ends = np.searchsorted(tile[by_tile], np.arange(len(keys) + 1))
+        lane = feature - start[tile] if len(keys) else feature
+        compared = np.dtype(np.uint8) if dtype == np.bool_ else dtype
+        self.thresholds = np.zeros((len(keys), TILE), compared)
+        self.thresholds[tile, lane] = threshold.astype(compared)
+        self.tiles = np.stack([start, ends[:-1], ends[1:]], axis=1).astype(np.int32)
+        self.lanes = np.stack([lane, plan.input_slots], axis=1)[by_tile].astype(np.int32)
+
+
+class _Counter:
+    """Which slots count for which class (see `kernels.evaluate`)."""
+
+    def __init__(self, plan: Plan, head: Head | None) -> None:
+        """Split each class's outputs into batches of 16, inverted ones apart."""
+        offset = [int(o) for o in head.offset] if head else [0]
+        group = head.group if head else np.zeros(0, np.int32)
+        if max(abs(o) for o in offset) >= 1 << 61:
+            raise UnsupportedError("a head's offsets must be smaller than 2^61 for the engine to count exactly")
+        batches, chosen = [], []
+        if head:
+            for k in range(head.n_classes):
+                for inverted in (0, 1):
+                    slots = plan.output_slots[(group == k) & (plan.output_inverted == inverted)]
+                    padded = np.full(-(-len(slots) // _BATCH) * _BATCH, ONE_SLOT if inverted else ZERO_SLOT, np.int32)
+                    padded[: len(slots)] = slots
+                    chosen.append(padded)
+                    batches += [(k, inverted)] * (len(padded) // _BATCH)
+        self.batches = np.array(batches, np.int32).reshape(-1, 2)
+        self.chosen = np.concatenate([np.zeros(0, np.int32), *chosen]).reshape(-1, _BATCH)
+        self.low = min(offset)
+        self.offset = np.array([o - self.low for o in offset], np.int64)
+        largest = int(self.offset.max()) + int(np.bincount(group, minlength=1).max())
+        self.n_planes = max(4, largest.bit_length())
+
+
+def _known_inputs(encoder: Encoder) -> npt.NDArray[np.uint8]:
+    """Inputs whose thresholds no value, or every value, of the features' type reaches."""
+    known = np.full(encoder.n_bits, UNKNOWN, np.uint8)
+    if encoder.dtype != "float32":
+        low, high = (0, 1) if encoder.dtype == "bool" else (np.iinfo(encoder.dtype).min, np.iinfo(encoder.dtype).max)
+        known[encoder.threshold > high] = 0
+        known[encoder.threshold <= low] = 1
+    return known
+
+
+class Pipeline:
+    """Evaluates a circuit from one kind of input: raw features, or Booleans and packed bits.
+
+    Args:
+        circuit: The circuit.
+        encoder: Its encoder, to start from raw features; None to start from bits.
+        block: Samples in a block, or None to choose.
+    """
+
+    def __init__(self, circuit: Circuit, encoder: Encoder | None, block: int | None) -> None:
+        if encoder is None:
+            plan = make_plan(circuit)
+            every = np.arange(circuit.n_inputs)
+            loader = _Loader(plan, every, np.ones(circuit.n_inputs), circuit.n_inputs, np.dtype(np.bool_))
+        else:
+            plan = make_plan(circuit, _known_inputs(encoder))
+            dtype = np.dtype(encoder.dtype)
+            loader = _Loader(plan, encoder.feature, encoder.threshold, encoder.n_features, dtype)
+        self._plan, self._loader, self._counter = plan, loader, _Counter(plan, circuit.head)
+        self._packed_tiles = np.stack([plan.inputs, plan.input_slots, plan.inputs], axis=1)
+        self.block = block or (1024 if plan.n_slots * 128 <= _LARGEST_BYTES else 512)
+
+    def run(self, wanted: int, samples: Samples | PackedBits, threads: int, result: npt.NDArray[Any]) -> None:
+        """Evaluate all samples.
+
+        Args:
+            wanted: `kernels.OUTPUTS`, `COUNTS` or `CLASSES`.
+            samples: The kind of input this pipeline is for.
+            threads: Threads to share the samples.
+            result: uint8 [n, outputs] for outputs, int64 [classes, n] for counts, int64 [1, n] for classes.
+        """
+        n = samples.n
+        step = max(1, _CHUNK_BYTES * 64 // (samples.bytes_per_word * self.block)) * self.block
+        step = min(step, max(1, -(-n // (threads * self.block))) * self.block)
+        starts = range(0, n, step)
+        threads = min(threads, len(starts))
+        if threads <= 1:
+            scratch = self._scratch()
+            for start in starts:
+                self._run_chunk(wanted, samples, start, min(start + step, n), result, scratch)
+            return
+        pool: SimpleQueue[_Scratch] = SimpleQueue()
+        for _ in range(threads):
+            pool.put(self._scratch())
+
+        def work(start: int) -> None:
+            scratch = pool.get()
+            try:
+                self._run_chunk(wanted, samples, start, min(start + step, n), result, scratch)
+            finally:
+                pool.put(scratch)
+
+        with ThreadPoolExecutor(threads) as executor:
+            for _ in executor.map(work, starts):
+                pass
+
+    def _scratch(self) -> _Scratch:
+        words = self.block // 64
+        slots = _aligned(self._plan.n_slots * words)
+        slots[ONE_SLOT * words : (ONE_SLOT + 1) * words] = np.iinfo(np.uint64).max
+        return slots, _aligned(len(self._counter.offset) * self._counter.n_planes * words)
+
+    def _run_chunk(
+        self,
+        wanted: int,
+        samples: Samples | PackedBits,
+        start: int,
+        stop: int,
+        result: npt.NDArray[Any],
+        scratch: _Scratch,
+    ) -> None:
+        x = samples.chunk(start, stop)
+        plan, loader, counter = self._plan, self._loader, self._counter
+        kernels.evaluate(
+            wanted,
+            x,
+            stop - start,
+            self.block // 64,
+            samples.packed,
+            self._packed_tiles if samples.packed else loader.tiles,
+            _NO_THRESHOLDS if samples.packed else loader.thresholds,
+            loader.lanes,
+            plan.program,
+            plan.runs,
+            plan.output_slots,
+            plan.output_inverted,
+            counter.batches,
+            counter.chosen,
+            counter.offset,
+            counter.low,
+            counter.n_planes,
+            *scratch,
+            start,
+            result if wanted == kernels.OUTPUTS else _NO_OUTPUTS,
+            _NO_NUMBERS if wanted == kernels.OUTPUTS else result,
+        )

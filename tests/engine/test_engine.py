@@ -1,0 +1,275 @@
+"""The engine against the slow evaluation: every way in, every way out, every size."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatewright.circuit.circuit import Circuit, Encoder, Head
+from gatewright.engine import Engine
+from gatewright.errors import DataError, DtypeError, OptionError, ShapeError, UnsupportedError
+from support.circuits import (
+    circuits,
+    random_circuit,
+    random_features,
+    slow_classes,
+    slow_counts,
+    slow_encode,
+    slow_outputs,
+)
+
+SIZES = [1, 63, 64, 65, 1000]
+
+
+def pack(bits):
+    """uint64 [n_inputs, words] by the definition: sample s is bit s % 64 of word s // 64."""
+    packed = np.zeros((bits.shape[1], -(-len(bits) // 64)), np.uint64)
+    for s, sample in enumerate(bits):
+        packed[:, s // 64] |= sample.astype(np.uint64) << np.uint64(s % 64)
+    return packed
+
+
+def softmax(scores):
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@settings(deadline=None, max_examples=60)
+@given(circuits, st.sampled_from(SIZES), st.sampled_from([1, 2, 3]), st.sampled_from([None, 512, 1024, 2048]))
+def test_equals_slow_evaluation(circuit, n, threads, block):
+    engine = Engine(circuit, threads=threads, block=block)
+    rng = np.random.default_rng(n)
+    if circuit.encoder is None:
+        bits = rng.random((n, circuit.n_inputs)) < 0.5
+        x = bits
+    else:
+        x = random_features(circuit, n)
+        bits = slow_encode(circuit, x)
+    packed = pack(bits)
+    for result in (engine.outputs(x), engine.outputs_bits(bits), engine.outputs_bits(packed, n)):
+        assert result.dtype == np.bool_
+        np.testing.assert_array_equal(result, slow_outputs(circuit, bits))
+    if circuit.head is None:
+        with pytest.raises(UnsupportedError, match="no head"):
+            engine.predict(x)
+        with pytest.raises(UnsupportedError, match="no head"):
+            engine.counts(x)
+        return
+    expected = slow_counts(circuit, bits)
+    for result in (engine.counts(x), engine.counts_bits(bits), engine.counts_bits(packed, n)):
+        assert result.dtype == np.int64
+        np.testing.assert_array_equal(result, expected)
+    for result in (engine.predict(x), engine.predict_bits(bits), engine.predict_bits(packed, n)):
+        assert result.dtype == np.int64
+        np.testing.assert_array_equal(result, slow_classes(circuit, bits))
+    scores = expected / circuit.head.tau
+    for result in (engine.scores(x), engine.scores_bits(bits), engine.scores_bits(packed, n)):
+        assert result.dtype == np.float32
+        np.testing.assert_array_equal(result, scores.astype(np.float32))
+    for result in (engine.predict_proba(x), engine.predict_proba_bits(bits), engine.predict_proba_bits(packed, n)):
+        assert result.dtype == np.float32
+        assert result.shape == scores.shape
+        np.testing.assert_allclose(result, softmax(scores), rtol=1e-5, atol=1e-7)
+
+
+def test_no_samples_give_empty_results():
+    circuit = random_circuit(1, classes=4)
+    engine = Engine(circuit)
+    x = np.zeros((0, *circuit.encoder.shape), np.uint8)
+    assert engine.predict(x).shape == (0,)
+    assert engine.counts(x).shape == engine.scores(x).shape == engine.predict_proba(x).shape == (0, 4)
+    assert engine.outputs(x).shape == (0, circuit.n_outputs)
+    assert engine.predict_bits(np.zeros((20, 0), np.uint64)).shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32", "float32"])
+@pytest.mark.parametrize("n_inputs", [2, 126, 128, 130, 700])
+def test_every_dtype_and_width_of_features(dtype, n_inputs):
+    circuit = random_circuit(n_inputs, n_inputs, 900, 300, dtype=dtype)
+    x = random_features(circuit, 200)
+    bits = slow_encode(circuit, x)
+    np.testing.assert_array_equal(Engine(circuit).counts(x), slow_counts(circuit, bits))
+
+
+def test_several_thresholds_a_feature_and_inputs_in_any_order():
+    rng = np.random.default_rng(0)
+    feature = rng.permutation(np.repeat(np.arange(100), 7))
+    threshold = rng.integers(-2, 260, 700)
+    rows = np.arange(700)
+    circuit = Circuit(700, [], [], [], rows, Encoder(feature, threshold, (4, 5, 5), "uint8"))
+    x = rng.integers(0, 256, (333, 4, 5, 5)).astype(np.uint8)
+    np.testing.assert_array_equal(Engine(circuit).outputs(x), x.reshape(333, 100)[:, feature] >= threshold)
+
+
+def test_threads_blocks_and_chunks_change_nothing():
+    circuit = random_circuit(5, 784, 3000, 500)
+    x = random_features(circuit, 20_011)
+    expected = Engine(circuit, threads=1).counts(x)
+    sample = np.r_[0:64, 2000:2064, 19_950:20_011]
+    np.testing.assert_array_equal(expected[sample], slow_counts(circuit, slow_encode(circuit, x[sample])))
+    for threads in (1, 2, 3):
+        for block in (512, 1024, 2048):
+            np.testing.assert_array_equal(Engine(circuit, threads=threads, block=block).counts(x), expected)
+
+
+def test_wide_groups_and_inverted_outputs_count_exactly():
+    # Groups of 1 to 1,500 outputs, all nodes inverted or not, so that counters reach every one of their bits.
+    n_inputs = 12
+    circuit = random_circuit(8, n_inputs, 400, 4000, classes=9)
+    sizes = np.array([1, 15, 16, 17, 31, 33, 500, 1500])
+    group = np.repeat(np.arange(9), [*sizes, 4000 - sizes.sum()])
+    circuit = circuit.replace(head=Head(group, [-5, 1 << 40, 0, 3, 0, -(1 << 40), 0, 0, 7], 2.5))
+    bits = (np.arange(1 << n_inputs)[:, None] >> np.arange(n_inputs) & 1).astype(bool)
+    np.testing.assert_array_equal(Engine(circuit).counts_bits(bits), slow_counts(circuit, bits))
+    np.testing.assert_array_equal(Engine(circuit).predict_bits(bits), slow_classes(circuit, bits))
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 7, 8, 9, 33])
+def test_ties_go_to_the_lowest_class(classes):
+    # Class k counts input k, so any pattern of inputs is a tie among its ones (or among all classes).
+    head = Head(np.arange(classes), np.zeros(classes))
+    circuit = Circuit(classes, [], [], [], np.arange(classes), head=head)
+    bits = np.random.default_rng(0).random((500, classes)) < 0.3
+    bits[0], bits[1] = False, True
+    expected = [int(np.flatnonzero(row)[0]) if row.any() else 0 for row in bits]
+    np.testing.assert_array_equal(Engine(circuit).predict_bits(bits), expected)
+
+
+def test_every_gate_on_every_kind_of_operand():
+    # Operands: an input, its inverse, constants, wires, and twice the same, for each of the 16 gates.
+    gate, a, b = [0, 15, 12, 3, 5, 10], [0, 0, 0, 0, 1, 1], [0, 0, 1, 1, 0, 0]
+    operands = [0, 1, 2, 3, 4, 5, 6, 7]
+    for g in range(1, 15):
+        for i in operands:
+            for j in operands:
+                gate.append(g)
+                a.append(i)
+                b.append(j)
+    circuit = Circuit(2, gate, a, b, np.arange(2 + len(gate)))
+    bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], bool)
+    np.testing.assert_array_equal(Engine(circuit).outputs(bits), slow_outputs(circuit, bits))
+
+
+def test_layouts_casts_and_foreign_arrays_are_read_as_they_are():
+    circuit = random_circuit(3, 40, 300, 60, dtype="int32")
+    circuit = circuit.replace(encoder=Encoder(circuit.encoder.feature, np.arange(40) * 6, (4, 5), "int32"))
+    x = np.random.default_rng(0).integers(0, 256, (300, 4, 5)).astype(np.uint8)
+    engine = Engine(circuit)
+    expected = slow_counts(circuit, slow_encode(circuit, x))
+    frozen = x.copy()
+    frozen.setflags(write=False)
+    wide = np.zeros((600, 4, 10), np.int32)
+    wide[::2, :, ::2] = x
+    views = [x, x.astype(np.int16), x.astype(np.int32), np.asfortranarray(x), frozen, wide[::2, :, ::2]]
+    views.append(np.ascontiguousarray(x[::-1])[::-1])
+    for view in views:
+        np.testing.assert_array_equal(engine.counts(view), expected)
+
+    class OnlyDlpack:
+        def __dlpack__(self, **options):
+            return x.__dlpack__(**options)
+
+        def __dlpack_device__(self):
+            return x.__dlpack_device__()
+
+    np.testing.assert_array_equal(engine.counts(OnlyDlpack()), expected)
+
+
+def test_torch_tensors_are_read():
+    torch = pytest.importorskip("torch")
+    circuit = random_circuit(3, 40, 300, 60, dtype="float32")
+    x = random_features(circuit, 100)
+    expected = Engine(circuit).counts(x)
+    np.testing.assert_array_equal(Engine(circuit).counts(torch.from_numpy(x)), expected)
+    with pytest.raises(DtypeError, match="detached"):
+        Engine(circuit).counts(torch.from_numpy(x).requires_grad_())
+
+
+def test_memory_mapped_files_and_streams(tmp_path):
+    circuit = random_circuit(4, 60, 500, 80)
+    x = random_features(circuit, 9000)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    engine = Engine(circuit)
+    expected = engine.predict(x)
+    np.testing.assert_array_equal(engine.predict(mapped), expected)
+    parts = list(engine.predict_stream(mapped[i : i + 700] for i in range(0, 9000, 700)))
+    assert [len(part) for part in parts] == [700] * 12 + [600]
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
+
+
+def test_extreme_features_meet_extreme_thresholds():
+    limits = np.array([-(2.0**31), 2.0**31 - 1, 0, 2.0**31, -(2.0**31) - 1])
+    circuit = Circuit(5, [], [], [], np.arange(5), Encoder(np.zeros(5), limits, (1,), "int32"))
+    x = np.array([[-(2**31)], [2**31 - 1], [0], [-1]], np.int32)
+    np.testing.assert_array_equal(Engine(circuit).outputs(x), x.astype(float) >= limits)
+    circuit = Circuit(2, [], [], [], [0, 1], Encoder([0, 0], [0.0, np.finfo(np.float32).max], (1,), "float32"))
+    x = np.array([[-np.inf], [np.inf], [-0.0], [np.finfo(np.float32).max]], np.float32)
+    np.testing.assert_array_equal(Engine(circuit).outputs(x), [[0, 0], [1, 1], [1, 0], [1, 1]])
+
+
+def test_bad_features_are_refused_by_name():
+    engine = Engine(random_circuit(1, 20, 50, 10, dtype="float32"))
+    x = random_features(engine.circuit, 70)
+    with pytest.raises(ShapeError, match=r"shape \(70, 9\), expected \(n, 10\)"):
+        engine.predict(x[:, :9])
+    with pytest.raises(ShapeError, match=r"a single sample is x\[None\]"):
+        engine.predict(x[0])
+    with pytest.raises(DtypeError, match=r"float64, which float32 .* x.astype"):
+        engine.predict(x.astype(np.float64))
+    with pytest.raises(DtypeError, match="int32, which float32"):
+        engine.predict(x.astype(np.int32))
+    with pytest.raises(DtypeError, match="expected numbers"):
+        engine.predict(np.full((2, 10), "a"))
+    with pytest.raises(DtypeError, match="complex128"):
+        engine.predict(x.astype(complex))
+    x[66, 3] = np.nan
+    with pytest.raises(DataError, match="sample 66, feature 3"):
+        engine.predict(x)
+    with pytest.raises(DtypeError, match="int64, which uint8"):
+        Engine(random_circuit(1, 20, 50, 10)).predict(np.zeros((3, 10), np.int64))
+
+
+def test_nan_is_found_in_features_that_no_gate_reads():
+    circuit = Circuit(1, [], [], [], [0], Encoder([0], [0.5], (100,), "float32"))
+    x = np.zeros((3000, 100), np.float32)
+    x[2900, 99] = np.nan
+    with pytest.raises(DataError, match="sample 2900, feature 99"):
+        Engine(circuit, threads=2).outputs(x)
+
+
+def test_bad_bits_are_refused_by_name():
+    engine = Engine(random_circuit(1, 20, 50, 10))
+    with pytest.raises(ShapeError, match=r"expected \(n, 20\)"):
+        engine.predict_bits(np.zeros((5, 19), bool))
+    with pytest.raises(DtypeError, match="astype"):
+        engine.predict_bits(np.zeros((5, 20), np.uint8))
+    with pytest.raises(ShapeError, match=r"expected \(20, words\)"):
+        engine.predict_bits(np.zeros((19, 2), np.uint64))
+    with pytest.raises(ShapeError, match="hold 65 to 128 samples"):
+        engine.predict_bits(np.zeros((20, 2), np.uint64), 64)
+    with pytest.raises(ShapeError, match="n is 4, but there are 5"):
+        engine.predict_bits(np.zeros((5, 20), bool), 4)
+    assert len(engine.predict_bits(np.zeros((20, 2), np.uint64))) == 128
+
+
+def test_bad_options_are_refused_by_name():
+    circuit = random_circuit(1)
+    with pytest.raises(OptionError, match="threads is 0"):
+        Engine(circuit, threads=0)
+    with pytest.raises(OptionError, match="block is 100"):
+        Engine(circuit, block=100)
+    with pytest.raises(UnsupportedError, match="offsets"):
+        Engine(Circuit(0, [], [], [], [], head=Head([], [1 << 62])))
+
+
+def test_an_engine_serves_several_threads_at_once():
+    from concurrent.futures import ThreadPoolExecutor
+
+    circuit = random_circuit(9, 50, 800, 90)
+    engine = Engine(circuit, threads=2)
+    inputs = [random_features(circuit, 3000, seed) for seed in range(8)]
+    expected = [engine.predict(x) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for result, wanted in zip(pool.map(engine.predict, inputs), expected, strict=True):
+            np.testing.assert_array_equal(result, wanted)
