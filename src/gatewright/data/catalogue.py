@@ -1,0 +1,92 @@
+"""Data sets by name: what there is, what it needs, and loading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+
+from gatewright.data import cifar, digits, files, idx, mitbih, uci
+from gatewright.data.dataset import Dataset, DatasetInfo, Reader
+from gatewright.data.download import download as download_files
+from gatewright.data.download import downloads_for
+from gatewright.errors import unknown_name
+
+_READERS = MappingProxyType(
+    {
+        reader.info.name: reader
+        for reader in (*digits.READERS, *idx.READERS, *cifar.READERS, *uci.READERS, *mitbih.READERS)
+    }
+)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all data sets."""
+    return tuple(_READERS)
+
+
+def describe(name: str) -> DatasetInfo:
+    """Describe a data set without reading it.
+
+    Args:
+        name: One of `names()`.
+
+    Raises:
+        OptionError: There is no such data set.
+    """
+    return _reader(name).info
+
+
+def missing(name: str, root: str | Path | None = None) -> tuple[str, ...]:
+    """Return the files of a data set that are not in the data root, relative to it; empty if it is ready to load.
+
+    Args:
+        name: One of `names()`.
+        root: The data root, see `load`.
+
+    Raises:
+        OptionError: There is no such data set.
+    """
+    return files.missing(files.data_root(root), describe(name).files)
+
+
+def download_size(name: str, root: str | Path | None = None) -> int:
+    """Return how many bytes loading a data set would download.
+
+    Args:
+        name: One of `names()`.
+        root: The data root, see `load`.
+
+    Raises:
+        OptionError: There is no such data set.
+    """
+    return sum(known.size for known in downloads_for(missing(name, root)))
+
+
+def load(name: str, root: str | Path | None = None, *, download: bool = True, progress: bool = False) -> Dataset:
+    """Load a data set, downloading the files that are missing.
+
+    Args:
+        name: One of `names()`.
+        root: Folder with the data in upstream's layout; None for the environment's GATEWRIGHT_DATA, or else the user's
+            cache folder.
+        download: Whether missing files are downloaded into the root; if not, they are an error.
+        progress: Whether to draw a progress bar while downloading.
+
+    Raises:
+        OptionError: There is no such data set.
+        DataError: Files are missing, damaged, or hold something else than they should, or a download failed.
+    """
+    reader = _reader(name)
+    place = files.data_root(root)
+    absent = files.missing(place, reader.info.files)
+    if absent and not download:
+        raise files.missing_error(place, absent)
+    if absent:
+        download_files(place, absent, progress=progress)
+    return reader.read(reader.info, place)
+
+
+def _reader(name: str) -> Reader:
+    if name not in _READERS:
+        raise unknown_name("data set", name, _READERS)
+    return _READERS[name]

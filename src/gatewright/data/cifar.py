@@ -1,0 +1,120 @@
+"""CIFAR-10, from the Python pickles it is distributed in, read by an unpickler that makes arrays and nothing else."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.data.cache import Arrays, cached
+from gatewright.data.dataset import Dataset, DatasetInfo, Reader, Split
+from gatewright.data.files import read
+from gatewright.errors import DataError
+
+_N_VALIDATION = 5_000
+_SHAPE = (3, 32, 32)
+
+
+def _dtype(descriptor: Any, align: Any = False, copy: Any = False) -> np.dtype[Any]:
+    """Build the type of an old pickle, whose flags are the integers 0 and 1; object arrays are refused."""
+    dtype: np.dtype[Any] = np.dtype(descriptor, align=bool(align), copy=bool(copy))
+    if dtype.hasobject:
+        raise pickle.UnpicklingError("arrays of objects are not allowed")
+    return dtype
+
+
+_RECONSTRUCT = np.empty(0).__reduce__()[0]  # wherever this version of NumPy keeps it
+_ALLOWED = {
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): _dtype,
+}
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """An unpickler that knows arrays and plain containers only."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return one of the four things an array is made of."""
+        try:
+            return _ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed") from None
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuse references to things outside the file."""
+        raise pickle.UnpicklingError(f"the persistent id {pid!r} is not allowed")
+
+
+def parse_batch(data: bytes, where: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Parse one CIFAR-10 batch.
+
+    Args:
+        data: The pickle.
+        where: Its name, for messages.
+
+    Returns:
+        Images uint8 [n, 3, 32, 32] and labels int64 [n].
+
+    Raises:
+        DataError: The pickle is damaged, asks for anything but arrays, or holds something else than a batch.
+    """
+    try:
+        batch = _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
+    except Exception as error:  # a damaged pickle can raise nearly anything
+        raise DataError(f"{where} is not a CIFAR-10 batch, refused: {error}") from error
+    images, labels = (batch.get(key) if isinstance(batch, dict) else None for key in (b"data", b"labels"))
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (int(np.prod(_SHAPE)),):
+        raise DataError(f"{where} is not a CIFAR-10 batch: its b'data' is not uint8 [n, 3072]")
+    if not isinstance(labels, list) or len(labels) != len(images) or not all(type(y) is int for y in labels):
+        raise DataError(f"{where} is not a CIFAR-10 batch: its b'labels' is not a list of {len(images)} integers")
+    return images.reshape(-1, *_SHAPE), np.array(labels, np.int64)
+
+
+def _decode(info: DatasetInfo, root: Path) -> Arrays:
+    contents = read(root, info.files)
+    batches = [parse_batch(contents.pop(path), path) for path in info.files]
+    x, y = zip(*batches[:-1], strict=True)
+    return {"x": np.concatenate(x), "y": np.concatenate(y), "test_x": batches[-1][0], "test_y": batches[-1][1]}
+
+
+def _read(info: DatasetInfo, root: Path) -> Dataset:
+    arrays = cached(info.name, 1, info.files, lambda: _decode(info, root))
+    x, y = arrays["x"], arrays["y"]
+    n = max(len(y) - _N_VALIDATION, 0)
+    return info.dataset(Split(x[:n], y[:n]), Split(x[n:], y[n:]), Split(arrays["test_x"], arrays["test_y"]))
+
+
+READERS = (
+    Reader(
+        DatasetInfo(
+            name="cifar10",
+            title="photographs of ten kinds of things, 32x32 colour",
+            kind="image",
+            shape=_SHAPE,
+            dtype="uint8",
+            class_names=(
+                *("airplane", "automobile", "bird", "cat", "deer"),
+                *("dog", "frog", "horse", "ship", "truck"),
+            ),
+            train=50_000 - _N_VALIDATION,
+            validation=_N_VALIDATION,
+            test=10_000,
+            split=f"upstream's train and test; validation is the last {_N_VALIDATION:,} of train",
+            source="https://www.cs.toronto.edu/~kriz/cifar.html",
+            licence="none stated by upstream",
+            citation="Krizhevsky: Learning Multiple Layers of Features from Tiny Images, technical report, "
+            "University of Toronto, 2009",
+            files=tuple(
+                f"cifar-10-batches-py/{name}" for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
+            ),
+        ),
+        _read,
+    ),
+)
+"""CIFAR-10."""

@@ -1,0 +1,211 @@
+"""The types of the package: a data set with its three parts, and its description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.circuit.circuit import FEATURE_DTYPES
+from gatewright.errors import DataError, DtypeError, ShapeError, unknown_name
+
+SPLITS = ("train", "validation", "test")
+"""The parts of every data set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Samples with their labels.
+
+    Attributes:
+        x: Raw features [n, *shape], C-contiguous.
+        y: int64 [n], class indices.
+    """
+
+    x: npt.NDArray[Any]
+    y: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.y.ndim != 1 or self.y.dtype != np.int64:
+            raise DtypeError(f"labels must be int64 [n], got {self.y.dtype} {list(self.y.shape)}")
+        if self.x.ndim < 2 or len(self.x) != len(self.y):
+            raise ShapeError(f"{len(self.y)} labels need features [{len(self.y)}, ...], got {list(self.x.shape)}")
+        object.__setattr__(self, "x", np.ascontiguousarray(self.x))
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set: three parts, and what its features and classes mean.
+
+    Attributes:
+        name: Its name.
+        train: What weights are learned from.
+        validation: What every choice is made on (checkpoint, temperature, hyper-parameters).
+        test: What is read once, at the end.
+        shape: Shape of one sample: (C, H, W) for images, (features,) for tables and signals.
+        dtype: NumPy name of the features' type: uint8, int16, int32 or float32.
+        class_names: One name per class.
+        feature_names: One name per feature, or empty for images.
+        source: Where it comes from (URL).
+        licence: Its licence, as upstream states it.
+        citation: The work to cite.
+        binary_features: bool [features], the features that are only ever 0 or 1 (categories, one-hot); the single
+            threshold 1 encodes them without loss.
+
+    Raises:
+        GatewrightError: The parts do not fit the shape, type or classes.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    shape: tuple[int, ...]
+    dtype: str
+    class_names: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    source: str
+    licence: str
+    citation: str
+    binary_features: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if self.dtype not in FEATURE_DTYPES:
+            raise DtypeError(f"{self.name}: dtype is {self.dtype!r}, expected one of {FEATURE_DTYPES}")
+        if self.feature_names and len(self.feature_names) != self.n_features:
+            raise ShapeError(f"{self.name}: {len(self.feature_names)} feature names for {self.n_features} features")
+        if self.binary_features.shape != (self.n_features,):
+            raise ShapeError(f"{self.name}: binary_features must be bool [{self.n_features}]")
+        for part in SPLITS:
+            self._check(part, self.split(part))
+
+    def _check(self, part: str, split: Split) -> None:
+        where = f"{self.name}, {part} part"
+        if split.x.shape[1:] != self.shape:
+            raise ShapeError(f"{where}: samples have shape {split.x.shape[1:]}, expected {self.shape}")
+        if split.x.dtype != self.dtype:
+            raise DtypeError(f"{where}: features are {split.x.dtype}, expected {self.dtype}")
+        bad = (split.y < 0) | (split.y >= self.n_classes)
+        if bad.any():
+            at = int(np.argmax(bad))
+            raise DataError(f"{where}: label of sample {at} is {split.y[at]}, expected 0..{self.n_classes - 1}")
+        if split.x.dtype.kind == "f" and not np.isfinite(split.x).all():
+            at = int(np.argmin(np.isfinite(split.x).reshape(len(split), -1).all(axis=1)))
+            raise DataError(f"{where}: sample {at} contains NaN or infinity")
+
+    @property
+    def n_features(self) -> int:
+        """Number of raw features of one sample."""
+        return int(np.prod(self.shape))
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    def split(self, name: str) -> Split:
+        """Return one part.
+
+        Args:
+            name: "train", "validation" or "test".
+
+        Raises:
+            OptionError: There is no such part.
+        """
+        if name not in SPLITS:
+            raise unknown_name("split", name, SPLITS)
+        part: Split = getattr(self, name)
+        return part
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What can be said of a data set without reading it.
+
+    Attributes:
+        name: Its name.
+        title: One line for people.
+        kind: "image", "table" or "signal".
+        shape: Shape of one sample.
+        dtype: NumPy name of the features' type.
+        class_names: One name per class.
+        train: Number of training samples.
+        validation: Number of validation samples.
+        test: Number of test samples.
+        split: How the parts are made.
+        source: Where it comes from (URL).
+        licence: Its licence, as upstream states it.
+        citation: The work to cite.
+        files: Files it needs, relative to the data root (none: it comes with gatewright).
+    """
+
+    name: str
+    title: str
+    kind: Literal["image", "table", "signal"]
+    shape: tuple[int, ...]
+    dtype: str
+    class_names: tuple[str, ...]
+    train: int
+    validation: int
+    test: int
+    split: str
+    source: str
+    licence: str
+    citation: str
+    files: tuple[str, ...] = ()
+
+    @property
+    def n_features(self) -> int:
+        """Number of raw features of one sample."""
+        return int(np.prod(self.shape))
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for JSON."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in {**asdict(self), "n_features": self.n_features, "n_classes": self.n_classes}.items()
+        }
+
+    def dataset(
+        self,
+        train: Split,
+        validation: Split,
+        test: Split,
+        feature_names: tuple[str, ...] = (),
+        binary_features: npt.NDArray[np.bool_] | None = None,
+    ) -> Dataset:
+        """Build the described data set from its parts; no feature is binary unless told."""
+        return Dataset(
+            name=self.name,
+            train=train,
+            validation=validation,
+            test=test,
+            shape=self.shape,
+            dtype=self.dtype,
+            class_names=self.class_names,
+            feature_names=feature_names,
+            source=self.source,
+            licence=self.licence,
+            citation=self.citation,
+            binary_features=np.zeros(self.n_features, bool) if binary_features is None else binary_features,
+        )
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A data set gatewright can read: its description, and how to read it from a data root that has its files."""
+
+    info: DatasetInfo
+    read: Callable[[DatasetInfo, Path], Dataset]

@@ -1,0 +1,148 @@
+"""Downloading known files into the data root: checked, with progress, never half a file under its final name."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, Self
+
+import pooch
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+from gatewright.data.files import KnownFile, known_files, sha256_of_file
+from gatewright.errors import DataError
+
+MIRROR_VARIABLE = "GATEWRIGHT_MIRROR"
+"""Environment variable with the base URL of a mirror; a file then comes from `<mirror>/<path in the data root>`."""
+
+_CHUNK = 1 << 16
+_TIMEOUT = 30  # seconds without a byte, not of the whole download
+
+
+def downloads_for(paths: Iterable[str]) -> tuple[KnownFile, ...]:
+    """Return what must be downloaded to have these known files: themselves, or what they are unpacked from."""
+    known = known_files()
+    needed = (known[path] if known[path].is_download else known[known[path].source] for path in paths)
+    return tuple(dict.fromkeys(needed))
+
+
+def download(root: Path, paths: Iterable[str], *, progress: bool = False, mirror: str | None = None) -> None:
+    """Download known files.
+
+    Each is written under a temporary name and takes its own only once its checksum is right, so a file that is there
+    is whole, and a download that was stopped goes on with the files that are still missing.
+
+    Args:
+        root: The data root, made if it does not exist.
+        paths: Known files, relative to it.
+        progress: Whether to draw a progress bar on standard error.
+        mirror: Base URL to download from instead of upstream; None for the environment's GATEWRIGHT_MIRROR, if set.
+
+    Raises:
+        DataError: The server cannot be reached, sends something else, or the folder cannot be written.
+    """
+    needed = downloads_for(paths)
+    base = mirror if mirror is not None else os.environ.get(MIRROR_VARIABLE, "")
+    with _Bars(needed, enabled=progress) as bars, _quiet(pooch.get_logger()):
+        for known in needed:
+            url = f"{base.rstrip('/')}/{known.path}" if base else known.source
+            _download_one(root, known, url, bars)
+
+
+def _download_one(root: Path, known: KnownFile, url: str, bars: _Bars) -> None:
+    target = root / known.path
+    fetch = pooch.HTTPDownloader(progressbar=bars.start(known), chunk_size=_CHUNK, timeout=_TIMEOUT)
+
+    def fetch_checked(url: str, output_file: str | IO[bytes], pool: Any) -> None:
+        """Download, and compare before pooch does, as its message leaves out the checksums."""
+        fetch(url, output_file, pool)
+        part = Path(str(output_file))
+        found = sha256_of_file(part)
+        if found != known.sha256:
+            raise DataError(
+                f"{url} is not the known {known.path}: its sha256 is {found} ({part.stat().st_size} bytes), expected "
+                f"{known.sha256} ({known.size} bytes); nothing was kept; try again, or {_by_hand(target)}"
+            )
+
+    try:
+        pooch.retrieve(url, f"sha256:{known.sha256}", target.name, target.parent, downloader=fetch_checked)
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        # A mirror that is not a URL at all also ends here: requests says so.
+        raise DataError(
+            f"could not download {url} ({type(error).__name__}: {error}); expected {known.size} bytes with sha256 "
+            f"{known.sha256}; nothing was kept; check the connection and try again, or {_by_hand(target)}"
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"cannot write {target} ({error}); choose a data root that can be written, with enough free space"
+        ) from error
+
+
+def _by_hand(target: Path) -> str:
+    return f"put the file at {target} yourself, or set {MIRROR_VARIABLE} to the URL of a copy"
+
+
+@contextlib.contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """Keep pooch from writing a line per file; the bars say it better, and without them silence was asked for."""
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+class _Bars:
+    """One progress bar over all files of a data set, drawn on standard error."""
+
+    def __init__(self, files: tuple[KnownFile, ...], *, enabled: bool) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=Console(stderr=True),
+            disable=not enabled,
+        )
+        self._task = self._progress.add_task("download", total=sum(known.size for known in files))
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def start(self, known: KnownFile) -> _FileBar:
+        """Return the bar of one file."""
+        self._progress.update(self._task, description=known.path)
+        before, self._done = self._done, self._done + known.size
+        return _FileBar(self._progress, self._task, before, known.size)
+
+
+class _FileBar:
+    """The part of the bar that one file fills, with the methods pooch calls."""
+
+    def __init__(self, progress: Progress, task: TaskID, before: int, size: int) -> None:
+        self._progress, self._task, self._before, self._size = progress, task, before, size
+        self._here = 0
+        self.total = size
+
+    def update(self, n: int) -> None:
+        """Move on by n bytes; pooch counts whole chunks, so never past the end."""
+        self._here = min(self._here + n, self._size)
+        self._progress.update(self._task, completed=self._before + self._here)
+
+    def reset(self) -> None:
+        """Go back to the file's beginning."""
+        self._here = 0
+
+    def close(self) -> None:
+        """Do nothing: the bar lives on for the next file."""
