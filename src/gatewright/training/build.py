@@ -1,0 +1,161 @@
+"""From a config and a data set to an encoder and a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+
+from gatewright.data import Dataset
+from gatewright.encoding import Thermometer
+from gatewright.errors import OptionError
+from gatewright.nn import GroupSum, LogicConv2d, LogicDense
+from gatewright.training.config import Conv, Dense, Flatten, ModelOptions, RunConfig
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer with all sizes known.
+
+    Attributes:
+        options: The layer of the config it comes from.
+        in_shape: Shape of one sample before it, (C, H, W) or (features,).
+        out_shape: Shape of one sample behind it.
+    """
+
+    options: Dense | Conv | Flatten
+    in_shape: Shape
+    out_shape: Shape
+
+    @property
+    def neurons(self) -> int:
+        """Neurons that are learned (a convolution's are shared over positions)."""
+        return 0 if isinstance(self.options, Flatten) else self.out_shape[0]
+
+    @property
+    def gates(self) -> int:
+        """Gates of the circuit before simplification."""
+        return 0 if isinstance(self.options, Flatten) else prod(self.out_shape)
+
+
+def plan_layers(model: ModelOptions, in_shape: Shape, classes: int) -> list[LayerPlan]:
+    """Work out all shapes, allocating nothing.
+
+    Args:
+        model: The network's options.
+        in_shape: Shape of one encoded sample.
+        classes: Number of classes.
+
+    Raises:
+        OptionError: A layer does not fit what it gets, or the last one does not divide into the classes.
+    """
+    plans: list[LayerPlan] = []
+    shape = in_shape
+    for i, options in enumerate(model.layers):
+        for _ in range(1 if isinstance(options, Flatten) else options.repeat):
+            plan = LayerPlan(options, shape, _out_shape(model, options, shape, f"model.layers.{i}"))
+            plans.append(plan)
+            shape = plan.out_shape
+    last = f"model.layers.{len(model.layers) - 1}"
+    if not isinstance(model.layers[-1], Dense):
+        raise OptionError(f"{last} is {model.layers[-1].type}, but the last layer must be dense, for the group sum")
+    if shape[0] % classes:
+        below = max(1, shape[0] // classes) * classes
+        raise OptionError(
+            f"{last} has {shape[0]} neurons, which do not divide into {classes} classes; "
+            f"take {below} or {below + classes}"
+        )
+    return plans
+
+
+def _out_shape(model: ModelOptions, options: Dense | Conv | Flatten, shape: Shape, where: str) -> Shape:
+    if isinstance(options, Flatten):
+        return (prod(shape),)
+    if isinstance(options, Dense):
+        if len(shape) != 1:
+            raise OptionError(f"{where} is dense but gets images {shape}: put {{type: flatten}} before it")
+        return (model.size(options.width),)
+    if len(shape) != 3:
+        raise OptionError(f"{where} is a convolution but gets rows of {shape[0]} features, not images")
+    if options.channels_in > 1 and shape[0] % options.channels_in:
+        raise OptionError(
+            f"{where}.channels_in is {options.channels_in}, which does not divide the {shape[0]} channels"
+        )
+    sides = [(side + 2 * _padding(options) - options.kernel) // options.stride + 1 for side in shape[1:]]
+    if min(sides) < 1:
+        raise OptionError(f"{where}: a {options.kernel}x{options.kernel} kernel does not fit images {shape}")
+    return (model.size(options.channels), *sides)
+
+
+def _padding(options: Conv) -> int:
+    return options.kernel // 2 if options.padding is None else options.padding
+
+
+def build_encoder(config: RunConfig, dataset: Dataset) -> Thermometer:
+    """The encoder, with quantile thresholds from the training split only."""
+    options = config.data.encoder
+    binary = dataset.binary_features if dataset.binary_features.any() else None
+    if options.kind == "quantile":
+        return Thermometer.quantile(options.thresholds, dataset.train.x, binary=binary)
+    return Thermometer.uniform(
+        options.thresholds, dataset.shape, dataset.dtype, low=options.low, high=options.high, binary=binary
+    )
+
+
+def build_model(
+    config: RunConfig, encoder: Thermometer, classes: int, generator: torch.Generator
+) -> torch.nn.Sequential:
+    """The network from raw features to scores: the encoder, the layers in order, the group sum.
+
+    Args:
+        config: The run's options.
+        encoder: Raw features to bits.
+        classes: Number of classes.
+        generator: Draws wiring and logits.
+    """
+    options = config.model
+    modules: list[torch.nn.Module] = [encoder]
+    for plan in plan_layers(options, encoder.out_shape, classes):
+        layer = plan.options
+        if isinstance(layer, Flatten):
+            modules.append(torch.nn.Flatten())
+        elif isinstance(layer, Dense):
+            modules.append(
+                LogicDense(
+                    plan.in_shape[0],
+                    plan.out_shape[0],
+                    candidates=options.candidates,
+                    relaxation=options.relaxation,
+                    init=options.init,
+                    generator=generator,
+                )
+            )
+        else:
+            modules.append(
+                LogicConv2d(
+                    plan.in_shape[0],
+                    plan.out_shape[0],
+                    layer.kernel,
+                    stride=layer.stride,
+                    padding=_padding(layer),
+                    channels=layer.channels_in,
+                    candidates=options.candidates,
+                    relaxation=options.relaxation,
+                    init=options.init,
+                    generator=generator,
+                )
+            )
+    modules.append(GroupSum(classes, tau=options.tau))
+    return torch.nn.Sequential(*modules)
+
+
+def learning_rate(config: RunConfig) -> float:
+    """The learning rate: as given, or by rule from the relaxation and the kind of layers."""
+    if config.optimizer.lr is not None:
+        return config.optimizer.lr
+    if config.model.relaxation == "hard":
+        return 0.05
+    return 0.02 if any(isinstance(layer, Conv) for layer in config.model.layers) else 0.01

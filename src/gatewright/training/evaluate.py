@@ -1,0 +1,51 @@
+"""Accuracy of a network on a whole split, as the relaxation and as the discretized network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from gatewright import nn
+from gatewright.training.feed import Feed
+
+
+class Accuracy(NamedTuple):
+    """Shares of samples classified right, 0 to 1.
+
+    Attributes:
+        soft: With the soft relaxation in all layers that are not frozen.
+        hard: With every neuron's best candidate: what the circuit will do.
+    """
+
+    soft: float
+    hard: float
+
+
+@torch.no_grad()
+def evaluate(model: torch.nn.Module, feed: Feed) -> Accuracy:
+    """Both accuracies on all samples of a split; the model's mode is left as it was."""
+    training = model.training
+    model.eval()
+    try:
+        hard = _correct(model, feed)
+        with nn.relaxed(model):
+            soft = _correct(model, feed)
+    finally:
+        model.train(training)
+    return Accuracy(soft / len(feed), hard / len(feed))
+
+
+def _correct(model: torch.nn.Module, feed: Feed) -> int:
+    return sum(int((predict(model(x)) == y).sum()) for x, y in feed.all())
+
+
+def predict(scores: torch.Tensor) -> torch.Tensor:
+    """int64 [batch]: the lowest class among those with the greatest score.
+
+    Whole-number counts are divided by one temperature, so equal counts give equal scores; torch's argmax does not
+    promise the first of equals, hence this detour.
+    """
+    classes = torch.arange(scores.shape[1], device=scores.device)
+    best = scores == scores.amax(dim=1, keepdim=True)
+    return torch.where(best, classes, scores.shape[1]).amin(dim=1)

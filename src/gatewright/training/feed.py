@@ -1,0 +1,49 @@
+"""Samples on their way into the network: chosen, augmented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from gatewright.data import Split
+
+EVALUATION_BATCH = 1024
+"""Samples evaluated at a time where no gradient is needed."""
+
+
+class Feed:
+    """One split of a data set, as batches on the training device.
+
+    Args:
+        split: Raw samples and labels.
+        device: Where the batches are wanted.
+        augment: Changes the raw images of `batch` (never those of `all`), or None.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        device: torch.device,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ) -> None:
+        self._augment = augment
+        self._x = torch.as_tensor(split.x).to(device)
+        self._y = torch.as_tensor(split.y).to(device=device, dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Raw samples and int64 labels at these indices, augmented."""
+        indices = indices.to(self._x.device)
+        x = self._x[indices]
+        if self._augment is not None:
+            x = self._augment(x)
+        return x, self._y[indices]
+
+    def all(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Raw samples and labels of all samples in order, as they are, in parts."""
+        for start in range(0, len(self), EVALUATION_BATCH):
+            part = slice(start, start + EVALUATION_BATCH)
+            yield self._x[part], self._y[part]

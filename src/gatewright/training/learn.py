@@ -1,0 +1,69 @@
+"""From a config's options to the objects that learn connections and freeze layers."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+
+from gatewright import learning
+from gatewright.training.config import (
+    AdaptiveFreezing,
+    GuidedConnections,
+    ResampledConnections,
+    RunConfig,
+    ScheduledFreezing,
+    at_step,
+)
+
+
+class Learner(Protocol):
+    """What is stepped after the optimizer: connection learning and discretization."""
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """Readable numbers: redraws, freezes, entropies."""
+
+    def step(self) -> None:
+        """Act on the state after one optimizer step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+
+
+def build_learners(
+    config: RunConfig, model: torch.nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
+) -> dict[str, Learner]:
+    """The learners that the config asks for, in the order in which they are stepped."""
+    steps = config.train.steps
+    learners: dict[str, Learner] = {}
+    match config.connections:
+        case ResampledConnections() as c:
+            learners["connections"] = learning.AdaptiveResampling(
+                model,
+                optimizer,
+                patience=c.patience,
+                decay=c.decay,
+                tolerance=c.tolerance,
+                strong=c.strong,
+                weak=c.weak,
+                stop_step=at_step(c.stop, steps),
+                generator=generator,
+            )
+        case GuidedConnections() as c:
+            learners["connections"] = learning.GuidedProposals(
+                model, optimizer, every=c.every, stop_step=at_step(c.stop, steps), generator=generator
+            )
+    match config.discretization:
+        case AdaptiveFreezing() as d:
+            learners["discretization"] = learning.AdaptiveDiscretization(
+                model, start=at_step(d.start, steps), patience=d.patience, decay=d.decay, tolerance=d.tolerance
+            )
+        case ScheduledFreezing() as d:
+            learners["discretization"] = learning.ScheduledDiscretization(
+                model, steps=[at_step(moment, steps) for moment in d.steps]
+            )
+    return learners

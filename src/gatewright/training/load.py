@@ -1,0 +1,253 @@
+"""From a preset, a YAML file and `key=value` overrides to one validated `RunConfig`.
+
+A file may build on a preset with `extends: NAME`: sections are merged key by key, lists are replaced as a whole, and a
+section whose `kind` changes starts afresh, since the options of the old kind mean nothing to the new one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from gatewright.errors import FormatError, OptionError, unknown_name
+from gatewright.training.config import RunConfig
+
+Tree = dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its two traps: `1e-3` is a number, and a key given twice is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def preset_names() -> list[str]:
+    """Names of all presets."""
+    return sorted(file.name.removesuffix(".yaml") for file in _preset_files() if file.name.endswith(".yaml"))
+
+
+def _preset_files() -> Iterator[Any]:
+    return iter(resources.files("gatewright.presets").iterdir())
+
+
+def load_preset(name: str, overrides: Iterable[str] = ()) -> RunConfig:
+    """A preset by name, with `key=value` overrides.
+
+    Raises:
+        OptionError: There is no such preset, or an override names no option or gives it a bad value.
+    """
+    return _validated(_override(_preset_tree(name), overrides), f"preset {name}")
+
+
+def load_file(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
+    """A YAML file, with `key=value` overrides.
+
+    Raises:
+        FormatError: The file is not YAML.
+        OptionError: A key or value in it or in an override is not valid.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"cannot read the config {path}: {error}") from error
+    return _validated(_override(_extended(_parse(text, str(path)), ()), overrides), str(path))
+
+
+def from_dict(tree: Mapping[str, Any], source: str = "config") -> RunConfig:
+    """A config from plain values, as `RunConfig.as_dict` gives them."""
+    return _validated(dict(tree), source)
+
+
+def dump(config: RunConfig) -> str:
+    """The config as YAML that `load_file` reads back to an equal config."""
+    return yaml.safe_dump(config.as_dict(), sort_keys=False, width=120)
+
+
+def _preset_tree(name: str, seen: tuple[str, ...] = ()) -> Tree:
+    names = preset_names()
+    if name not in names:
+        raise unknown_name("preset", name, names)
+    text = resources.files("gatewright.presets").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return _extended(_parse(text, f"preset {name}"), (*seen, name))
+
+
+def _parse(text: str, source: str) -> Tree:
+    try:
+        tree = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise FormatError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict):
+        raise FormatError(f"{source} must hold sections (data, model, train, ...), got {type(tree).__name__}")
+    return tree
+
+
+def _extended(tree: Tree, seen: tuple[str, ...]) -> Tree:
+    base = tree.pop("extends", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise OptionError(f"extends must name a preset, got {base!r}")
+    if base in seen:
+        raise OptionError(f"presets extend each other in a circle: {' -> '.join([*seen, base])}")
+    return _merge(_preset_tree(base, seen), tree)
+
+
+def _merge(base: Tree, change: Tree) -> Tree:
+    merged = dict(base)
+    for key, value in change.items():
+        old = base.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            fresh = "kind" in value and "kind" in old and value["kind"] != old["kind"] and key != "encoder"
+            merged[key] = value if fresh else _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _override(tree: Tree, overrides: Iterable[str]) -> Tree:
+    changes: Tree = {}
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        path = key.strip().split(".")
+        if not equals or not all(path):
+            raise OptionError(f"an override must look like train.steps=1000, got {text!r}")
+        _check_path(path)
+        try:
+            parsed = yaml.load(value, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        except yaml.YAMLError as error:
+            raise OptionError(f"the value of {key.strip()} is not valid YAML: {value!r}") from error
+        target = changes
+        for part in path[:-1]:
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise OptionError(f"the overrides contradict each other at {key.strip()}")
+        target[path[-1]] = parsed
+    return _merge(tree, changes)
+
+
+def _check_path(path: list[str]) -> None:
+    """Refuse an override whose key cannot exist, whatever the kinds chosen elsewhere."""
+    dotted = ".".join(path)
+    known = set(_paths(RunConfig))
+    if dotted not in known:
+        raise OptionError(_unknown_key(dotted, known))
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that a field can hold (several where its `kind` decides); lists are values, not sections."""
+    if get_origin(annotation) is Annotated:
+        return _sections(get_args(annotation)[0])
+    if get_origin(annotation) in {Union, UnionType}:
+        return [section for part in get_args(annotation) for section in _sections(part)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+
+
+def _paths(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """The dotted names of all keys below a section, sections included."""
+    for name, field in section.model_fields.items():
+        yield prefix + name
+        for inner in _sections(field.annotation):
+            yield from _paths(inner, f"{prefix}{name}.")
+
+
+def _unknown_key(dotted: str, known: set[str]) -> str:
+    parent, _, name = dotted.rpartition(".")
+    siblings = sorted(key for key in known if key.rpartition(".")[0] == parent)
+    by_name = {key.rpartition(".")[2]: key for key in sorted(known)}
+    near = (
+        difflib.get_close_matches(dotted, siblings, n=1, cutoff=0.75)
+        or difflib.get_close_matches(dotted, sorted(known), n=1, cutoff=0.75)
+        or [by_name[match] for match in difflib.get_close_matches(name, list(by_name), n=1, cutoff=0.6)]
+    )
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    valid = f" (valid there: {', '.join(siblings)})" if siblings else ""
+    return f"unknown key {dotted!r}{hint}{valid}"
+
+
+def _validated(tree: Tree, source: str) -> RunConfig:
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        problems = [_explain(detail) for detail in error.errors(include_url=False)]
+        raise OptionError(f"{source}: {'; '.join(problems)}") from error
+
+
+def _explain(detail: ErrorDetails) -> str:
+    """One pydantic complaint in our words: the dotted key, what was given, what was expected."""
+    path, sections, in_list = _resolve(detail["loc"])
+    dotted = ".".join(path)
+    if detail["type"] == "extra_forbidden":
+        prefix = ".".join(path[:-1])
+        here = {f"{prefix}.{name}" if prefix else name for section in sections for name in section.model_fields}
+        elsewhere = {key for key in _paths(RunConfig) if key.rpartition(".")[0] != prefix}
+        return _unknown_key(dotted, here if in_list else here | elsewhere)
+    if detail["type"] == "missing":
+        return f"{dotted} is missing"
+    if detail["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        context = detail.get("ctx", {})
+        key = str(context.get("discriminator", "kind")).strip("'")
+        given = detail["input"].get(key) if isinstance(detail["input"], dict) else detail["input"]
+        expected = context.get("expected_tags") or f"one with a {key!r}"
+        return f"{dotted}.{key} is {given!r}, expected {expected}"
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{dotted} {message}" + ("" if "got" in message else f", got {detail['input']!r}")
+
+
+def _resolve(loc: tuple[int | str, ...]) -> tuple[list[str], list[type[BaseModel]], bool]:
+    """A pydantic location without the tags of unions: its dotted parts, and the sections its last key belongs to."""
+    path: list[str] = []
+    here: list[type[BaseModel]] = [RunConfig]
+    owners = here
+    in_list = False
+    for part in loc:
+        fields = [section.model_fields[part] for section in here if part in section.model_fields]
+        tagged = [s for s in here if len(here) > 1 and part in _tags(s)]
+        if tagged:
+            here = owners = tagged
+        elif isinstance(part, int):
+            path.append(str(part))
+            in_list = True
+        elif fields or part == loc[-1]:
+            path.append(str(part))
+            owners = here
+            here = [s for field in fields for s in _sections_or_items(field.annotation)]
+    return path, owners, in_list
+
+
+def _tags(section: type[BaseModel]) -> set[Any]:
+    return {
+        value
+        for key in ("kind", "type")
+        if key in section.model_fields
+        for value in get_args(section.model_fields[key].annotation)
+    }
+
+
+def _sections_or_items(annotation: Any) -> list[type[BaseModel]]:
+    if get_origin(annotation) is Annotated:
+        return _sections_or_items(get_args(annotation)[0])
+    if get_origin(annotation) is list:
+        return _sections_or_items(get_args(annotation)[0])
+    return _sections(annotation)

@@ -1,0 +1,72 @@
+"""What is written down while a network learns: one JSON object a line, and TensorBoard on request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gatewright.errors import require_extra
+from gatewright.training.files import write_text_atomically
+
+
+class MetricsLog:
+    """Appends to `metrics.jsonl`; opened at a step, it forgets the lines behind it, which will be written again.
+
+    Args:
+        folder: The run's folder.
+        step: Step that the run goes on from.
+        tensorboard: Whether to write TensorBoard events to `tensorboard/` in the folder, too.
+    """
+
+    def __init__(self, folder: Path, step: int, *, tensorboard: bool = False) -> None:
+        path = folder / "metrics.jsonl"
+        kept = [line for line in read_lines(path) if line["step"] <= step]
+        write_text_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
+        self._file = path.open("a", encoding="utf-8")
+        self._board: Any = None
+        if tensorboard:
+            require_extra("tensorboard", "train")
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - only where it is asked for
+
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+    def write(self, step: int, values: Mapping[str, Any]) -> None:
+        """Add one line; numbers (also in lists and mappings) become TensorBoard scalars."""
+        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name, value in _scalars(values):
+                self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """All complete lines of a metrics file (a killed run may leave half a line at the end)."""
+    lines: list[dict[str, Any]] = []
+    if path.exists():
+        for text in path.read_text(encoding="utf-8").splitlines():
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError:
+                break
+            lines.append(line)
+    return lines
+
+
+def _scalars(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    result: list[tuple[str, float]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            result += _scalars(value, f"{prefix}{key}/")
+        elif isinstance(value, list):
+            result += _scalars({str(i): item for i, item in enumerate(value)}, f"{prefix}{key}/")
+        elif isinstance(value, (int, float)):
+            result.append((prefix + key, float(value)))
+    return result

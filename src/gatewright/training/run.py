@@ -1,0 +1,249 @@
+"""A whole run in one folder: data, network, training, the one look at the test split, and the result.
+
+The folder holds `config.yaml`, `metrics.jsonl`, `checkpoint.safetensors` (while it runs), and at the end
+`model.safetensors` and `result.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+
+from gatewright import data
+from gatewright.data import Augment, Dataset, Split
+from gatewright.encoding import Thermometer
+from gatewright.errors import FormatError, OptionError
+from gatewright.training import load
+from gatewright.training.build import build_encoder, build_model
+from gatewright.training.checkpoint import load_state, save_state
+from gatewright.training.config import RunConfig
+from gatewright.training.evaluate import evaluate
+from gatewright.training.feed import Feed
+from gatewright.training.files import write_text_atomically
+from gatewright.training.result import RESULT, RunResult, SplitAccuracy, machine, versions
+from gatewright.training.trainer import CHECKPOINT, Trainer, Watcher, check_same_run
+
+if TYPE_CHECKING:
+    from gatewright.circuit import Circuit
+
+CONFIG = "config.yaml"
+MODEL = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run, loaded from its folder.
+
+    Attributes:
+        name: Of its preset or config file.
+        config: Its options.
+        model: The network with the weights that were kept, from raw features to scores, in eval mode, on the CPU.
+        class_names: One name per class.
+        feature_names: One name per raw feature, or empty.
+    """
+
+    name: str
+    config: RunConfig
+    model: torch.nn.Sequential
+    class_names: tuple[str, ...]
+    feature_names: tuple[str, ...]
+
+
+def pick_device(name: str) -> torch.device:
+    """The torch device that `train.device` names.
+
+    Raises:
+        OptionError: It asks for CUDA, and there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise OptionError(f"train.device is {name!r}, but torch finds no CUDA device here; use cpu or auto")
+    return torch.device(name)
+
+
+def train(
+    config: RunConfig,
+    name: str,
+    folder: Path,
+    *,
+    data_root: Path | None = None,
+    resume: bool = False,
+    tensorboard: bool = False,
+    progress: bool = False,
+    watch: Watcher | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> RunResult | None:
+    """Train, and write everything to a folder.
+
+    Args:
+        config: The run's options.
+        name: What to call it in results.
+        folder: Made if it is not there. It must not hold a run unless `resume`.
+        data_root: Where the data sets are; None for the usual places (see `gatewright.data.load`).
+        resume: Go on from the folder's checkpoint; a finished run is returned as it is, a missing one is begun.
+        tensorboard: Whether to write TensorBoard events.
+        progress: Whether to show downloads.
+        watch: Told about each step.
+        stop: Asked after each step; true ends the run with a checkpoint.
+
+    Returns:
+        The result, or None if the run was stopped.
+
+    Raises:
+        OptionError: The folder holds a run and `resume` was not asked for, or the config does not fit the data.
+        FormatError: The checkpoint is damaged or of another run.
+        DataError: The data are missing or damaged, or the loss is not finite.
+    """
+    if not resume and any((folder / file).exists() for file in (CHECKPOINT, RESULT, MODEL)):
+        raise OptionError(f"{folder} holds a run already; go on with --resume, or choose another --out")
+    if resume and (folder / RESULT).exists():
+        check_same_run(load.load_file(folder / CONFIG).as_dict(), config.as_dict(), folder / CONFIG)
+        return RunResult.load(folder)
+    device = pick_device(config.train.device)
+    dataset = _load_data(config, data_root, progress=progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(folder / CONFIG, load.dump(config))
+
+    generator = torch.Generator().manual_seed(config.train.seed)
+    encoder = build_encoder(config, dataset)
+    model = build_model(config, encoder, dataset.n_classes, generator).to(device)
+    training = Feed(dataset.train, device, _augment(config, dataset, generator))
+    validation = Feed(dataset.validation, device) if len(dataset.validation) else None
+    trainer = Trainer(config, model, training, validation, generator, folder)
+    if resume and (folder / CHECKPOINT).exists():
+        trainer.resume()
+    if not trainer.fit(tensorboard=tensorboard, watch=watch, stop=stop):
+        return None
+    best_step = trainer.load_best()
+    _save_model(folder, config, name, dataset, model, best_step)
+    result = _result(folder, config, dataset, model, device, best_step, trainer.seconds)
+    result.save(folder)
+    for path in (folder / CHECKPOINT, *folder.glob("best-*.safetensors")):
+        path.unlink(missing_ok=True)
+    return result
+
+
+def _load_data(config: RunConfig, root: Path | None, *, progress: bool) -> Dataset:
+    """The data set; where validation is not wanted, its samples are learned from, too."""
+    dataset = data.load(config.data.name, root, progress=progress)
+    if config.data.validation == "holdout":
+        return dataset
+    parts = dataset.train, dataset.validation
+    joined = Split(np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts]))
+    return replace(dataset, train=joined, validation=Split(joined.x[:0], joined.y[:0]))
+
+
+def _augment(
+    config: RunConfig, dataset: Dataset, generator: torch.Generator
+) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    options = config.data.augment
+    if not options.active:
+        return None
+    if len(dataset.shape) != 3:
+        raise OptionError(f"data.augment changes images, but the samples of {dataset.name} have shape {dataset.shape}")
+    augment = Augment(rotation=options.rotation, shift=options.shift, flip=options.flip, crop=options.crop)
+    return lambda images: augment(images, generator)
+
+
+def _save_model(
+    folder: Path, config: RunConfig, name: str, dataset: Dataset, model: torch.nn.Sequential, step: int
+) -> None:
+    encoder = cast("Thermometer", model[0])
+    state = {
+        "name": name,
+        "config": config.as_dict(),
+        "step": step,
+        "class_names": list(dataset.class_names),
+        "feature_names": list(dataset.feature_names),
+        "encoder": {"shape": list(encoder.shape), "dtype": encoder.dtype, "thresholds": _thresholds(encoder)},
+        "model": model.state_dict(),
+    }
+    save_state(folder / MODEL, state, "model")
+
+
+def _thresholds(encoder: Thermometer) -> list[list[float]]:
+    """The lists of thresholds that make this encoder: per channel for images, per feature otherwise."""
+    feature, threshold = encoder.feature.cpu().numpy(), encoder.threshold.cpu().numpy()
+    pixels = prod(encoder.shape[1:]) if len(encoder.shape) == 3 else 1
+    first = feature % pixels == 0
+    return [threshold[first & (feature // pixels == i)].tolist() for i in range(prod(encoder.shape) // pixels)]
+
+
+def _result(
+    folder: Path,
+    config: RunConfig,
+    dataset: Dataset,
+    model: torch.nn.Sequential,
+    device: torch.device,
+    best_step: int,
+    seconds: float,
+) -> RunResult:
+    """Evaluate the kept weights, on the test split too (the only time it is read), and count the circuit's ops."""
+    from gatewright.circuit import cost, simplify
+
+    run = load_run(folder)
+    raw = lower_run(run)
+    figures = cost(simplify(raw)[0])
+    validation = evaluate(model, Feed(dataset.validation, device)) if len(dataset.validation) else None
+    test = evaluate(model, Feed(dataset.test, device))
+    return RunResult(
+        name=run.name,
+        data=dataset.name,
+        validation=None if validation is None else SplitAccuracy(**validation._asdict()),
+        test=SplitAccuracy(**test._asdict()),
+        gates=raw.n_gates,
+        logic_ops=figures.logic_ops,
+        total_ops=figures.total_ops,
+        depth=figures.depth,
+        steps=config.train.steps,
+        best_step=best_step,
+        seconds=round(seconds, 3),
+        seed=config.train.seed,
+        versions=versions(),
+        machine=machine(device),
+    )
+
+
+def load_run(folder: Path) -> TrainedRun:
+    """Load a finished run.
+
+    Raises:
+        FormatError: The folder holds no finished run, or its model file is damaged.
+    """
+    path = folder / MODEL
+    if not path.exists():
+        if (folder / CHECKPOINT).exists():
+            raise FormatError(f"the run in {folder} is not finished; go on with: gatewright train {folder} --resume")
+        raise FormatError(f"{folder} holds no run (there is no {MODEL} in it)")
+    state = load_state(path, "model")
+    try:
+        config = load.from_dict(state["config"], str(path))
+        encoder = Thermometer(state["encoder"]["thresholds"], state["encoder"]["shape"], state["encoder"]["dtype"])
+        classes = tuple(state["class_names"])
+        model = build_model(config, encoder, len(classes), torch.Generator())
+        model.load_state_dict(state["model"])
+        return TrainedRun(state["name"], config, model.eval(), classes, tuple(state["feature_names"]))
+    except KeyError as error:
+        raise FormatError(f"{path} has no entry {error}") from error
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise FormatError(f"{path} does not hold a run that this version reads: {error}") from error
+
+
+def lower_run(run: TrainedRun) -> Circuit:
+    """The run's discretized network as a circuit, not simplified."""
+    from gatewright.circuit.lower import lower
+
+    metadata = {
+        "name": run.name,
+        "data": run.config.data.name,
+        "seed": str(run.config.train.seed),
+        "steps": str(run.config.train.steps),
+    }
+    return lower(run.model, class_names=run.class_names, feature_names=run.feature_names, metadata=metadata)

@@ -1,0 +1,250 @@
+"""The training loop: steps, evaluations, checkpoints, and going on exactly where a killed run stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from gatewright import nn
+from gatewright.errors import DataError, FormatError, GatewrightError
+from gatewright.training.build import learning_rate
+from gatewright.training.checkpoint import load_state, save_state
+from gatewright.training.config import RunConfig
+from gatewright.training.evaluate import Accuracy, evaluate
+from gatewright.training.feed import Feed
+from gatewright.training.learn import build_learners
+from gatewright.training.metrics import MetricsLog
+from gatewright.training.sampler import DataOrder
+from gatewright.training.schedule import rate_factor
+
+CHECKPOINT = "checkpoint.safetensors"
+
+FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.device", "train.log_every"})
+"""Options that may differ between a checkpoint and the run that goes on from it: they do not change the result."""
+
+
+class Best(NamedTuple):
+    """The evaluation whose weights are kept: its step, and its hard validation accuracy."""
+
+    step: int
+    accuracy: float
+
+
+Watcher = Callable[[int, dict[str, Any]], None]
+"""Called after each step that has something to tell, with the step and the latest metrics."""
+
+
+class Trainer:
+    """Trains one network in one folder.
+
+    Args:
+        config: The run's options.
+        model: The network, on its device.
+        train: Training samples.
+        validation: Validation samples, or None to keep the last weights.
+        generator: The run's one source of randomness.
+        folder: Where checkpoints and metrics go; exists.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        model: torch.nn.Module,
+        train: Feed,
+        validation: Feed | None,
+        generator: torch.Generator,
+        folder: Path,
+    ) -> None:
+        self.config = config
+        self.model = model
+        self.folder = folder
+        self.step = 0
+        self.seconds = 0.0
+        self.best: Best | None = None
+        self._train = train
+        self._validation = validation
+        self._generator = generator
+        self._rate = learning_rate(config)
+        self._device = next(model.parameters()).device
+        self.optimizer = torch.optim.Adam(
+            model.parameters(), lr=self._rate, betas=(config.optimizer.betas[0], config.optimizer.betas[1]), fused=True
+        )
+        self.learners = build_learners(config, model, self.optimizer, generator)
+        self.order = DataOrder(len(train), config.train.batch, generator)
+        self._losses = torch.zeros(config.train.log_every, device=self._device)
+        self._unread = 0
+
+    def fit(
+        self, *, tensorboard: bool = False, watch: Watcher | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Train from the present step to the last one.
+
+        Args:
+            tensorboard: Whether to write TensorBoard events, too.
+            watch: Told about progress.
+            stop: Asked after each step; once true, a checkpoint is written and training ends.
+
+        Returns:
+            Whether the run is complete (false if it was stopped).
+
+        Raises:
+            DataError: The loss is not finite; the message names the step.
+        """
+        options = self.config.train
+        log = MetricsLog(self.folder, self.step, tensorboard=tensorboard)
+        latest: dict[str, Any] = {}
+        begin, before = time.monotonic(), self.seconds
+        try:
+            self.model.train()
+            while self.step < options.steps:
+                self._one_step()
+                done = self.step == options.steps
+                halt = not done and stop()
+                log_now = self.step % options.log_every == 0 or done
+                evaluate_now = self.step % options.evaluation_interval == 0 or done
+                checkpoint_now = self.step % options.checkpoint_interval == 0 or done or halt
+                if log_now or evaluate_now or checkpoint_now:
+                    self.seconds = before + time.monotonic() - begin
+                    values = self._read_losses()
+                    if evaluate_now:
+                        values |= self._evaluate()
+                    if log_now or evaluate_now:
+                        latest |= values
+                        log.write(self.step, values)
+                    if checkpoint_now:
+                        self.save()
+                if watch is not None:
+                    watch(self.step, latest)
+                if halt:
+                    return False
+        finally:
+            log.close()
+        return True
+
+    def _one_step(self) -> None:
+        optimizer = self.optimizer
+        rate = self._rate * rate_factor(self.config.optimizer, self.step, self.config.train.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        x, y = self._train.batch(self.order.next())
+        loss = cross_entropy(self.model(x), y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.config.optimizer.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip)
+        optimizer.step()
+        for learner in self.learners.values():
+            learner.step()
+        self._losses[self._unread] = loss.detach()
+        self._unread += 1
+        self.step += 1
+
+    def _read_losses(self) -> dict[str, Any]:
+        """Metrics since the last reading; the losses are only looked at here, so that a GPU never waits for us."""
+        values: dict[str, Any] = {"seconds": round(self.seconds, 3), "lr": self.optimizer.param_groups[0]["lr"]}
+        if self._unread:
+            losses = self._losses[: self._unread].cpu()
+            bad = (~torch.isfinite(losses)).nonzero()
+            if len(bad):
+                first = int(bad[0])
+                at = self.step - self._unread + first + 1
+                raise DataError(
+                    f"the loss became {float(losses[first])} at step {at}; lower optimizer.lr or set optimizer.clip "
+                    f"(the last good checkpoint is kept in {self.folder})"
+                )
+            values["loss"] = float(losses.mean())
+            self._unread = 0
+        return values | {name: learner.statistics for name, learner in self.learners.items()}
+
+    def _evaluate(self) -> dict[str, Any]:
+        layers = nn.logic_layers(self.model)
+        values: dict[str, Any] = {
+            "entropy": [round(float(layer.candidates.entropy().mean()), 6) for layer in layers],
+            "frozen": sum(layer.frozen for layer in layers),
+        }
+        if self._validation is not None:
+            accuracy: Accuracy = evaluate(self.model, self._validation)
+            values["validation"] = accuracy._asdict()
+            if self.config.train.keep == "best" and (self.best is None or accuracy.hard > self.best.accuracy):
+                self.best = Best(self.step, accuracy.hard)
+                save_state(self._best_path(self.step), {"model": self.model.state_dict()}, "weights")
+        return values
+
+    def _best_path(self, step: int) -> Path:
+        return self.folder / f"best-{step:08d}.safetensors"
+
+    def load_best(self) -> int:
+        """Put the weights to keep into the model; returns the step they are from."""
+        if self.best is None:
+            return self.step
+        self.model.load_state_dict(load_state(self._best_path(self.best.step), "weights")["model"])
+        return self.best.step
+
+    def save(self) -> None:
+        """Write the checkpoint, then remove best weights that it no longer refers to."""
+        state = {
+            "config": self.config.as_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": None if self.best is None else list(self.best),
+            "generator": self._generator.get_state(),
+            "order": self.order.state_dict(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "learners": {name: learner.state_dict() for name, learner in self.learners.items()},
+        }
+        save_state(self.folder / CHECKPOINT, state, "checkpoint")
+        for path in self.folder.glob("best-*.safetensors"):
+            if self.best is None or path != self._best_path(self.best.step):
+                path.unlink()
+
+    def resume(self) -> None:
+        """Go on from the folder's checkpoint.
+
+        Raises:
+            FormatError: The checkpoint is missing, damaged, or of a run with other options; the message
+                names the entry.
+        """
+        path = self.folder / CHECKPOINT
+        state = load_state(path, "checkpoint")
+        try:
+            check_same_run(state["config"], self.config.as_dict(), path)
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for name, learner in self.learners.items():
+                learner.load_state_dict(state["learners"][name])
+            self.order.load_state_dict(state["order"])
+            self._generator.set_state(state["generator"])
+            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            self.best = None if state["best"] is None else Best(*state["best"])
+        except FormatError:
+            raise
+        except KeyError as error:
+            raise FormatError(f"{path} has no entry {error}") from error
+        except (GatewrightError, RuntimeError, TypeError, ValueError) as error:
+            raise FormatError(f"{path} does not fit this run: {error}") from error
+        if self.best is not None and not self._best_path(self.best.step).exists():
+            raise FormatError(f"the best weights so far are missing: {self._best_path(self.best.step)}")
+
+
+def check_same_run(saved: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
+    """Refuse to go on with a run under options that would change its result, naming the first that differs."""
+    one, two = _flat(saved), _flat(wanted)
+    for key in sorted(set(one) | set(two)):
+        if key not in FREE_ON_RESUME and one.get(key) != two.get(key):
+            raise FormatError(
+                f"{path} is of a run with {key} = {one.get(key)!r}, but {two.get(key)!r} is asked for now; resume with "
+                "the same options, or train into another folder"
+            )
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
