@@ -69,12 +69,14 @@ class Recorded(NamedTuple):
     """What one backward pass leaves for connection learning.
 
     Attributes:
+        geometry: The layer's geometry in that pass.
         x: Input rows of the padded input: int64 words [R, W] if Boolean, float [R, N] otherwise.
         grad: float [M, P, N], gradient of the outputs.
         s0: float [M].
         sums: float [M, K, 3].
     """
 
+    geometry: Geometry
     x: Tensor
     grad: Tensor
     s0: Tensor
@@ -110,7 +112,7 @@ class _Soft(Function):
             inputs, grad, wiring.rows_a, wiring.rows_b, geometry.positions, coef, ctx.needs_input_grad[0]
         )
         if record is not None:
-            record(Recorded(inputs, grad, s0, sums))
+            record(Recorded(geometry, inputs, grad, s0, sums))
         d_logits = ops.logits_grad(probability, wiring.gate, s0, sums)
         return geometry.crop_rows(dx) if ctx.needs_input_grad[0] else None, d_logits, None, None, None
 
@@ -139,7 +141,7 @@ class _Hard(Function):
         grad = _grad_rows(grads[0], len(logits))
         s0, sums = ops.hard_sums(words, grad, wiring.rows_a, wiring.rows_b, geometry.positions)
         if record is not None:
-            record(Recorded(words, grad, s0, sums))
+            record(Recorded(geometry, words, grad, s0, sums))
         d_logits = ops.logits_grad(torch.softmax(logits.detach(), 1), wiring.gate, s0, sums)
         dx = None
         if ctx.needs_input_grad[0]:

@@ -1,0 +1,119 @@
+"""Freezing layers while the rest goes on learning: adaptive (the paper's) and scheduled discretization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from gatewright.errors import OptionError
+from gatewright.learning.convergence import Convergence
+from gatewright.nn import logic_layers
+
+
+class AdaptiveDiscretization:
+    """Freeze the first unfrozen layer once its mean entropy has settled (arXiv 2602.05830, section 5).
+
+    `step()` after `optimizer.step()`: averages of every unfrozen layer are kept from the first step on; from step `start`
+    on, the first unfrozen layer is frozen if it has converged. At most one layer a step, and never the last.
+
+    Args:
+        model: Any module that contains logic layers.
+        start: First step (counted from 0) at which a layer may be frozen.
+        patience: Steps in a row for which the entropy must stay near its average.
+        decay: Weight of the past in the average.
+        tolerance: How near is near.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        start: int,
+        patience: int = 100,
+        decay: float = 0.99,
+        tolerance: float = 5e-4,
+    ) -> None:
+        if start < 0:
+            raise OptionError(f"start must be a step, got {start}")
+        self.layers = logic_layers(model)
+        self.start = start
+        self.trackers = [Convergence(1, patience=patience, decay=decay, tolerance=tolerance) for _ in self.layers]
+        self.steps = 0
+        self.frozen_at: list[int | None] = [0 if layer.frozen else None for layer in self.layers]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Look at the layers, and freeze the first unfrozen one if it has settled."""
+        first = next((i for i, layer in enumerate(self.layers) if not layer.frozen), None)
+        for i, (layer, tracker) in enumerate(zip(self.layers, self.trackers, strict=True)):
+            if layer.frozen or i == len(self.layers) - 1:
+                continue
+            converged = bool(tracker.update(layer.candidates.entropy().mean().reshape(1)))
+            if converged and i == first and self.steps >= self.start:
+                layer.freeze()
+                self.frozen_at[i] = self.steps
+        self.steps += 1
+
+    @property
+    def statistics(self) -> dict[str, list[int | None]]:
+        """Per layer: the step at which it was frozen, or None."""
+        return {"frozen_at": list(self.frozen_at)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Trackers and counters; which layers are frozen is in the model's own state."""
+        return {
+            "steps": self.steps,
+            "frozen_at": list(self.frozen_at),
+            "trackers": [tracker.state_dict() for tracker in self.trackers],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.steps = state["steps"]
+        self.frozen_at = list(state["frozen_at"])
+        for tracker, saved in zip(self.trackers, state["trackers"], strict=True):
+            tracker.load_state_dict(saved)
+
+
+class ScheduledDiscretization:
+    """Freeze layer i at step `steps[i]`.
+
+    Args:
+        model: Any module that contains logic layers.
+        steps: One step per layer, first to last, ascending; fewer than layers leave the rest free.
+    """
+
+    def __init__(self, model: nn.Module, *, steps: Sequence[int]) -> None:
+        self.layers = logic_layers(model)
+        if len(steps) > len(self.layers):
+            raise OptionError(f"{len(steps)} freezing steps were given for {len(self.layers)} logic layers")
+        if any(step < 0 for step in steps) or list(steps) != sorted(steps):
+            raise OptionError(f"freezing steps must be ascending and not negative (first to last layer), got {steps}")
+        self.schedule = [int(step) for step in steps]
+        self.steps = 0
+        self.frozen_at: list[int | None] = [0 if layer.frozen else None for layer in self.layers]
+
+    def step(self) -> None:
+        """Freeze the layers whose step has come."""
+        for i, (layer, when) in enumerate(zip(self.layers, self.schedule, strict=False)):
+            if self.steps >= when and not layer.frozen:
+                layer.freeze()
+                self.frozen_at[i] = self.steps
+        self.steps += 1
+
+    @property
+    def statistics(self) -> dict[str, list[int | None]]:
+        """Per layer: the step at which it was frozen, or None."""
+        return {"frozen_at": list(self.frozen_at)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The counters; which layers are frozen is in the model's own state."""
+        return {"steps": self.steps, "frozen_at": list(self.frozen_at)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.steps = state["steps"]
+        self.frozen_at = list(state["frozen_at"])

@@ -1,0 +1,199 @@
+"""(+) Guided proposals: candidates replaced by pairs and gates that the gradient asks for.
+
+The candidate sums S0, Sa, Sb, Sab of a pair (a, b) give d loss / d p of *all sixteen* gates on it. Written by minterm,
+
+    W11 = Sab,  W10 = Sa - Sab,  W01 = Sb - Sab,  W00 = S0 - Sa - Sb + Sab,
+
+a gate's slope is the sum of the W whose minterm it contains, so the best gate of the pair contains just the minterms with
+negative W, and its slope is the sum of those. Trying a pair thus costs as much as one ordinary candidate, and finds the
+best of sixteen; pairs that are candidates already cost nothing, as their sums are there anyway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gatewright.errors import OptionError
+from gatewright.kernels import ops
+from gatewright.learning.optimizer_state import reset_moments
+from gatewright.nn import LogicLayer, logic_layers
+from gatewright.nn.functional import Recorded
+
+
+@dataclass
+class _Trial:
+    """Pairs on trial in one layer, and their sums so far: `a`, `b` int32 [M, T]; `sums` [M, T + K, 3]; `s0` [M]."""
+
+    a: Tensor
+    b: Tensor
+    s0: Tensor
+    sums: Tensor
+
+
+class GuidedProposals:
+    """Replace unlikely candidates by the best of random pairs; call `step()` after `optimizer.step()`.
+
+    In rounds of `every` steps, each unfrozen layer draws `trials` pairs per neuron. Half of them keep an operand of the
+    neuron's best candidate and draw the other one, the rest are new pairs. Their candidate sums are collected in the last
+    `batches` steps of the round, and the pair and gate of steepest descent replaces the least likely candidate, with logit
+    `best - margin` and optimizer moments reset, if it is steeper than the best candidate itself.
+
+    Args:
+        model: Any module that contains logic layers.
+        optimizer: The optimizer of their logits.
+        every: Steps of a round.
+        batches: Batches over which sums are collected.
+        trials: Pairs on trial per neuron and round.
+        replace: Candidates replaced per neuron and round, at most.
+        margin: How far below the best logit a new candidate starts.
+        stop_step: No proposals from this step on; None for never.
+        generator: Source of randomness.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        every: int = 10,
+        batches: int = 2,
+        trials: int = 16,
+        replace: int = 1,
+        margin: float = 0.3,
+        stop_step: int | None = None,
+        generator: torch.Generator,
+    ) -> None:
+        if not 1 <= batches <= every:
+            raise OptionError(f"expected 1 <= batches <= every, got batches = {batches} and every = {every}")
+        if trials < 1 or replace < 1:
+            raise OptionError(f"trials and replace must be at least 1, got {trials} and {replace}")
+        self.layers = logic_layers(model)
+        self.optimizer = optimizer
+        self.every, self.batches, self.trials, self.replace = every, batches, trials, replace
+        self.margin, self.stop_step, self.generator = margin, stop_step, generator
+        self.steps = 0
+        self.proposed = [0] * len(self.layers)
+        self.trial: list[_Trial | None] = [None] * len(self.layers)
+        self._prepare()
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """End the step: at the end of a round, replace candidates."""
+        self.steps += 1
+        if self.steps % self.every == 0:
+            for i, layer in enumerate(self.layers):
+                if self.trial[i] is not None and not layer.frozen:
+                    self._replace(i, layer)
+                self.trial[i] = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Set the layers' recorders for the next step."""
+        active = self.stop_step is None or self.steps < self.stop_step
+        collecting = active and self.steps % self.every >= self.every - self.batches
+        for i, layer in enumerate(self.layers):
+            layer.record = self._collector(i, layer) if collecting and not layer.frozen else None
+
+    def _collector(self, i: int, layer: LogicLayer) -> Any:
+        def collect(recorded: Recorded) -> None:
+            trial = self.trial[i]
+            if trial is None:
+                trial = self.trial[i] = self._draw(layer, recorded)
+            sums = self._trial_sums(layer, trial, recorded)
+            trial.s0 += recorded.s0
+            trial.sums[:, : self.trials] += sums
+            trial.sums[:, self.trials :] += recorded.sums
+
+        return collect
+
+    def _draw(self, layer: LogicLayer, recorded: Recorded) -> _Trial:
+        c = layer.candidates
+        neuron = torch.arange(c.n_neurons, device=c.a.device).repeat_interleave(self.trials)
+        a, b = (t.view(c.n_neurons, self.trials) for t in c.draw_operands(neuron, self.generator))
+        anchored = self.trials // 2
+        at = c.best().unsqueeze(1)
+        own = torch.cat([c.a.gather(1, at), c.b.gather(1, at)], 1)
+        side = torch.randint(2, (c.n_neurons, anchored), generator=self.generator).to(own.device)
+        a = a.clone()
+        a[:, :anchored] = own.gather(1, side)
+        sums = torch.zeros(c.n_neurons, self.trials + c.n_candidates, 3, device=c.a.device, dtype=recorded.sums.dtype)
+        return _Trial(a, b.contiguous(), torch.zeros_like(recorded.s0), sums)
+
+    def _trial_sums(self, layer: LogicLayer, trial: _Trial, recorded: Recorded) -> Tensor:
+        geometry = recorded.geometry
+        rows_a, rows_b = layer.operand_rows(trial.a, geometry), layer.operand_rows(trial.b, geometry)
+        sums: Tensor
+        if recorded.x.dtype == torch.int64:
+            _, sums = ops.hard_sums(recorded.x, recorded.grad, rows_a, rows_b, geometry.positions)
+        else:
+            no_coef = recorded.grad.new_zeros(*rows_a.shape, 4)
+            _, sums, _ = ops.soft_backward(
+                recorded.x, recorded.grad, rows_a, rows_b, geometry.positions, no_coef, False  # noqa: FBT003
+            )
+        return sums
+
+    def _replace(self, i: int, layer: LogicLayer) -> None:
+        trial, c = self.trial[i], layer.candidates
+        assert trial is not None  # noqa: S101 - the caller has checked
+        gate, slope = best_gates(trial.s0, trial.sums)
+        own_slope = slopes(c.gate, trial.s0, trial.sums[:, self.trials :])
+        best = c.best().unsqueeze(1)
+        bar = own_slope.gather(1, best)
+        a, b = torch.cat([trial.a, c.a], 1), torch.cat([trial.b, c.b], 1)
+        for _ in range(min(self.replace, c.n_candidates - 1)):
+            value, pick = slope.min(1, keepdim=True)
+            # An allowed gate only, and only where it descends more steeply than what the neuron has.
+            better = (value < bar).squeeze(1) & torch.isin(gate.gather(1, pick).squeeze(1), c.allowed_gates)
+            neuron = better.nonzero().squeeze(1)
+            slot = c.logits.argmin(1)[neuron]
+            source = pick[neuron, 0]
+            c.gate[neuron, slot] = gate[neuron, source]
+            c.a[neuron, slot], c.b[neuron, slot] = a[neuron, source], b[neuron, source]
+            c.logits[neuron, slot] = c.logits[neuron].amax(1) - self.margin
+            touched = torch.zeros_like(c.logits, dtype=torch.bool)
+            touched[neuron, slot] = True
+            reset_moments(self.optimizer, c.logits, touched)
+            slope.scatter_(1, pick, torch.inf)
+            self.proposed[i] += len(neuron)
+
+    @property
+    def statistics(self) -> dict[str, list[int]]:
+        """Per layer: candidates replaced so far."""
+        return {"proposed": list(self.proposed)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that `load_state_dict` needs to go on as if never stopped (the generator is the caller's)."""
+        trials = [None if t is None else {k: v.clone() for k, v in vars(t).items()} for t in self.trial]
+        return {"steps": self.steps, "proposed": list(self.proposed), "trials": trials}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.steps = state["steps"]
+        self.proposed = list(state["proposed"])
+        self.trial = [None if t is None else _Trial(**{k: v.clone() for k, v in t.items()}) for t in state["trials"]]
+        self._prepare()
+
+
+def minterm_slopes(s0: Tensor, sums: Tensor) -> Tensor:
+    """W00, W01, W10, W11 of pairs: s0 [M], sums [M, T, 3] -> [M, T, 4]."""
+    sa, sb, sab = sums.unbind(-1)
+    return torch.stack([s0[:, None] - sa - sb + sab, sb - sab, sa - sab, sab], -1)
+
+
+def best_gates(s0: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
+    """The steepest gate of each pair and its slope: uint8 [M, T] and float [M, T]."""
+    w = minterm_slopes(s0, sums)
+    weights = torch.tensor([8, 4, 2, 1], dtype=torch.uint8, device=w.device)
+    gate = ((w < 0).to(torch.uint8) * weights).sum(-1, dtype=torch.uint8)
+    return gate, w.clamp(max=0).sum(-1)
+
+
+def slopes(gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+    """d loss / d p of given gates on their pairs: gate uint8 [M, T] -> float [M, T]."""
+    w = minterm_slopes(s0, sums)
+    shifts = torch.tensor([3, 2, 1, 0], device=w.device)
+    return (w * ((gate.to(torch.int64).unsqueeze(-1) >> shifts) & 1)).sum(-1)

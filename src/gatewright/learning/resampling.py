@@ -1,0 +1,137 @@
+"""The paper's connection learning: adaptive resampling of candidates (arXiv 2602.05830, section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gatewright.errors import OptionError
+from gatewright.learning.convergence import Convergence
+from gatewright.learning.optimizer_state import reset_moments
+from gatewright.nn import Candidates, logic_layers
+from gatewright.nn.candidates import strong_logit
+
+
+class AdaptiveResampling:
+    """Redraw candidates of neurons whose entropy has settled; call `step()` after `optimizer.step()`.
+
+    For every neuron of every unfrozen layer: h is the normalised entropy of its candidates' probabilities, and the neuron
+    has converged when h stayed within `tolerance` of its exponential average for `patience` steps in a row. Then
+
+    - if its best candidate has probability over `strong`, that candidate is kept with logit log(9 (K - 1)) (probability
+      0.9); the other logits become 0 and their gates and operands are redrawn;
+    - if the best probability is under `weak`, all candidates are redrawn, logits from N(0, 1).
+
+    In both cases the optimizer's moments of the neuron are reset and its average starts anew.
+
+    Args:
+        model: Any module that contains logic layers.
+        optimizer: The optimizer of their logits.
+        patience: Steps in a row.
+        decay: Weight of the past in the average.
+        tolerance: How near h must stay.
+        strong: See above.
+        weak: See above.
+        stop_step: No redraws from this step on (the last third of training, in the paper); None for never.
+        generator: Source of randomness.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        patience: int = 100,
+        decay: float = 0.99,
+        tolerance: float = 5e-4,
+        strong: float = 0.95,
+        weak: float = 0.4,
+        stop_step: int | None = None,
+        generator: torch.Generator,
+    ) -> None:
+        if not 0 <= weak <= strong <= 1:
+            raise OptionError(f"expected 0 <= weak <= strong <= 1, got weak = {weak} and strong = {strong}")
+        self.layers = [layer.candidates for layer in logic_layers(model)]
+        self.optimizer = optimizer
+        self.strong, self.weak, self.stop_step, self.generator = strong, weak, stop_step, generator
+        self.trackers = [
+            Convergence(c.n_neurons, patience=patience, decay=decay, tolerance=tolerance) for c in self.layers
+        ]
+        self.steps = 0
+        self.entropy = [1.0] * len(self.layers)
+        self.strong_redraws = [0] * len(self.layers)
+        self.weak_redraws = [0] * len(self.layers)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Look at every neuron, and redraw those that have settled."""
+        active = self.stop_step is None or self.steps < self.stop_step
+        self.steps += 1
+        if not active:
+            return
+        for i, (candidates, tracker) in enumerate(zip(self.layers, self.trackers, strict=True)):
+            if candidates.frozen:
+                continue
+            h = candidates.entropy()
+            self.entropy[i] = float(h.mean())
+            settled = tracker.update(h)
+            if not bool(settled.any()):
+                continue
+            top = candidates.probabilities().amax(1)
+            strong, weak = settled & (top > self.strong), settled & (top < self.weak)
+            self._redraw_others(candidates, strong)
+            self._redraw_all(candidates, weak)
+            touched = strong | weak
+            tracker.restart(touched)
+            reset_moments(self.optimizer, candidates.logits, touched[:, None].expand_as(candidates.logits))
+            self.strong_redraws[i] += int(strong.sum())
+            self.weak_redraws[i] += int(weak.sum())
+
+    def _redraw_others(self, candidates: Candidates, where: Tensor) -> None:
+        neuron = where.nonzero().squeeze(1)
+        keep = candidates.best()[neuron]
+        redraw = torch.ones(len(neuron), candidates.n_candidates, dtype=torch.bool, device=where.device)
+        redraw[torch.arange(len(neuron), device=where.device), keep] = False
+        candidates.logits[neuron] = torch.where(redraw, 0.0, strong_logit(candidates.n_candidates))
+        slot = redraw.nonzero()
+        redraw_slots(candidates, neuron[slot[:, 0]], slot[:, 1], self.generator)
+
+    def _redraw_all(self, candidates: Candidates, where: Tensor) -> None:
+        neuron = where.nonzero().squeeze(1)
+        logits = torch.randn(len(neuron), candidates.n_candidates, generator=self.generator)
+        candidates.logits[neuron] = logits.to(where.device)
+        slots = torch.arange(candidates.n_candidates, device=where.device).repeat(len(neuron))
+        redraw_slots(candidates, neuron.repeat_interleave(candidates.n_candidates), slots, self.generator)
+
+    @property
+    def statistics(self) -> dict[str, list[float] | list[int]]:
+        """Per layer: mean entropy at the last step, strong and weak redraws so far."""
+        return {
+            "entropy": list(self.entropy),
+            "strong_redraws": list(self.strong_redraws),
+            "weak_redraws": list(self.weak_redraws),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that `load_state_dict` needs to go on as if never stopped (the generator is the caller's)."""
+        return {
+            "steps": self.steps,
+            **{name: list(values) for name, values in self.statistics.items()},
+            "trackers": [tracker.state_dict() for tracker in self.trackers],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.steps = state["steps"]
+        self.entropy = list(state["entropy"])
+        self.strong_redraws, self.weak_redraws = list(state["strong_redraws"]), list(state["weak_redraws"])
+        for tracker, saved in zip(self.trackers, state["trackers"], strict=True):
+            tracker.load_state_dict(saved)
+
+
+def redraw_slots(candidates: Candidates, neuron: Tensor, slot: Tensor, generator: torch.Generator) -> None:
+    """Draw new gates and operands for candidates `slot[i]` of neurons `neuron[i]`, both int64 [n]."""
+    candidates.gate[neuron, slot] = candidates.draw_gates((len(neuron),), generator)
+    candidates.a[neuron, slot], candidates.b[neuron, slot] = candidates.draw_operands(neuron, generator)
