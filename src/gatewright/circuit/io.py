@@ -1,0 +1,249 @@
+"""The `.gw` file: a circuit as one safetensors file.
+
+The arrays are tensors (`gate`, `a`, `b`, `outputs`, and where there are such `encoder.feature`, `encoder.threshold`,
+`head.group`, `head.offset`). Everything else is one JSON text in the safetensors metadata under the key `gatewright`:
+format name, version, the plain fields, and a SHA-256 of every array and of the plain fields, so that a damaged file is
+refused with the part that is damaged. Any safetensors reader can open the file; nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gatewright.circuit.circuit import Circuit, Encoder, Head
+from gatewright.errors import FormatError
+
+FORMAT: Literal["gatewright circuit"] = "gatewright circuit"
+VERSION = 1
+_KEY = "gatewright"
+_DTYPES = {
+    "gate": "uint8",
+    "a": "int32",
+    "b": "int32",
+    "outputs": "int32",
+    "encoder.feature": "int32",
+    "encoder.threshold": "float64",
+    "head.group": "int32",
+    "head.offset": "int64",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _EncoderFields(_Strict):
+    shape: list[int]
+    dtype: str
+    feature_names: list[str]
+
+
+class _HeadFields(_Strict):
+    tau: float
+    class_names: list[str]
+
+
+class _Fields(_Strict):
+    n_inputs: int
+    encoder: _EncoderFields | None
+    head: _HeadFields | None
+    metadata: dict[str, str]
+
+
+class _Header(_Strict):
+    format: Literal["gatewright circuit"]
+    version: int
+    circuit: _Fields
+    sha256: dict[str, str]
+
+
+def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
+    """Write a circuit to a `.gw` file, atomically: the file is either the old one or the whole new one.
+
+    The same circuit always gives the same bytes.
+
+    Args:
+        circuit: The circuit.
+        path: The file to write; its folder must exist.
+    """
+    target = Path(path)
+    arrays = _arrays(circuit)
+    fields = _fields(circuit)
+    digests = {name: _digest(array) for name, array in arrays.items()}
+    digests["circuit"] = _text_digest(fields)
+    header = _Header(format=FORMAT, version=VERSION, circuit=fields, sha256=digests)
+    raw = safetensors.numpy.save(arrays, metadata={_KEY: json.dumps(header.model_dump(), sort_keys=True)})
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; a circuit gets the mode any new file of this process would have.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | os.PathLike[str]) -> Circuit:
+    """Read a circuit from a `.gw` file.
+
+    Raises:
+        FormatError: The file is truncated, damaged, of another format or version, or does not describe a circuit. The
+            message names the file and the byte or field at fault.
+        OSError: The file cannot be read.
+    """
+    source = Path(path)
+    raw = source.read_bytes()
+    metadata = _framing(raw, source)
+    header = _header(metadata, source)
+    try:
+        arrays = safetensors.numpy.load(raw)
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        _refuse(source, f"its tensors cannot be read: {error}", error)
+    _check_arrays(arrays, header, source)
+    fields = header.circuit
+    encoder, head = None, None
+    try:
+        if fields.encoder is not None:
+            encoder = Encoder(
+                arrays["encoder.feature"],
+                arrays["encoder.threshold"],
+                tuple(fields.encoder.shape),
+                fields.encoder.dtype,
+                tuple(fields.encoder.feature_names),
+            )
+        if fields.head is not None:
+            head = Head(arrays["head.group"], arrays["head.offset"], fields.head.tau, tuple(fields.head.class_names))
+        return Circuit(
+            fields.n_inputs,
+            arrays["gate"],
+            arrays["a"],
+            arrays["b"],
+            arrays["outputs"],
+            encoder,
+            head,
+            fields.metadata,
+        )
+    except FormatError as error:
+        _refuse(source, str(error), error)
+
+
+def _refuse(path: Path, what: str, cause: Exception | None = None) -> NoReturn:
+    raise FormatError(f"{path}: {what}") from cause
+
+
+def _arrays(circuit: Circuit) -> dict[str, npt.NDArray[Any]]:
+    arrays: dict[str, npt.NDArray[Any]] = {name: getattr(circuit, name) for name in ("gate", "a", "b", "outputs")}
+    if circuit.encoder is not None:
+        arrays["encoder.feature"] = circuit.encoder.feature
+        arrays["encoder.threshold"] = circuit.encoder.threshold
+    if circuit.head is not None:
+        arrays["head.group"] = circuit.head.group
+        arrays["head.offset"] = circuit.head.offset
+    return arrays
+
+
+def _fields(circuit: Circuit) -> _Fields:
+    encoder, head = circuit.encoder, circuit.head
+    return _Fields(
+        n_inputs=circuit.n_inputs,
+        encoder=None
+        if encoder is None
+        else _EncoderFields(shape=list(encoder.shape), dtype=encoder.dtype, feature_names=list(encoder.feature_names)),
+        head=None if head is None else _HeadFields(tau=float(head.tau), class_names=list(head.class_names)),
+        metadata=dict(circuit.metadata),
+    )
+
+
+def _digest(array: npt.NDArray[Any]) -> str:
+    """SHA-256 of an array's type, shape and little-endian bytes."""
+    digest = hashlib.sha256(f"{array.dtype.name} {array.shape} ".encode())
+    digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def _text_digest(fields: _Fields) -> str:
+    return hashlib.sha256(json.dumps(fields.model_dump(), sort_keys=True).encode()).hexdigest()
+
+
+def _framing(raw: bytes, path: Path) -> Mapping[str, Any]:
+    """Check the safetensors frame (length, JSON header, data) byte by byte; return the file's metadata."""
+    if len(raw) < 8:
+        _refuse(path, f"truncated: {len(raw)} bytes, and the header's length alone takes 8")
+    length = int.from_bytes(raw[:8], "little")
+    if length > len(raw) - 8:
+        what = "truncated, or not a gatewright circuit"
+        _refuse(path, f"{what}: bytes 0-7 announce a header of {length} bytes, {len(raw) - 8} follow")
+    try:
+        header = json.loads(raw[8 : 8 + length].decode())
+    except json.JSONDecodeError as error:
+        _refuse(path, f"not a gatewright circuit: the header at byte {8 + error.pos} is no JSON ({error.msg})", error)
+    except UnicodeDecodeError as error:
+        _refuse(path, f"not a gatewright circuit: the header at byte {8 + error.start} is no UTF-8", error)
+    if not isinstance(header, dict):
+        _refuse(path, "not a gatewright circuit: the header at byte 8 is no JSON object")
+    metadata = header.pop("__metadata__", None)
+    try:
+        end = 8 + length + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
+    except (TypeError, KeyError, IndexError, ValueError) as error:
+        _refuse(path, f"the header at byte 8 has a tensor without data_offsets ({error!r})", error)
+    if end != len(raw):
+        kind = "truncated" if end > len(raw) else "damaged"
+        _refuse(path, f"{kind}: the header announces data up to byte {end}, the file ends at byte {len(raw)}")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get(_KEY), str):
+        _refuse(path, f"not a gatewright circuit: the safetensors metadata have no text {_KEY!r}")
+    return metadata
+
+
+def _header(metadata: Mapping[str, Any], path: Path) -> _Header:
+    try:
+        content = json.loads(metadata[_KEY])
+    except json.JSONDecodeError as error:
+        _refuse(path, f"metadata {_KEY!r} is no JSON at character {error.pos} ({error.msg})", error)
+    if isinstance(content, dict) and content.get("format") == FORMAT and content.get("version") != VERSION:
+        _refuse(
+            path, f"version is {content.get('version')!r}, this gatewright reads version {VERSION}; upgrade gatewright"
+        )
+    try:
+        return _Header.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the header"
+        _refuse(path, f"{field}: {first['msg']} (given {str(first['input'])[:80]!r})", error)
+
+
+def _check_arrays(arrays: Mapping[str, npt.NDArray[Any]], header: _Header, path: Path) -> None:
+    if header.sha256.get("circuit") != _text_digest(header.circuit):
+        _refuse(path, "the header's 'circuit' is damaged (its sha256 differs)")
+    wanted = ["gate", "a", "b", "outputs"]
+    wanted += ["encoder.feature", "encoder.threshold"] if header.circuit.encoder is not None else []
+    wanted += ["head.group", "head.offset"] if header.circuit.head is not None else []
+    for name in wanted:
+        if name not in arrays:
+            _refuse(path, f"array {name!r} is missing")
+        array = arrays[name]
+        if array.dtype != np.dtype(_DTYPES[name]) or array.ndim != 1:
+            _refuse(path, f"array {name!r} is {array.dtype}{list(array.shape)}, expected {_DTYPES[name]}[n]")
+        if header.sha256.get(name) != _digest(array):
+            _refuse(path, f"array {name!r} is damaged (its sha256 differs)")
+    surplus = sorted(set(arrays) - set(wanted))
+    if surplus:
+        _refuse(path, f"array {surplus[0]!r} does not belong to this circuit")
