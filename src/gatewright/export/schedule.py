@@ -1,0 +1,120 @@
+"""Order of the gates for generated straight-line code, cut into functions that compilers handle in linear time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.circuit.circuit import Circuit
+from gatewright.gates import USES_A, USES_B
+
+Int32Array = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Which gates stand in which function, and which values are handed from one function to another.
+
+    Attributes:
+        order: int32 [live gates], gates in the order to compute them.
+        starts: int32 [functions + 1], function i computes `order[starts[i]:starts[i + 1]]`.
+        function: int32 [gates], the function that computes a gate, -1 for gates that no output needs.
+        slot: int32 [gates], place in the scratch array of a value that a later function reads, else -1.
+        n_slots: Length of the scratch array.
+    """
+
+    order: Int32Array
+    starts: Int32Array
+    function: Int32Array
+    slot: Int32Array
+    n_slots: int
+
+
+@numba.njit(cache=True)
+def _depth_first(n_inputs: int, gate: Any, a: Any, b: Any, outputs: Any, order: Any) -> int:
+    """Post-order from the outputs: a value is used soon after it is computed, so that it can stay in a register."""
+    seen = np.zeros(len(gate), np.bool_)
+    stack = np.empty(2 * len(gate) + 2, np.int32)
+    n = 0
+    for j in range(len(outputs)):
+        depth = 0
+        if outputs[j] >= n_inputs:
+            stack[0] = outputs[j] - n_inputs
+            depth = 1
+        while depth:
+            i = stack[depth - 1]
+            if seen[i]:
+                depth -= 1
+                continue
+            ready = True
+            if USES_B[gate[i]] and b[i] >= n_inputs and not seen[b[i] - n_inputs]:
+                stack[depth] = b[i] - n_inputs
+                depth += 1
+                ready = False
+            if USES_A[gate[i]] and a[i] >= n_inputs and not seen[a[i] - n_inputs]:
+                stack[depth] = a[i] - n_inputs
+                depth += 1
+                ready = False
+            if ready:
+                seen[i] = True
+                order[n] = i
+                n += 1
+                depth -= 1
+    return n
+
+
+@numba.njit(cache=True)
+def _share_slots(
+    n_inputs: int, gate: Any, a: Any, b: Any, order: Any, function: Any, n_functions: int, slot: Any
+) -> int:
+    """Give values that later functions read a slot each, free again after the last function that reads it."""
+    last = np.full(len(gate), -1, np.int32)
+    for i in order:
+        if USES_A[gate[i]] and a[i] >= n_inputs:
+            last[a[i] - n_inputs] = max(last[a[i] - n_inputs], function[i])
+        if USES_B[gate[i]] and b[i] >= n_inputs:
+            last[b[i] - n_inputs] = max(last[b[i] - n_inputs], function[i])
+    ending = np.full(n_functions, -1, np.int32)  # per function, a chain of the gates whose values end with it
+    following = np.full(len(gate), -1, np.int32)
+    free = np.empty(len(gate) + 1, np.int32)
+    n_free = n_slots = current = 0
+    for i in order:
+        while current < function[i]:
+            g = ending[current]
+            while g >= 0:
+                free[n_free] = slot[g]
+                n_free += 1
+                g = following[g]
+            current += 1
+        if last[i] > function[i]:
+            if n_free:
+                n_free -= 1
+                slot[i] = free[n_free]
+            else:
+                slot[i] = n_slots
+                n_slots += 1
+            following[i] = ending[last[i]]
+            ending[last[i]] = i
+    return n_slots
+
+
+def make_schedule(circuit: Circuit, longest: int = 2000) -> Schedule:
+    """Order the live gates and cut them into functions.
+
+    Args:
+        circuit: Any circuit.
+        longest: Most gates in a function.
+    """
+    order = np.empty(circuit.n_gates, np.int32)
+    n = _depth_first(circuit.n_inputs, circuit.gate, circuit.a, circuit.b, circuit.outputs, order)
+    order = order[:n]
+    starts = np.append(np.arange(0, n, longest), n).astype(np.int32)
+    function = np.full(circuit.n_gates, -1, np.int32)
+    function[order] = np.arange(n) // longest
+    slot = np.full(circuit.n_gates, -1, np.int32)
+    n_slots = _share_slots(circuit.n_inputs, circuit.gate, circuit.a, circuit.b, order, function, len(starts) - 1, slot)
+    return Schedule(order, starts, function, slot, n_slots)
