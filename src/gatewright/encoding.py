@@ -56,7 +56,9 @@ class Thermometer(nn.Module):
         wanted = self.shape[0] if self._is_image else math.prod(self.shape)
         if len(lists) != wanted:
             what = "channels" if self._is_image else "features"
-            raise ShapeError(f"samples of shape {self.shape} have {wanted} {what}, got {len(lists)} lists of thresholds")
+            raise ShapeError(
+                f"samples of shape {self.shape} have {wanted} {what}, got {len(lists)} lists of thresholds"
+            )
         if self._is_image:
             count = {len(t) for t in lists}
             if len(count) != 1:

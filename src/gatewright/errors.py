@@ -79,7 +79,7 @@ def require_extra(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        if error.name is not None and error.name != module.split(".")[0]:
+        if error.name is not None and error.name != module.split(".", maxsplit=1)[0]:
             raise
         raise MissingExtraError(
             f"{module} is not installed, and this feature needs it: pip install 'gatewright[{extra}]'"

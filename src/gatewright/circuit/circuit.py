@@ -25,7 +25,8 @@ import numpy.typing as npt
 from gatewright.errors import FormatError, OptionError
 from gatewright.gates import Gate
 
-Int32Array = npt.NDArray[np.int32]
+# Constructors take any integer arrays and convert them exactly; what is stored has the dtype the docstrings state.
+Array = npt.NDArray[Any]
 
 FEATURE_DTYPES = ("bool", "uint8", "int16", "int32", "float32")
 """Feature types an encoder can have."""
@@ -60,8 +61,8 @@ class Encoder:
         feature_names: Names of the flattened features, or empty.
     """
 
-    feature: Int32Array
-    threshold: npt.NDArray[np.float64]
+    feature: Array
+    threshold: Array
     shape: tuple[int, ...]
     dtype: str = "float32"
     feature_names: tuple[str, ...] = ()
@@ -107,8 +108,8 @@ class Head:
         class_names: One name per class, or empty.
     """
 
-    group: Int32Array
-    offset: npt.NDArray[np.int64]
+    group: Array
+    offset: Array
     tau: float = 1.0
     class_names: tuple[str, ...] = ()
 
@@ -150,10 +151,10 @@ class Circuit:
     """
 
     n_inputs: int
-    gate: npt.NDArray[np.uint8]
-    a: Int32Array
-    b: Int32Array
-    outputs: Int32Array
+    gate: Array
+    a: Array
+    b: Array
+    outputs: Array
     encoder: Encoder | None = None
     head: Head | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -188,7 +189,9 @@ class Circuit:
             i = int(np.argmax(bad))
             raise FormatError(f"outputs[{i}] is {self.outputs[i]}, expected a node (0..{self.n_nodes - 1})")
         if self.encoder is not None and self.encoder.n_bits != self.n_inputs:
-            raise FormatError(f"the encoder makes {self.encoder.n_bits} bits but the circuit has {self.n_inputs} inputs")
+            raise FormatError(
+                f"the encoder makes {self.encoder.n_bits} bits but the circuit has {self.n_inputs} inputs"
+            )
         if self.head is not None and len(self.head.group) != len(self.outputs):
             raise FormatError(f"the head groups {len(self.head.group)} outputs but there are {len(self.outputs)}")
 
@@ -211,7 +214,7 @@ class Circuit:
         """Return a copy with some attributes changed, checked again."""
         unknown = set(changes) - set(self.__dataclass_fields__)
         if unknown:
-            raise OptionError(f"a circuit has no attribute {sorted(unknown)[0]!r}")
+            raise OptionError(f"a circuit has no attribute {min(unknown)!r}")
         return replace(self, **changes)
 
     def same_as(self, other: Circuit) -> bool:

@@ -78,10 +78,11 @@ def lower(
     """
     modules = list(_flat(model, ""))
     encoder: Encoder | None = None
-    if modules and isinstance(modules[0][1], Thermometer):
-        thermometer = modules.pop(0)[1]
-        encoder = thermometer.to_encoder(feature_names)
-        shape = thermometer.out_shape
+    first = modules[0][1] if modules else None
+    shape: tuple[int, ...]
+    if isinstance(first, Thermometer):
+        del modules[0]
+        encoder, shape = first.to_encoder(feature_names), first.out_shape
     elif in_shape is None:
         raise ShapeError("a model without a Thermometer has no input shape of its own: pass in_shape=(F,) or (C, H, W)")
     else:

@@ -30,9 +30,9 @@ class BitTensor(Tensor):
     words: Tensor
 
     @staticmethod
-    def __new__(cls, words: Tensor, shape: tuple[int, ...]) -> BitTensor:
+    def __new__(cls: type[BitTensor], words: Tensor, shape: tuple[int, ...]) -> BitTensor:  # noqa: PYI034
         """Wrap words [R, W] as a float32 tensor of this shape (N, ...)."""
-        self: BitTensor = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]  # noqa: SLF001
+        self: BitTensor = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
             cls, shape, dtype=torch.float32, device=words.device
         )
         self.words = words
@@ -41,15 +41,20 @@ class BitTensor(Tensor):
     def unpack(self) -> Tensor:
         """The float32 tensor of zeros and ones, batch-last in memory."""
         n, *rest = self.shape
-        return ops.unpack(self.words, n).view(*rest, n).movedim(-1, 0)
+        flat: Tensor = ops.unpack(self.words, n)
+        return flat.view(*rest, n).movedim(-1, 0)
 
-    def __repr__(self, *, tensor_contents: object = None) -> str:
+    def __repr__(  # type: ignore[override]
+        self, *, tensor_contents: Any = None
+    ) -> str:
         return f"BitTensor(shape={tuple(self.shape)}, words={tuple(self.words.shape)})"
 
-    __torch_function__ = torch._C._disabled_torch_function_impl  # noqa: SLF001
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]  # noqa: SLF001
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         """Keep bits through detach and reshapes of a sample; unpack for everything else."""
         if func in _SAME:
             return cls(args[0].words, tuple(args[0].shape))
@@ -57,6 +62,7 @@ class BitTensor(Tensor):
             shape = _resolved(tuple(args[1]), args[0].numel())
             if len(shape) > 0 and shape[0] == args[0].shape[0]:
                 return cls(args[0].words, shape)
+            return args[0].unpack().reshape(shape)
         args, kwargs = tree_map_only(BitTensor, BitTensor.unpack, (args, kwargs or {}))
         return func(*args, **kwargs)
 

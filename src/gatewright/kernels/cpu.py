@@ -58,7 +58,9 @@ def _unpack(start: int, stop: int, words: Any, n: int, out: Any) -> None:
 
 
 @_jit
-def _hard_forward(start: int, stop: int, words: Any, row_a: Any, row_b: Any, gate: Any, positions: Any, last: Any, out: Any) -> None:
+def _hard_forward(
+    start: int, stop: int, words: Any, row_a: Any, row_b: Any, gate: Any, positions: Any, last: Any, out: Any
+) -> None:
     n_positions, n_w = len(positions), words.shape[1]
     full = ~np.uint64(0)
     for j in range(start, stop):
@@ -87,7 +89,9 @@ def _row_sums(start: int, stop: int, grad: Any, s0: Any) -> None:
 
 
 @_jit
-def _hard_sums(start: int, stop: int, words: Any, grad: Any, rows_a: Any, rows_b: Any, offsets: Any, s0: Any, sums: Any) -> None:
+def _hard_sums(
+    start: int, stop: int, words: Any, grad: Any, rows_a: Any, rows_b: Any, offsets: Any, s0: Any, sums: Any
+) -> None:
     _row_sums(start, stop, grad, s0)
     row_bytes = types.uintp(words.shape[1] * 8)
     at, to, off = types.uintp(words.ctypes.data), types.uintp(grad.ctypes.data), types.uintp(offsets.ctypes.data)
@@ -103,7 +107,9 @@ def _hard_sums(start: int, stop: int, words: Any, grad: Any, rows_a: Any, rows_b
 
 
 @_jit
-def _hard_input(start: int, stop: int, words: Any, grad: Any, row_a: Any, row_b: Any, gate: Any, positions: Any, dx: Any) -> None:
+def _hard_input(
+    start: int, stop: int, words: Any, grad: Any, row_a: Any, row_b: Any, gate: Any, positions: Any, dx: Any
+) -> None:
     vectors = (stop - start) // _LANES
     word_bytes = types.uintp(words.shape[1] * 8)
     row_bytes = types.uintp(dx.shape[1] * 4)
@@ -141,7 +147,20 @@ def _soft_forward(start: int, stop: int, x: Any, rows_a: Any, rows_b: Any, offse
 
 
 @_jit
-def _soft_backward(start: int, stop: int, x: Any, grad: Any, rows_a: Any, rows_b: Any, offsets: Any, coef: Any, need_input: bool, dx: Any, sums: Any, chunk: int) -> None:
+def _soft_backward(
+    start: int,
+    stop: int,
+    x: Any,
+    grad: Any,
+    rows_a: Any,
+    rows_b: Any,
+    offsets: Any,
+    coef: Any,
+    need_input: bool,
+    dx: Any,
+    sums: Any,
+    chunk: int,
+) -> None:
     # Part t covers samples [t * chunk, (t + 1) * chunk) and has sums[t] of its own.
     row_bytes = types.uintp(x.shape[1] * 4)
     n_positions, stride = grad.shape[1], grad.shape[2] * 4

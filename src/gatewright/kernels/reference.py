@@ -97,9 +97,7 @@ def soft_backward(
     return s0, sums, dx
 
 
-def hard_forward(
-    words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor, n: int
-) -> Tensor:
+def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor, n: int) -> Tensor:
     """One Boolean gate per neuron on packed samples.
 
     Args:
@@ -125,9 +123,7 @@ def hard_forward(
     return out
 
 
-def hard_sums(
-    words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor
-) -> tuple[Tensor, Tensor]:
+def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Candidate sums on packed samples: `soft_backward`'s s0 [M] and sums [M, K, 3] for Boolean inputs."""
     x = unpack(words, grad.shape[2], grad.dtype)
     no_coef = grad.new_empty(0)

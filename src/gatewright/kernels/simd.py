@@ -216,9 +216,7 @@ def _soft_codegen(need_input: bool) -> Callable[..., ir.Value]:
     return codegen
 
 
-_SOFT_SIGNATURE = _SUMS(
-    *[_ADDRESS] * 6, _COUNT, _COUNT, _COUNT, types.float32, types.float32, types.float32
-)
+_SOFT_SIGNATURE = _SUMS(*[_ADDRESS] * 6, _COUNT, _COUNT, _COUNT, types.float32, types.float32, types.float32)
 
 
 @intrinsic

@@ -132,7 +132,13 @@ class GuidedProposals:
         else:
             no_coef = recorded.grad.new_zeros(*rows_a.shape, 4)
             _, sums, _ = ops.soft_backward(
-                recorded.x, recorded.grad, rows_a, rows_b, geometry.positions, no_coef, False  # noqa: FBT003
+                recorded.x,
+                recorded.grad,
+                rows_a,
+                rows_b,
+                geometry.positions,
+                no_coef,
+                False,
             )
         return sums
 
@@ -193,7 +199,7 @@ def best_gates(s0: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def slopes(gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
-    """d loss / d p of given gates on their pairs: gate uint8 [M, T] -> float [M, T]."""
+    """D loss / d p of given gates on their pairs: gate uint8 [M, T] -> float [M, T]."""
     w = minterm_slopes(s0, sums)
     shifts = torch.tensor([3, 2, 1, 0], device=w.device)
     return (w * ((gate.to(torch.int64).unsqueeze(-1) >> shifts) & 1)).sum(-1)

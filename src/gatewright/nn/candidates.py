@@ -66,7 +66,7 @@ class Candidates(nn.Module):
         self.register_buffer("a", a)
         self.register_buffer("b", b)
         self.register_buffer("gate", self.draw_gates((neurons, candidates), generator))
-        self.register_buffer("_frozen_flag", torch.tensor(False))
+        self.register_buffer("_frozen_flag", torch.zeros((), dtype=torch.bool))
         self.frozen = False
         if init == "gaussian":
             logits = torch.randn(neurons, candidates, generator=generator)
@@ -92,11 +92,11 @@ class Candidates(nn.Module):
         return self.logits.detach().argmax(1)
 
     def probabilities(self) -> Tensor:
-        """float [M, K]: softmax of the logits, without gradient."""
+        """Float [M, K]: softmax of the logits, without gradient."""
         return torch.softmax(self.logits.detach(), 1)
 
     def entropy(self) -> Tensor:
-        """float [M]: entropy of the candidates' probabilities, divided by log K so that it lies in 0..1."""
+        """Float [M]: entropy of the candidates' probabilities, divided by log K so that it lies in 0..1."""
         if self.n_candidates == 1:
             return torch.zeros(self.n_neurons, device=self.logits.device)
         logp = torch.log_softmax(self.logits.detach(), 1)
@@ -120,14 +120,14 @@ class Candidates(nn.Module):
     def freeze(self) -> None:
         """Compute with the best candidates from now on, without gradient."""
         self.frozen = True
-        self._frozen_flag.fill_(True)  # noqa: FBT003
+        self._frozen_flag.fill_(1)
         self.logits.requires_grad_(False)
         self.logits.grad = None
 
     def unfreeze(self) -> None:
         """Learn again."""
         self.frozen = False
-        self._frozen_flag.fill_(False)  # noqa: FBT003
+        self._frozen_flag.fill_(0)
         self.logits.requires_grad_(True)
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
@@ -141,7 +141,7 @@ class Candidates(nn.Module):
                     f"but this layer has {own.dtype} {tuple(own.shape)}"
                 )
         self._check_wiring(state_dict, prefix)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)  # type: ignore[arg-type]
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         if bool(state_dict[prefix + "_frozen_flag"]):
             self.freeze()
         else:

@@ -94,11 +94,13 @@ class _Soft(Function):
     """The paper's relaxation: softmax-weighted sum of the candidates' multilinear gates."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None
+    ) -> Tensor:
         probability = torch.softmax(logits.detach(), 1)
         coef = _coefficients(wiring.gate, probability)
         inputs = geometry.pad_rows(rows(x.detach()))
-        out = ops.soft_forward(inputs, wiring.rows_a, wiring.rows_b, geometry.positions, coef)
+        out: Tensor = ops.soft_forward(inputs, wiring.rows_a, wiring.rows_b, geometry.positions, coef)
         ctx.save_for_backward(inputs, probability, coef)
         ctx.layer = wiring, geometry, record
         return out.view(*geometry.out_shape, -1).movedim(-1, 0)
@@ -124,7 +126,9 @@ class _Hard(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None
+    ) -> Tensor:
         bits = as_bits(x)
         n = bits.shape[0]
         words = geometry.pad_rows(bits.words)
@@ -160,13 +164,13 @@ def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, re
     """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory."""
     if isinstance(x, BitTensor):
         x = x.unpack().to(logits.dtype)
-    out: Tensor = _Soft.apply(x, logits, wiring, geometry, record)
+    out: Tensor = _Soft.apply(x, logits, wiring, geometry, record)  # type: ignore[no-untyped-call]
     return out
 
 
 def hard_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
     """Hard relaxation: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape)."""
-    out: Tensor = _Hard.apply(x, logits, wiring, geometry, record)
+    out: Tensor = _Hard.apply(x, logits, wiring, geometry, record)  # type: ignore[no-untyped-call]
     return out
 
 

@@ -74,7 +74,7 @@ class GroupSum(nn.Module):
             raise ShapeError(f"GroupSum expects (N, F), got shape {tuple(x.shape)}; put torch.nn.Flatten() before it")
         tau = self.temperature(x.shape[1])
         if isinstance(x, BitTensor):
-            counts: Tensor = _Count.apply(x, self.classes)
+            counts: Tensor = _Count.apply(x, self.classes)  # type: ignore[no-untyped-call]
         else:
             counts = x.movedim(0, -1).reshape(self.classes, -1, x.shape[0]).sum(1).T
         return counts / tau

@@ -1,0 +1,125 @@
+"""Guided proposals: the arithmetic of slopes, and that the gradient's wishes are met."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from gatewright.errors import OptionError
+from gatewright.gates import COEFFICIENTS
+from gatewright.learning import GuidedProposals
+from gatewright.learning.proposals import best_gates, slopes
+from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
+
+
+@given(st.integers(0, 2**31))
+@settings(max_examples=50)
+def test_the_best_gate_is_the_steepest_of_all_sixteen(seed):
+    g = torch.Generator().manual_seed(seed)
+    s0, sums = torch.randn(6, generator=g), torch.randn(6, 5, 3, generator=g)
+    c = torch.tensor(COEFFICIENTS.tolist(), dtype=torch.float32)
+    all_slopes = c[:, 0] * s0[:, None, None] + sums @ c[:, 1:].T
+    gate, slope = best_gates(s0, sums)
+    torch.testing.assert_close(slope, all_slopes.amin(-1), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(all_slopes.gather(-1, gate.long()[..., None])[..., 0], slope, rtol=1e-4, atol=1e-5)
+    for k in range(16):
+        given_gate = torch.full((6, 5), k, dtype=torch.uint8)
+        torch.testing.assert_close(slopes(given_gate, s0, sums), all_slopes[..., k], rtol=1e-4, atol=1e-5)
+
+
+def learn(relaxation, connections, steps=300):
+    """Learn XOR of two among 60 inputs with few neurons: only found if the wiring is."""
+    g = torch.Generator().manual_seed(0)
+    model = nn.Sequential(LogicDense(60, 8, candidates=4, relaxation=relaxation, generator=g), GroupSum(2, tau=1.0))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    guide = GuidedProposals(model, optimizer, every=5, batches=1, trials=60, generator=g) if connections else None
+    for _ in range(steps):
+        x = (torch.rand(128, 60, generator=g) < 0.5).float()
+        y = (x[:, 17] != x[:, 41]).long()
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        if guide:
+            guide.step()
+    model.eval()
+    x = (torch.rand(1000, 60, generator=g) < 0.5).float()
+    accuracy = (model(x).argmax(1) == (x[:, 17] != x[:, 41])).float().mean().item()
+    return accuracy, guide
+
+
+@pytest.mark.parametrize("relaxation", ["soft", "hard"])
+def test_proposals_find_inputs_that_fixed_wiring_lacks(relaxation):
+    fixed, _ = learn(relaxation, connections=False)
+    guided, guide = learn(relaxation, connections=True)
+    assert fixed < 0.7
+    assert guided > 0.95
+    assert sum(guide.statistics["proposed"]) > 0
+
+
+@pytest.mark.parametrize("relaxation", ["soft", "hard"])
+def test_rounds_are_the_same_after_a_restart(relaxation):
+    def run(interrupt):
+        g = torch.Generator().manual_seed(0)
+
+        def build():
+            return nn.Sequential(
+                LogicConv2d(2, 6, channels=0, relaxation=relaxation, generator=torch.Generator().manual_seed(4)),
+                nn.Flatten(),
+                LogicDense(6 * 16, 10, relaxation=relaxation, generator=torch.Generator().manual_seed(5)),
+                GroupSum(2),
+            )
+
+        def guide_of(model, optimizer):
+            return GuidedProposals(model, optimizer, every=4, batches=2, trials=6, replace=2, generator=g)
+
+        model = build()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        guide = guide_of(model, optimizer)
+        for step in range(15):
+            x = (torch.rand(50, 2, 4, 4, generator=g) < 0.5).float()
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), x[:, 0, 1, 1].long()).backward()
+            optimizer.step()
+            guide.step()
+            if step == interrupt:  # in the middle of a round
+                states = model.state_dict(), optimizer.state_dict(), guide.state_dict()
+                model = build()
+                model.load_state_dict(states[0])
+                optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+                optimizer.load_state_dict(states[1])
+                guide = guide_of(model, optimizer)
+                guide.load_state_dict(states[2])
+        return model.state_dict(), guide.statistics
+
+    (one, stats_one), (two, stats_two) = run(None), run(6)
+    assert stats_one == stats_two
+    assert sum(stats_one["proposed"]) > 0
+    assert all(torch.equal(one[k], two[k]) for k in one)
+
+
+def test_nothing_is_proposed_after_the_stop_or_to_frozen_layers(generator):
+    model = nn.Sequential(LogicDense(20, 10), LogicDense(10, 10), GroupSum(2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    guide = GuidedProposals(model, optimizer, every=2, batches=1, stop_step=6, generator=generator)
+    logic_layers(model)[0].freeze()
+    counts = []
+    for _ in range(12):
+        x = (torch.rand(64, 20, generator=generator) < 0.5).float()
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), x[:, 0].long()).backward()
+        optimizer.step()
+        guide.step()
+        counts.append(list(guide.statistics["proposed"]))
+    assert counts[-1][0] == 0
+    assert counts[5][1] > 0
+    assert counts[-1] == counts[5]
+
+
+def test_wrong_options_are_refused(generator):
+    model = nn.Sequential(LogicDense(4, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(OptionError, match="batches <= every"):
+        GuidedProposals(model, optimizer, every=2, batches=3, generator=generator)
+    with pytest.raises(OptionError, match="at least 1"):
+        GuidedProposals(model, optimizer, trials=0, generator=generator)
