@@ -1,4 +1,3 @@
-# ruff: noqa: ARG005
 import contextlib
 import json
 

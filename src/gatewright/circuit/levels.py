@@ -36,7 +36,10 @@ def logic_levels(circuit: Circuit) -> npt.NDArray[np.int32]:
     Returns:
         int32 [n_nodes]; inputs are at level 0.
     """
-    return _levels(circuit.n_inputs, circuit.gate, circuit.a, circuit.b, IS_LOGIC.astype(np.int32))
+    levels: npt.NDArray[np.int32] = _levels(
+        circuit.n_inputs, circuit.gate, circuit.a, circuit.b, IS_LOGIC.astype(np.int32)
+    )
+    return levels
 
 
 def evaluation_levels(circuit: Circuit) -> npt.NDArray[np.int32]:
@@ -45,4 +48,5 @@ def evaluation_levels(circuit: Circuit) -> npt.NDArray[np.int32]:
     Returns:
         int32 [n_nodes]; inputs are at level 0, constant gates at level 1.
     """
-    return _levels(circuit.n_inputs, circuit.gate, circuit.a, circuit.b, np.ones(16, np.int32))
+    levels: npt.NDArray[np.int32] = _levels(circuit.n_inputs, circuit.gate, circuit.a, circuit.b, np.ones(16, np.int32))
+    return levels

@@ -1,0 +1,76 @@
+"""Append gates to a circuit, arrays of them at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.circuit.circuit import Circuit
+from gatewright.gates import Gate
+
+Int32Array = npt.NDArray[np.int32]
+
+
+class Builder:
+    """Gates in topological order that grow by whole arrays.
+
+    Attributes:
+        n_inputs: Number of Boolean inputs.
+    """
+
+    def __init__(self, n_inputs: int) -> None:
+        self.n_inputs = n_inputs
+        self._parts: list[tuple[npt.NDArray[np.uint8], Int32Array, Int32Array]] = []
+        self._n_nodes = n_inputs
+        self._constants: dict[bool, int] = {}
+
+    def append(self, gate: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike) -> Int32Array:
+        """Append gates that do not read each other.
+
+        Args:
+            gate: Gate ids; gates, a and b broadcast against each other.
+            a: Node ids of the first operands.
+            b: Node ids of the second operands.
+
+        Returns:
+            int32, of the broadcast shape: the new nodes.
+        """
+        gates, first, second = np.broadcast_arrays(np.asarray(gate, np.uint8), np.asarray(a), np.asarray(b))
+        self._parts.append((gates.ravel(), first.ravel().astype(np.int32), second.ravel().astype(np.int32)))
+        nodes = np.arange(self._n_nodes, self._n_nodes + gates.size, dtype=np.int32).reshape(gates.shape)
+        self._n_nodes += gates.size
+        return nodes
+
+    def include(self, circuit: Circuit, inputs: npt.NDArray[Any]) -> Int32Array:
+        """Append all gates of a circuit.
+
+        Args:
+            circuit: The circuit.
+            inputs: int [circuit.n_inputs], nodes that take the place of its inputs.
+
+        Returns:
+            int32 [circuit.n_nodes]: the node here of each node there.
+        """
+        start = self._n_nodes - circuit.n_inputs
+        nodes = np.arange(start, start + circuit.n_nodes, dtype=np.int32)
+        nodes[: circuit.n_inputs] = inputs
+        constant = (circuit.gate == Gate.FALSE) | (circuit.gate == Gate.TRUE)
+        # A constant's operands are 0 by contract, not an input that could move.
+        a = np.where(constant, 0, nodes[np.where(constant, 0, circuit.a)] if circuit.n_nodes else 0)
+        b = np.where(constant, 0, nodes[np.where(constant, 0, circuit.b)] if circuit.n_nodes else 0)
+        self.append(circuit.gate, a, b)
+        return nodes
+
+    def constant(self, value: bool) -> int:
+        """The node of a constant, the same one at every call."""
+        if value not in self._constants:
+            self._constants[value] = int(self.append(Gate.TRUE if value else Gate.FALSE, 0, 0))
+        return self._constants[value]
+
+    def build(self, outputs: npt.ArrayLike, **fields: Any) -> Circuit:
+        """The circuit with these output nodes and other fields of `Circuit` (encoder, head, metadata)."""
+        empty = (np.zeros(0, np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32))
+        gate, a, b = (np.concatenate(part) for part in zip(empty, *self._parts, strict=True))
+        return Circuit(self.n_inputs, gate, a, b, np.asarray(outputs, np.int32), **fields)
