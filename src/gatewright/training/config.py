@@ -219,12 +219,20 @@ class GuidedConnections(Section):
 
     Attributes:
         kind: `guided`.
-        every: Steps between rounds.
+        every: Steps of a round.
+        batches: Batches at its end over which the pairs on trial are judged.
+        trials: Pairs on trial per neuron and round.
+        replace: Candidates replaced per neuron and round, at most.
+        margin: How far below the best logit a new candidate starts.
         stop: Moment after which nothing is replaced.
     """
 
     kind: Literal["guided"]
-    every: PositiveInt = 25
+    every: PositiveInt = 10
+    batches: PositiveInt = 2
+    trials: PositiveInt = 16
+    replace: PositiveInt = 1
+    margin: float = 0.3
     stop: Moment = 2 / 3
 
 

@@ -55,7 +55,15 @@ def build_learners(
             )
         case GuidedConnections() as c:
             learners["connections"] = learning.GuidedProposals(
-                model, optimizer, every=c.every, stop_step=at_step(c.stop, steps), generator=generator
+                model,
+                optimizer,
+                every=c.every,
+                batches=c.batches,
+                trials=c.trials,
+                replace=c.replace,
+                margin=c.margin,
+                stop_step=at_step(c.stop, steps),
+                generator=generator,
             )
     match config.discretization:
         case AdaptiveFreezing() as d:

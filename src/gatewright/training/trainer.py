@@ -133,11 +133,12 @@ class Trainer:
             group["lr"] = rate
         x, y = self._train.batch(self.order.next())
         loss = cross_entropy(self.model(x), y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.config.optimizer.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip)
-        optimizer.step()
+        if loss.requires_grad:  # not where every layer is frozen
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            if self.config.optimizer.clip is not None:
+                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip)
+            optimizer.step()
         for learner in self.learners.values():
             learner.step()
         self._losses[self._unread] = loss.detach()

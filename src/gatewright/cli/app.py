@@ -1,0 +1,80 @@
+"""All commands in one application, and what becomes of errors."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from gatewright.cli import circuits, demo, exports, lists, train
+from gatewright.cli.output import complain
+from gatewright.errors import GatewrightError
+
+FAILED = 2
+"""Exit code where a command did not do what it was asked to."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+
+class Commands(TyperGroup):
+    """Turns errors of users and of their machines into a short message and an exit code, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except GatewrightError as error:
+            complain(str(error))
+            raise typer.Exit(FAILED) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+            raise typer.Exit(FAILED) from error
+        except KeyboardInterrupt as error:
+            complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Learn compact Boolean networks, prove them, run them anywhere.",
+)
+
+
+def _version_callback(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gatewright {version('gatewright')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version_callback)
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("demo")(demo.demo)
+app.command("train")(train.train)
+app.command("compile")(circuits.compile_)
+app.command("info")(circuits.info)
+app.command("eval")(circuits.evaluate)
+app.command("predict")(circuits.predict)
+app.command("export")(exports.export_)
+app.command("verify")(circuits.verify)
+app.command("presets")(lists.presets)
+app.command("data")(lists.data)
+
+
+def main() -> None:
+    """Entry point of the `gatewright` program."""
+    app(prog_name="gatewright")

@@ -1,0 +1,116 @@
+"""`gatewright demo`: the whole way on real digits, every stage checked."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gatewright.cli.circuits import compile_folder, compiled_about
+from gatewright.cli.exports import export_files
+from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_pairs
+from gatewright.cli.train import run_training
+from gatewright.errors import OptionError, VerificationError
+
+if TYPE_CHECKING:
+    from gatewright.circuit import Circuit
+    from gatewright.data import Split
+
+PRESET = "digits"
+FORMATS = ["c", "verilog"]
+SPEED_SAMPLES = 1 << 20
+"""Images that the speed is measured on: the test images, repeated."""
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything; an earlier demo in it is replaced.")] = Path("runs/demo"),
+    steps: Annotated[int | None, typer.Option(help="Train for fewer or more steps.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the run's random generator.")] = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Learn handwritten digits, discretize, compile, prove, run and export the circuit: under two minutes."""
+    from gatewright.circuit import save
+    from gatewright.data import load
+    from gatewright.training.load import load_preset
+
+    def say(text: str) -> None:
+        if not json:
+            err().print(text, markup=False)
+
+    begin = time.perf_counter()
+    run = _fresh(out)
+    changes = [f"train.seed={seed}", *([] if steps is None else [f"train.steps={steps}"])]
+    say("1/4 learning handwritten digits ...")
+    result = run_training(PRESET, load_preset(PRESET, changes), run, data=None, quiet=json)
+    say("2/4 compiling the network to a circuit, proving and checking it ...")
+    compiled = compile_folder(run, None, quiet=json)
+    file = out / "digits.gw"
+    save(compiled.circuit, file)
+    if compiled.accuracy != result.test.hard:
+        raise VerificationError(
+            f"the circuit's test accuracy is {compiled.accuracy}, but the network's is {result.test.hard}"
+        )
+    say("3/4 running the circuit ...")
+    speed = _speed(compiled.circuit, load(PRESET).test)
+    say("4/4 exporting C and Verilog ...")
+    files = export_files(compiled.circuit, FORMATS, out / "export")
+    about = compiled_about(compiled)
+    written = [str(file), *(path for paths in files.values() for path in paths)]
+    seconds = time.perf_counter() - begin
+    if json:
+        emit_json(
+            {
+                "model_test_accuracy": result.test.hard,
+                "circuit_test_accuracy": compiled.accuracy,
+                "images_per_second": speed,
+                "files": written,
+                "seconds": seconds,
+                "circuit": about,
+            }
+        )
+        return
+    show_pairs(
+        {
+            "test accuracy of the model": percent(result.test.hard),
+            "test accuracy of the circuit": f"{percent(compiled.accuracy)} (equal on all {compiled.samples} test images)",
+            "logic ops": about["logic_ops"],
+            "total ops": about["total_ops"],
+            "proof": f"simplification changed nothing, for any input ({compiled.proof.method}, "
+            f"{compiled.proof.seconds:.2f} s)",
+            "images per second": speed,
+            "files written": "\n".join(written),
+            "seconds in all": round(seconds, 1),
+        },
+        title="gatewright demo: handwritten digits as logic gates",
+    )
+
+
+def _fresh(out: Path) -> Path:
+    """The folder for the run, emptied; nothing that is not a run is ever removed."""
+    run = out / "run"
+    if run.exists():
+        if not (run / "config.yaml").exists():
+            raise OptionError(f"{run} exists, but is no run of gatewright; choose another --out")
+        shutil.rmtree(run)
+    return run
+
+
+def _speed(circuit: Circuit, test: Split) -> float:
+    """Images per second of the engine, from raw pixels to classes, on all cores; also checks its repeatability."""
+    import numpy as np
+
+    from gatewright.engine import Engine
+
+    engine = Engine(circuit)
+    once = engine.predict(test.x)
+    repeats = SPEED_SAMPLES // len(test)
+    many = np.tile(test.x, (repeats, *([1] * (test.x.ndim - 1))))
+    begin = time.perf_counter()
+    predicted = engine.predict(many)
+    seconds = time.perf_counter() - begin
+    if not np.array_equal(predicted, np.tile(once, repeats)):
+        raise VerificationError("the engine gave different classes for the same images")
+    return len(many) / seconds

@@ -1,0 +1,39 @@
+"""`gatewright export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatewright.cli.circuits import CircuitFile
+from gatewright.cli.output import JsonFlag, emit_json, show_rows
+
+
+def export_(
+    file: CircuitFile,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the files; made if needed.")],
+    to: Annotated[list[str], typer.Option("--to", metavar="FORMAT", help="c, verilog, ...; may be repeated.")],
+    json: JsonFlag = False,
+) -> None:
+    """Write a circuit in other languages."""
+    from gatewright.circuit import load
+
+    files = export_files(load(file), to, out)
+    if json:
+        emit_json({"files": files})
+    else:
+        show_rows(["file", "bytes"], [(path, Path(path).stat().st_size) for paths in files.values() for path in paths])
+
+
+def export_files(circuit: object, formats: list[str], folder: Path) -> dict[str, list[str]]:
+    """Export to each format; the files written, by format."""
+    from gatewright.errors import unknown_name
+    from gatewright.export import FORMATS, export
+
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown_name("export format", name, FORMATS)
+    folder.mkdir(parents=True, exist_ok=True)
+    return {name: [str(path) for path in export(circuit, name, folder)] for name in formats}

@@ -1,0 +1,107 @@
+"""Progress of training on stderr, and stopping it politely."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from gatewright.cli.output import err, percent
+
+REFRESH = 0.1
+"""Seconds between updates of the bar."""
+
+
+class TrainingProgress:
+    """A progress bar on a terminal, one line per evaluation elsewhere, nothing if quiet.
+
+    Args:
+        name: Of the run.
+        steps: Its length.
+        quiet: Whether to show nothing.
+    """
+
+    def __init__(self, name: str, steps: int, *, quiet: bool = False) -> None:
+        self._name = name
+        self._steps = steps
+        console = err()
+        self._console = None if quiet else console
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._shown = 0.0
+        self._accuracy: dict[str, float] | None = None
+        if not quiet and console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=console,
+                transient=True,
+            )
+            self._task = self._bar.add_task(name, total=steps, note="")
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def update(self, step: int, metrics: dict[str, Any]) -> None:
+        """Show a step; cheap enough to be called for every one."""
+        if self._console is None:
+            return
+        accuracy = metrics.get("validation")
+        if self._bar is not None:
+            now = time.monotonic()
+            if now - self._shown >= REFRESH or step == self._steps:
+                self._shown = now
+                self._bar.update(self._task, completed=step, note=_note(metrics))
+        elif accuracy is not self._accuracy:
+            self._accuracy = accuracy
+            self._console.print(f"{self._name}: step {step:,} of {self._steps:,}, {_note(metrics)}", markup=False)
+
+
+def _note(metrics: dict[str, Any]) -> str:
+    parts = [f"loss {metrics['loss']:.3f}"] if "loss" in metrics else []
+    if "validation" in metrics:
+        parts.append(f"validation {percent(metrics['validation']['hard'])}")
+    return ", ".join(parts)
+
+
+class StopRequest:
+    """Takes the first Ctrl-C or SIGTERM as a wish to stop after the present step; the second acts at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def requested(self) -> bool:
+        """Whether to stop."""
+        return self._asked
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._restore()
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of signal handlers
+        self._asked = True
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}

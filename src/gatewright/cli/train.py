@@ -1,0 +1,111 @@
+"""`gatewright train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_pairs
+from gatewright.cli.progress import StopRequest, TrainingProgress
+from gatewright.errors import OptionError
+
+if TYPE_CHECKING:
+    from gatewright.training.config import RunConfig
+    from gatewright.training.result import RunResult
+
+DataFlag = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder with the data sets (default: $GATEWRIGHT_DATA, or a cache that is filled)."),
+]
+STOPPED = 130
+
+
+def train(
+    source: Annotated[str, typer.Argument(metavar="PRESET|FILE|RUN", help="A preset, a YAML config, or a run's folder.")],
+    data: DataFlag = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run (default: runs/NAME).")] = None,
+    steps: Annotated[int | None, typer.Option(help="Same as --set train.steps=N.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same as --set train.seed=N.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N; same as --set train.device=...")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override any option; may be repeated.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in the folder stopped.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard events, too.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Train a network; ends by writing result.json with test accuracy and gate counts to the run's folder."""
+    changes = list(overrides or [])
+    for key, value in (("steps", steps), ("seed", seed), ("device", device)):
+        if value is not None:
+            changes.append(f"train.{key}={value}")
+    name, config, folder = _resolve(source, changes, out)
+    result = run_training(name, config, folder, data=data, resume=resume, tensorboard=tensorboard, quiet=json)
+    if json:
+        emit_json({"run": str(folder), **result.model_dump(mode="json")})
+    else:
+        show_pairs(summary(result, folder))
+
+
+def _resolve(source: str, changes: list[str], out: Path | None) -> tuple[str, RunConfig, Path]:
+    """The run's name, its config, and its folder."""
+    from gatewright.training.load import load_file, load_preset, preset_names
+    from gatewright.training.run import CONFIG
+
+    path = Path(source)
+    if source not in preset_names() and path.is_dir():
+        if not (path / CONFIG).exists():
+            raise OptionError(f"{path} is a folder, but holds no run (there is no {CONFIG} in it)")
+        return path.name, load_file(path / CONFIG, changes), out or path
+    if source not in preset_names() and (path.suffix in {".yaml", ".yml"} or path.exists()):
+        return path.stem, load_file(path, changes), out or Path("runs") / path.stem
+    return source, load_preset(source, changes), out or Path("runs") / source
+
+
+def run_training(
+    name: str,
+    config: RunConfig,
+    folder: Path,
+    *,
+    data: Path | None,
+    resume: bool = False,
+    tensorboard: bool = False,
+    quiet: bool = False,
+) -> RunResult:
+    """Train with a progress bar; Ctrl-C (or SIGTERM) ends the run with a checkpoint and exit code 130."""
+    from gatewright.training.run import train as train_run
+
+    with StopRequest() as stop, TrainingProgress(name, config.train.steps, quiet=quiet) as progress:
+        result = train_run(
+            config,
+            name,
+            folder,
+            data_root=data,
+            resume=resume,
+            tensorboard=tensorboard,
+            progress=not quiet,
+            watch=progress.update,
+            stop=stop.requested,
+        )
+    if result is None:
+        err().print(f"stopped; the checkpoint is kept, go on with: gatewright train {folder} --resume", markup=False)
+        raise typer.Exit(STOPPED)
+    return result
+
+
+def summary(result: RunResult, folder: Path) -> list[tuple[str, Any]]:
+    """What a finished run achieved, for people."""
+    rows: list[tuple[str, Any]] = [("run", folder), ("data", result.data)]
+    for split, accuracy in (("validation", result.validation), ("test", result.test)):
+        if accuracy is not None:
+            rows.append((f"{split} accuracy", f"{percent(accuracy.hard)} (relaxed: {percent(accuracy.soft)})"))
+    return [
+        *rows,
+        ("logic ops", result.logic_ops),
+        ("total ops", result.total_ops),
+        ("depth", result.depth),
+        ("steps", f"{result.steps:,} (weights of step {result.best_step:,})"),
+        ("seconds", result.seconds),
+    ]

@@ -1,0 +1,109 @@
+"""From a trained run to a simplified circuit that is proven and checked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from gatewright.circuit import Circuit, PassRecord, Proof, prove, simplify
+from gatewright.data import Split
+from gatewright.engine import Engine
+from gatewright.errors import UnsupportedError, VerificationError
+from gatewright.training.evaluate import predict
+from gatewright.training.feed import EVALUATION_BATCH
+from gatewright.training.run import TrainedRun, lower_run
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A run's circuit, and why it may be trusted.
+
+    Attributes:
+        circuit: Simplified; the proof and the check are noted in its metadata.
+        raw: Gate for gate as the network has it.
+        records: What each pass of the simplification did.
+        proof: That `raw` and `circuit` are equal for every input.
+        samples: Samples on which the circuit's counts equal the network's.
+        accuracy: On these samples, 0 to 1; the same for both.
+        seconds: Wall-clock time of the stages lower, simplify, prove, check.
+    """
+
+    circuit: Circuit
+    raw: Circuit
+    records: list[PassRecord]
+    proof: Proof
+    samples: int
+    accuracy: float
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def compile_run(run: TrainedRun, test: Split) -> Compiled:
+    """Lower, simplify, prove the simplification, and check the result against the network on the whole test split.
+
+    Args:
+        run: A finished run.
+        test: The split to check on, all of it.
+
+    Raises:
+        VerificationError: Circuit and network differ; the message shows where.
+    """
+    seconds: dict[str, float] = {}
+    clock = time.perf_counter()
+
+    def lap(stage: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[stage] = round(now - clock, 3)
+        clock = now
+
+    raw = lower_run(run)
+    lap("lower")
+    circuit, records = simplify(raw)
+    lap("simplify")
+    proof = prove(raw, circuit)
+    if not proof.equal:
+        raise VerificationError(f"simplification changed the circuit ({proof.method}); counter-example: {proof.counterexample}")
+    lap("prove")
+    accuracy = check_circuit(circuit, run.model, test)
+    lap("check")
+    notes = {"proof": proof.method, "checked_samples": str(len(test)), "test_accuracy": f"{accuracy:.6f}"}
+    circuit = circuit.replace(metadata={**circuit.metadata, **notes})
+    return Compiled(circuit, raw, records, proof, len(test), accuracy, seconds)
+
+
+@torch.no_grad()
+def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> float:
+    """Compare a circuit's counts and classes with the discretized network's, sample by sample.
+
+    Args:
+        circuit: With encoder and head.
+        model: From raw features to scores; evaluated on the CPU.
+        split: Raw samples and labels.
+
+    Returns:
+        The accuracy of both, 0 to 1.
+
+    Raises:
+        VerificationError: They differ; the message names the first sample and shows both counts.
+    """
+    if circuit.head is None:
+        raise UnsupportedError("the circuit has no head, so it has no counts to compare with the network's")
+    engine = Engine(circuit)
+    counts, classes = engine.counts(split.x), engine.predict(split.x)
+    model.eval()
+    parts = torch.from_numpy(split.x).split(EVALUATION_BATCH)
+    scores = torch.cat([model(part) for part in parts])
+    expected = np.rint(scores.double().numpy() * circuit.head.tau).astype(np.int64)
+    chosen = predict(scores).numpy()
+    wrong = (expected != counts).any(axis=1) | (chosen != classes)
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise VerificationError(
+            f"the circuit differs from the network on {int(wrong.sum())} of {len(split)} samples; on sample {first} its "
+            f"counts are {counts[first].tolist()} (class {classes[first]}), the network's {expected[first].tolist()} "
+            f"(class {chosen[first]})"
+        )
+    return float((classes == split.y).mean())
