@@ -197,3 +197,10 @@ def evaluate(
         else:
             _argmax(words, planes, n_classes, n_planes, n_bits, best, index)
             _unslice(words, index, 0, n_bits, end - at, 0, numbers[0, start + at : start + end])
+
+
+@numba.njit(nogil=True, cache=True)
+def evaluate_gates(repeats: int, words: int, slots: Any, program: Any, runs: Any) -> None:
+    """Run the gates of one block again and again: what benchmarks measure."""
+    for _ in range(repeats):
+        _gates(words, slots, program, runs)

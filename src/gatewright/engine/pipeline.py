@@ -20,7 +20,9 @@ BLOCKS = (512, 1024, 2048)
 """Samples a block can have."""
 
 _CHUNK_BYTES = 1 << 20
-_LARGEST_BYTES = 16 << 20
+_LARGEST_BYTES = (
+    3 << 19
+)  # of slots at 1,024 samples a block: beyond, smaller blocks stay longer in the second-level cache
 _BATCH = 16
 
 _NO_OUTPUTS = np.zeros((0, 0), np.uint8)
@@ -114,7 +116,7 @@ class Pipeline:
             plan = make_plan(circuit, _known_inputs(encoder))
             dtype = np.dtype(encoder.dtype)
             loader = _Loader(plan, encoder.feature, encoder.threshold, encoder.n_features, dtype)
-        self._plan, self._loader, self._counter = plan, loader, _Counter(plan, circuit.head)
+        self.plan, self._loader, self._counter = plan, loader, _Counter(plan, circuit.head)
         self._packed_tiles = np.stack([plan.inputs, plan.input_slots, plan.inputs], axis=1)
         self.block = block or (1024 if plan.n_slots * 128 <= _LARGEST_BYTES else 512)
 
@@ -133,13 +135,13 @@ class Pipeline:
         starts = range(0, n, step)
         threads = min(threads, len(starts))
         if threads <= 1:
-            scratch = self._scratch()
+            scratch = self.scratch()
             for start in starts:
                 self._run_chunk(wanted, samples, start, min(start + step, n), result, scratch)
             return
         pool: SimpleQueue[_Scratch] = SimpleQueue()
         for _ in range(threads):
-            pool.put(self._scratch())
+            pool.put(self.scratch())
 
         def work(start: int) -> None:
             scratch = pool.get()
@@ -152,9 +154,10 @@ class Pipeline:
             for _ in executor.map(work, starts):
                 pass
 
-    def _scratch(self) -> _Scratch:
+    def scratch(self) -> _Scratch:
+        """Slots and counters for one thread; only the constant slots are set."""
         words = self.block // 64
-        slots = _aligned(self._plan.n_slots * words)
+        slots = _aligned(self.plan.n_slots * words)
         slots[ONE_SLOT * words : (ONE_SLOT + 1) * words] = np.iinfo(np.uint64).max
         return slots, _aligned(len(self._counter.offset) * self._counter.n_planes * words)
 
@@ -168,7 +171,7 @@ class Pipeline:
         scratch: _Scratch,
     ) -> None:
         x = samples.chunk(start, stop)
-        plan, loader, counter = self._plan, self._loader, self._counter
+        plan, loader, counter = self.plan, self._loader, self._counter
         kernels.evaluate(
             wanted,
             x,
