@@ -62,6 +62,8 @@ class Augment:
             OptionError: Images are too small for the shift or the crop.
         """
         self._check(images)
+        if not len(images):
+            return images
         if self.flip:
             chosen = _random(len(images), 1, images, generator)[:, 0] < 0.5
             images = torch.where(chosen[:, None, None, None], images.flip(3), images)

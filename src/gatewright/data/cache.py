@@ -1,16 +1,13 @@
 """Decoded arrays kept in the user's cache folder, for data sets that take seconds to unpack.
 
-An entry's name contains the checksums of the files it was made from and the version of the code that made it, so it
-can be wrong only if it was damaged; NumPy's `.npz` files carry a CRC of every array, and a damaged entry is made anew.
+An entry's name says what it was made from (the checksums of the files and the version of the code) and what is in it
+(its own checksum), so neither an old entry nor a damaged one is ever used.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
+import contextlib
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.data.files import known_files, user_cache
+from gatewright.data.files import known_files, sha256, sha256_of_file, user_cache
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -32,32 +29,33 @@ def cached(name: str, version: int, paths: Sequence[str], make: Callable[[], Arr
         paths: The known files that `make` reads.
         make: Makes the arrays. Called if the cache has none; that it cannot be written is no error.
     """
-    key = hashlib.sha256(" ".join([str(version), *(known_files()[path].sha256 for path in paths)]).encode())
-    entry = user_cache() / "decoded" / f"{name}-{key.hexdigest()[:16]}.npz"
-    arrays = _load(entry)
+    key = sha256(" ".join([str(version), *(known_files()[path].sha256 for path in paths)]).encode())
+    folder, stem = user_cache() / "decoded", f"{name}-{key[:16]}-"
+    arrays = _load(folder, stem)
     if arrays is None:
         arrays = make()
-        _store(entry, arrays)
+        with contextlib.suppress(OSError):
+            _store(folder, stem, arrays)
     return arrays
 
 
-def _load(entry: Path) -> Arrays | None:
-    try:
-        with np.load(entry, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError):
-        return None
+def _load(folder: Path, stem: str) -> Arrays | None:
+    with contextlib.suppress(OSError):
+        for entry in folder.glob(f"{stem}*.npz"):
+            if entry.stem == stem + sha256_of_file(entry):
+                with np.load(entry, allow_pickle=False) as stored:
+                    return {key: stored[key] for key in stored.files}
+    return None
 
 
-def _store(entry: Path, arrays: Arrays) -> None:
+def _store(folder: Path, stem: str, arrays: Arrays) -> None:
     """Write an entry whole or not at all."""
-    part = None
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=entry.parent, suffix=".part", delete=False) as stream:
-            part = Path(stream.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as stream:
+        part = Path(stream.name)
+        try:
             np.savez(stream, allow_pickle=False, **arrays)
-        part.replace(entry)
-    except OSError:
-        if part is not None and part.exists():
-            os.unlink(part)  # noqa: PTH108
+            stream.close()
+            part.replace(folder / f"{stem}{sha256_of_file(part)}.npz")
+        finally:
+            part.unlink(missing_ok=True)

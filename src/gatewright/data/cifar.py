@@ -19,28 +19,47 @@ _N_VALIDATION = 5_000
 _SHAPE = (3, 32, 32)
 
 
-def _dtype(descriptor: Any, align: Any = False, copy: Any = False) -> np.dtype[Any]:
-    """Build the type of an old pickle, whose flags are the integers 0 and 1; object arrays are refused."""
-    dtype: np.dtype[Any] = np.dtype(descriptor, align=bool(align), copy=bool(copy))
-    if dtype.hasobject:
-        raise pickle.UnpicklingError("arrays of objects are not allowed")
-    return dtype
+class _Type:
+    """Stands for numpy.dtype: remembers what was asked for."""
+
+    def __init__(self, descriptor: Any, *_flags: Any) -> None:
+        self.descriptor = descriptor
+
+    def __setstate__(self, state: Any) -> None:
+        """Ignore byte order and flags, which a single byte has not."""
 
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]  # wherever this version of NumPy keeps it
+class _Array:
+    """Stands for numpy.ndarray and its constructor: remembers shape, type and bytes."""
+
+    def __init__(self, *_blank: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        """Take what NumPy would be given: version, shape, type, Fortran order, bytes."""
+        self.state = state
+
+    def as_bytes(self) -> npt.NDArray[np.uint8] | None:
+        """Return the array if it is a uint8 table, or None."""
+        match self.state:
+            case (_, (int(), int()) as shape, _Type(descriptor=b"u1" | "u1"), False, bytes(raw)):
+                return np.frombuffer(raw, np.uint8).reshape(shape).copy()
+        return None
+
+
 _ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): _dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Type,
 }
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """An unpickler that knows arrays and plain containers only."""
+    """An unpickler that makes plain containers and the stand-ins above: not even NumPy sees what is in the file."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return one of the four things an array is made of."""
+        """Return the stand-in of one of the things an array is made of."""
         try:
             return _ALLOWED[module, name]
         except KeyError:
@@ -66,14 +85,18 @@ def parse_batch(data: bytes, where: str) -> tuple[npt.NDArray[np.uint8], npt.NDA
     """
     try:
         batch = _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
+        array, labels = (batch.get(key) if isinstance(batch, dict) else None for key in (b"data", b"labels"))
+        images = array.as_bytes() if isinstance(array, _Array) else None
     except Exception as error:  # a damaged pickle can raise nearly anything
         raise DataError(f"{where} is not a CIFAR-10 batch, refused: {error}") from error
-    images, labels = (batch.get(key) if isinstance(batch, dict) else None for key in (b"data", b"labels"))
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (int(np.prod(_SHAPE)),):
+    if images is None or images.shape[1] != int(np.prod(_SHAPE)):
         raise DataError(f"{where} is not a CIFAR-10 batch: its b'data' is not uint8 [n, 3072]")
     if not isinstance(labels, list) or len(labels) != len(images) or not all(type(y) is int for y in labels):
         raise DataError(f"{where} is not a CIFAR-10 batch: its b'labels' is not a list of {len(images)} integers")
-    return images.reshape(-1, *_SHAPE), np.array(labels, np.int64)
+    try:
+        return images.reshape(-1, *_SHAPE), np.array(labels, np.int64)
+    except OverflowError as error:
+        raise DataError(f"{where} is not a CIFAR-10 batch: a label is beyond 64 bits") from error
 
 
 def _decode(info: DatasetInfo, root: Path) -> Arrays:
