@@ -61,6 +61,7 @@ def _own_cache(tmp_path, monkeypatch):
     for module in (files, cache):
         monkeypatch.setattr(module, "user_cache", lambda: tmp_path / "cache")
     monkeypatch.delenv("GATEWRIGHT_MIRROR", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield
     shutil.rmtree(tmp_path / "cache", ignore_errors=True)  # hundreds of megabytes that pytest would keep
 
