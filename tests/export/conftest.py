@@ -6,21 +6,32 @@ import subprocess
 
 import pytest
 
+from gatewright.circuit.abc import find_abc, run_abc
+
 
 @pytest.fixture
 def tool():
     """`tool(name)`: path of a program. Without it a test fails where CI=true, and is skipped elsewhere."""
 
     def find(name):
-        path = shutil.which(name)
-        if path is None:
-            why = f"{name} is not installed; script/test installs it where it may"
-            if os.environ.get("CI", "").lower() == "true":
-                pytest.fail(why)
-            pytest.skip(why)
-        return path
+        return shutil.which(name) or missing(name)
 
     return find
+
+
+@pytest.fixture
+def abc():
+    """`abc(script, folder)`: what ABC prints; needed as the other tools are."""
+    if find_abc() is None:
+        missing("ABC (package pyosys)")
+    return lambda script, folder: run_abc(script, folder, 60)
+
+
+def missing(what):
+    why = f"{what} is not installed; script/test installs it where it may"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from gatewright.errors import OptionError
+from gatewright.errors import DataError, OptionError
 
 
 def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list[Path]:
@@ -31,3 +31,15 @@ def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         paths.append(path)
     return paths
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        DataError: There is no such file, or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error

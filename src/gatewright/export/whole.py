@@ -13,7 +13,7 @@ from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
 from gatewright.circuit.passes import simplify
-from gatewright.errors import UnsupportedError
+from gatewright.errors import FormatError, UnsupportedError
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,3 +109,29 @@ def make_whole(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = Fa
         circuit = with_encoder_gates(simplify(circuit)[0])
     gates = simplify(circuit.replace(encoder=None))[0]
     return Whole(source, gates, input_name, width, outputs, score_bits, score_base)
+
+
+def input_names(whole: Whole) -> list[str]:
+    """`bits[i]` or `features[i]` for each input."""
+    return [f"{whole.input_name}[{i}]" for i in range(whole.gates.n_inputs)]
+
+
+def output_names(whole: Whole) -> list[str]:
+    """`outputs[j]`, `class_index[j]`, `scores[j]` for each output."""
+    return [f"{name}[{j}]" for name, width in whole.outputs for j in range(width)]
+
+
+def like_original(circuit: Circuit, like: Circuit | None, source: str) -> Circuit:
+    """Give a circuit that came back from another tool the encoder, head and metadata of the one that was exported.
+
+    Raises:
+        FormatError: It has other numbers of inputs or outputs than `like`.
+    """
+    if like is None:
+        return circuit
+    if (circuit.n_inputs, circuit.n_outputs) != (like.n_inputs, like.n_outputs):
+        raise FormatError(
+            f"{source} has {circuit.n_inputs} inputs and {circuit.n_outputs} outputs, "
+            f"expected {like.n_inputs} and {like.n_outputs} as in the circuit it is said to be like"
+        )
+    return circuit.replace(encoder=like.encoder, head=like.head, metadata=like.metadata)
