@@ -75,8 +75,10 @@ def test_every_kernel_equals_the_reference(sizes):
         soft = (t["x"], t["grad"], *many, t["coef"], need)
         close(cpu.soft_backward(*soft), reference.soft_backward(*soft))
     s0, sums = reference.hard_sums(words, t["grad"], *many)
-    probability = torch.softmax(t["coef"][..., 0], 1).contiguous()
-    args = (probability, t["gates"], s0, sums)
+    logits = 5 * t["coef"][..., 0]
+    assert torch.equal(cpu.best(logits), logits.argmax(1))
+    close(cpu.mixture(logits, t["gates"]), reference.mixture(logits, t["gates"]))
+    args = (logits, t["gates"], s0, sums)
     close(cpu.logits_grad(*args), reference.logits_grad(*args))
 
 
@@ -158,3 +160,11 @@ def test_ops_have_shapes_without_data():
     )
     hard = (t["words"], t["row_a"], t["row_b"], t["gate"], t["positions"], 20)
     torch.library.opcheck(ops.hard_forward, hard, test_utils=("test_schema", "test_faketensor"))
+
+
+def test_softmax_is_accurate_and_ties_go_to_the_first_candidate():
+    logits = torch.tensor([[0.0, 0.0, -3.0], [-200.0, 5.0, 5.0], [1e-3, 80.0, -80.0], [30.0, 30.0, 30.0]])
+    wires = torch.full((4, 3), 3, dtype=torch.uint8)  # coefficient c1 = 1
+    ours = cpu.mixture(logits, wires)[..., 1]
+    torch.testing.assert_close(ours, torch.softmax(logits.double(), 1).float(), rtol=1e-6, atol=1e-30)
+    assert cpu.best(logits).tolist() == [0, 1, 1, 0]

@@ -91,4 +91,6 @@ def test_float64_layers_are_exact(relaxation):
     logits = layer.candidates.logits.detach().clone().requires_grad_()
     truth = plain_layer(layer, x.detach().clone(), logits)
     truth.sum().backward()
-    torch.testing.assert_close(layer.candidates.logits.grad.double(), logits.grad, rtol=1e-6, atol=1e-6)
+    # Packed activations have float32 gradients, whatever the logits are.
+    tolerance = 1e-10 if relaxation == "soft" else 1e-5
+    torch.testing.assert_close(layer.candidates.logits.grad, logits.grad, rtol=tolerance, atol=tolerance)

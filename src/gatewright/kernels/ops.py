@@ -55,10 +55,22 @@ def hard_input_grad(
     return reference.hard_input_grad(words, grad, row_a, row_b, gate, positions)
 
 
+@_op("best")
+def best(logits: Tensor) -> Tensor:
+    """See `reference.best`."""
+    return reference.best(logits)
+
+
+@_op("mixture")
+def mixture(logits: Tensor, gate: Tensor) -> Tensor:
+    """See `reference.mixture`."""
+    return reference.mixture(logits, gate)
+
+
 @_op("logits_grad")
-def logits_grad(probability: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
     """See `reference.logits_grad`."""
-    return reference.logits_grad(probability, gate, s0, sums)
+    return reference.logits_grad(logits, gate, s0, sums)
 
 
 @_op("threshold")
@@ -101,6 +113,8 @@ _use_cpu(soft_backward, cpu.soft_backward, 0)
 _use_cpu(hard_forward, cpu.hard_forward, None)
 _use_cpu(hard_sums, cpu.hard_sums, 1)
 _use_cpu(hard_input_grad, cpu.hard_input_grad, 1)
+_use_cpu(best, cpu.best, 0)
+_use_cpu(mixture, cpu.mixture, 0)
 _use_cpu(logits_grad, cpu.logits_grad, 3)
 _use_cpu(threshold, cpu.threshold, None)
 _use_cpu(group_count, cpu.group_count, None)
@@ -140,9 +154,19 @@ def _(words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, p
     return grad.new_empty(words.shape[0], grad.shape[2])
 
 
+@best.register_fake
+def _(logits: Tensor) -> Tensor:
+    return logits.new_empty(len(logits), dtype=torch.int64)
+
+
+@mixture.register_fake
+def _(logits: Tensor, gate: Tensor) -> Tensor:
+    return logits.new_empty(*logits.shape, 4)
+
+
 @logits_grad.register_fake
-def _(probability: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
-    return torch.empty_like(probability)
+def _(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+    return torch.empty_like(logits)
 
 
 @threshold.register_fake
@@ -161,11 +185,13 @@ def _(words: Tensor, n: int) -> Tensor:
 
 
 __all__ = [
+    "best",
     "group_count",
     "hard_forward",
     "hard_input_grad",
     "hard_sums",
     "logits_grad",
+    "mixture",
     "n_words",
     "pack",
     "soft_backward",

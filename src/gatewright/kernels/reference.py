@@ -153,13 +153,32 @@ def hard_input_grad(
     return soft_backward(x, grad, row_a[:, None], row_b[:, None], positions, coef, need_input=True)[2]
 
 
-def logits_grad(probability: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+def best(logits: Tensor) -> Tensor:
+    """Index of the greatest logit of each neuron, the first among equals: float [M, K] to int64 [M]."""
+    return logits.argmax(1)
+
+
+def mixture(logits: Tensor, gate: Tensor) -> Tensor:
+    """Coefficients of the candidates' gates weighted by softmax(logits).
+
+    Args:
+        logits: float [M, K].
+        gate: uint8 [M, K].
+
+    Returns:
+        float [M, K, 4].
+    """
+    coef = torch.as_tensor(COEFFICIENTS.copy(), device=logits.device).to(logits.dtype)[gate.long()]
+    return coef * torch.softmax(logits, 1).unsqueeze(-1)
+
+
+def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
     """Gradient of the logits from the candidate sums.
 
     d loss / d p_k = c0 S0 + c1 Sa + c2 Sb + c3 Sab of the candidate's gate, then the softmax's Jacobian.
 
     Args:
-        probability: float [M, K], softmax of the logits.
+        logits: float [M, K].
         gate: uint8 [M, K].
         s0: float [M].
         sums: float [M, K, 3].
@@ -169,6 +188,7 @@ def logits_grad(probability: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> 
     """
     coef = torch.as_tensor(COEFFICIENTS.copy(), device=sums.device).to(sums.dtype)[gate.long()]
     slope = coef[..., 0] * s0[:, None] + (coef[..., 1:] * sums).sum(-1)
+    probability = torch.softmax(logits, 1)
     return probability * (slope - (probability * slope).sum(1, keepdim=True))
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -237,3 +238,32 @@ def soft_sums_and_input(  # type: ignore[no-untyped-def]
 ):
     """`soft_sums` that also adds `g (c1 + c3 b)` to the gradient of a and `g (c2 + c3 a)` to that of b."""
     return _SOFT_SIGNATURE, _soft_codegen(need_input=True)
+
+
+@intrinsic
+def _as_float(typingctx, bits):  # type: ignore[no-untyped-def]
+    """The float32 with these 32 bits."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        return builder.bitcast(args[0], _F32)
+
+    return types.float32(types.int32), codegen
+
+
+@njit(inline="always", fastmath=True)
+def exp_negative(x: Any) -> Any:
+    """exp(x) for float32 x <= 0 within 2 units in the last place; 0 under -87. A loop over it becomes vector code.
+
+    The polynomial is that of the Cephes library (Moshier, expf), on the remainder of x modulo log 2.
+    """
+    x = max(x, np.float32(-88))
+    n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
+    r = x - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
+    p = np.float32(1.9875691500e-4)
+    p = p * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    y = p * r * r + r + np.float32(1)
+    return y * _as_float(np.int32(max(np.int32(n) + np.int32(127), np.int32(0))) << np.int32(23))

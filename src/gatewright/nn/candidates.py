@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gatewright.errors import FormatError, OptionError, ShapeError, unknown_name
 from gatewright.gates import N_GATES, Gate
+from gatewright.kernels import ops
 
 Init = Literal["gaussian", "residual"]
 INITS: tuple[str, ...] = ("gaussian", "residual")
@@ -89,7 +90,8 @@ class Candidates(nn.Module):
 
     def best(self) -> Tensor:
         """int64 [M]: the candidate each neuron discretizes to (the first among equals)."""
-        return self.logits.detach().argmax(1)
+        best: Tensor = ops.best(self.logits.detach())
+        return best
 
     def probabilities(self) -> Tensor:
         """Float [M, K]: softmax of the logits, without gradient."""

@@ -10,12 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import pad
 
-from gatewright.gates import COEFFICIENTS
 from gatewright.kernels import ops
 from gatewright.kernels.bits import BitTensor, as_bits, rows
 
@@ -97,25 +95,24 @@ class _Soft(Function):
     def forward(
         ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None
     ) -> Tensor:
-        probability = torch.softmax(logits.detach(), 1)
-        coef = _coefficients(wiring.gate, probability)
+        coef = ops.mixture(logits.detach(), wiring.gate)
         inputs = geometry.pad_rows(rows(x.detach()))
         out: Tensor = ops.soft_forward(inputs, wiring.rows_a, wiring.rows_b, geometry.positions, coef)
-        ctx.save_for_backward(inputs, probability, coef)
+        ctx.save_for_backward(inputs, logits, coef)
         ctx.layer = wiring, geometry, record
         return out.view(*geometry.out_shape, -1).movedim(-1, 0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, probability, coef = ctx.saved_tensors
+        inputs, logits, coef = ctx.saved_tensors
         wiring, geometry, record = ctx.layer
-        grad = _grad_rows(grads[0], len(probability))
+        grad = _grad_rows(grads[0], len(logits))
         s0, sums, dx = ops.soft_backward(
             inputs, grad, wiring.rows_a, wiring.rows_b, geometry.positions, coef, ctx.needs_input_grad[0]
         )
         if record is not None:
             record(Recorded(geometry, inputs, grad, s0, sums))
-        d_logits = ops.logits_grad(probability, wiring.gate, s0, sums)
+        d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
         return geometry.crop_rows(dx) if ctx.needs_input_grad[0] else None, d_logits, None, None, None
 
 
@@ -132,7 +129,7 @@ class _Hard(Function):
         bits = as_bits(x)
         n = bits.shape[0]
         words = geometry.pad_rows(bits.words)
-        chosen = wiring.pick(logits.detach().argmax(1))
+        chosen = wiring.pick(ops.best(logits.detach()))
         out = ops.hard_forward(words, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions, n)
         ctx.save_for_backward(words, logits)
         ctx.layer = wiring, geometry, record, chosen
@@ -146,18 +143,13 @@ class _Hard(Function):
         s0, sums = ops.hard_sums(words, grad, wiring.rows_a, wiring.rows_b, geometry.positions)
         if record is not None:
             record(Recorded(geometry, words, grad, s0, sums))
-        d_logits = ops.logits_grad(torch.softmax(logits.detach(), 1), wiring.gate, s0, sums)
+        d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
         dx = None
         if ctx.needs_input_grad[0]:
             dx = geometry.crop_rows(
                 ops.hard_input_grad(words, grad, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions)
             )
         return dx, d_logits, None, None, None
-
-
-def _coefficients(gate: Tensor, probability: Tensor) -> Tensor:
-    table = torch.as_tensor(COEFFICIENTS.copy(), device=gate.device).to(probability.dtype)
-    return table[gate.long()] * probability.unsqueeze(-1)
 
 
 def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:

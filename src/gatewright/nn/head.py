@@ -22,6 +22,11 @@ def default_tau(group_size: int) -> float:
     return math.sqrt(group_size) / 2
 
 
+def _spread(grad: Tensor, group: int) -> Tensor:
+    """Each class's row to all bits of its group: [classes, N] to [classes * group, N]."""
+    return grad[:, None].expand(-1, group, -1).reshape(-1, grad.shape[1])
+
+
 class _Count(Function):
     @staticmethod
     def forward(ctx: Any, x: BitTensor, classes: int) -> Tensor:
@@ -31,7 +36,7 @@ class _Count(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return rows(grads[0]).repeat_interleave(ctx.group, 0).T, None
+        return _spread(rows(grads[0]), ctx.group).T, None
 
 
 class GroupSum(nn.Module):
