@@ -6,5 +6,19 @@ from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.circuit.cost import Cost, cost
 from gatewright.circuit.io import load, save
 from gatewright.circuit.passes import PassRecord, simplify
+from gatewright.circuit.verify import Proof, prove, require_equal
 
-__all__ = ["Circuit", "Cost", "Encoder", "Head", "PassRecord", "cost", "load", "save", "simplify"]
+__all__ = [
+    "Circuit",
+    "Cost",
+    "Encoder",
+    "Head",
+    "PassRecord",
+    "Proof",
+    "cost",
+    "load",
+    "prove",
+    "require_equal",
+    "save",
+    "simplify",
+]
