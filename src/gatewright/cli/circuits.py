@@ -13,23 +13,29 @@ from gatewright.cli.train import DataFlag
 from gatewright.errors import DataError, DtypeError, FormatError, ShapeError, UnsupportedError, VerificationError
 
 if TYPE_CHECKING:
-    from gatewright.circuit import Circuit
+    from gatewright.circuit import Circuit, Proof
     from gatewright.data import Dataset
     from gatewright.training.compile import Compiled
 
 CircuitFile = Annotated[Path, typer.Argument(metavar="FILE.gw", help="A circuit, as `gatewright compile` writes it.")]
+
+TimeoutFlag = Annotated[float, typer.Option(help="Seconds that the proof may take.", min=1)]
 
 
 def compile_(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.gw", help="Where to write the circuit.")],
     data: DataFlag = None,
+    no_proof: Annotated[
+        bool, typer.Option("--no-proof", help="Skip the proof (the check on test data stays).")
+    ] = False,
+    timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
     """Turn a trained network into a circuit, simplify it, prove that nothing changed, check it on the test split."""
     from gatewright.circuit import save
 
-    compiled = compile_folder(run, data, quiet=json)
+    compiled = compile_folder(run, data, proof=not no_proof, timeout=timeout, quiet=json)
     out.parent.mkdir(parents=True, exist_ok=True)
     save(compiled.circuit, out)
     about = compiled_about(compiled)
@@ -46,32 +52,31 @@ def compile_(
             "logic ops": about["logic_ops"],
             "total ops": about["total_ops"],
             "depth": about["depth"],
-            "proof": f"equal for every input ({compiled.proof.method}, {compiled.proof.seconds:.2f} s)",
+            "proof": proof_text(compiled.proof),
             "check": f"equal to the network on all {compiled.samples:,} test samples",
             "test accuracy": percent(compiled.accuracy),
         }
     )
 
 
-def compile_folder(run: Path, data: Path | None, *, quiet: bool) -> Compiled:
+def compile_folder(
+    run: Path, data: Path | None, *, proof: bool = True, timeout: float = 600.0, quiet: bool = False
+) -> Compiled:
     """Compile the run in a folder, with proof and check."""
     from gatewright.data import load
     from gatewright.training.compile import compile_run
     from gatewright.training.run import load_run
 
     trained = load_run(run)
-    return compile_run(trained, load(trained.config.data.name, data, progress=not quiet).test)
+    test = load(trained.config.data.name, data, progress=not quiet).test
+    return compile_run(trained, test, proof=proof, timeout=timeout)
 
 
 def compiled_about(compiled: Compiled) -> dict[str, Any]:
     """What is known of a compiled run, as plain values."""
     return {
         **circuit_about(compiled.circuit),
-        "proof": {
-            "equal": compiled.proof.equal,
-            "method": compiled.proof.method,
-            "seconds": compiled.proof.seconds,
-        },
+        "proof": compiled.proof and proof_about(compiled.proof),
         "checked_samples": compiled.samples,
         "test_accuracy": compiled.accuracy,
         "passes": [
@@ -86,6 +91,24 @@ def compiled_about(compiled: Compiled) -> dict[str, Any]:
         ],
         "seconds": compiled.seconds,
     }
+
+
+def proof_about(proof: Proof) -> dict[str, Any]:
+    """A proof's outcome as plain values; the counter-example as input bits, and as a raw sample where there is one."""
+    bits, sample = proof.counterexample, proof.sample
+    return {
+        "equal": proof.equal,
+        "method": proof.method,
+        "detail": proof.detail,
+        "seconds": proof.seconds,
+        "counterexample": None if bits is None else bits.astype(int).tolist(),
+        "sample": None if sample is None else sample.tolist(),
+    }
+
+
+def proof_text(proof: Proof | None) -> str:
+    """A proof's outcome for people."""
+    return "not wanted" if proof is None else f"equal for every input ({proof.method}, {proof.seconds:.2f} s)"
 
 
 def circuit_about(circuit: Circuit) -> dict[str, Any]:
@@ -171,7 +194,9 @@ def evaluate(
 
 def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
     if circuit.encoder is None or circuit.head is None:
-        raise UnsupportedError(f"{file} has no {'encoder' if circuit.encoder is None else 'head'}, so it cannot classify")
+        raise UnsupportedError(
+            f"{file} has no {'encoder' if circuit.encoder is None else 'head'}, so it cannot classify"
+        )
     if circuit.encoder.shape != dataset.shape or circuit.encoder.dtype != dataset.dtype:
         raise ShapeError(
             f"{file} takes {circuit.encoder.dtype} samples of shape {circuit.encoder.shape}, but {dataset.name} has "
@@ -218,28 +243,22 @@ def predict(
 def verify(
     one: Annotated[Path, typer.Argument(metavar="A", help="A circuit file, or the folder of a run.")],
     two: Annotated[Path, typer.Argument(metavar="B", help="A circuit file, or the folder of a run.")],
+    timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
     """Prove that two circuits (or the networks of runs) compute the same, or show an input on which they differ."""
-    from gatewright.circuit import prove
+    from gatewright.circuit import prove, require_equal
 
-    circuits = [_load_any(path) for path in (one, two)]
+    a, b = (_load_any(path) for path in (one, two))
     if not json:
         err().print("proving ...", markup=False)
-    proof = prove(*circuits)
-    if json:
-        counterexample = None if proof.counterexample is None else proof.counterexample.astype(int).tolist()
-        emit_json(
-            {"equal": proof.equal, "method": proof.method, "seconds": proof.seconds, "counterexample": counterexample}
-        )
+        proof = require_equal(a, b, timeout=timeout)
+        show_pairs({"result": proof_text(proof), "compared": proof.detail})
+        return
+    proof = prove(a, b, timeout=timeout)
+    emit_json(proof_about(proof))
     if not proof.equal:
-        raise VerificationError(f"{one} and {two} differ, for example on the input bits {_bits(proof.counterexample)}")
-    if not json:
-        show_pairs({"result": "equal for every input", "method": proof.method, "seconds": proof.seconds})
-
-
-def _bits(value: Any) -> str:
-    return "".join(str(int(bit)) for bit in value)
+        raise VerificationError(f"{one} and {two} are not proven equal ({proof.detail})")
 
 
 def _load(path: Path) -> Circuit:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewright.cli.circuits import compile_folder, compiled_about
+from gatewright.cli.circuits import compile_folder, compiled_about, proof_text
 from gatewright.cli.exports import export_files
 from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_pairs
 from gatewright.cli.train import run_training
@@ -26,7 +26,9 @@ SPEED_SAMPLES = 1 << 20
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for everything; an earlier demo in it is replaced.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(help="Folder for everything; an earlier demo in it is replaced.")] = Path(
+        "runs/demo"
+    ),
     steps: Annotated[int | None, typer.Option(help="Train for fewer or more steps.")] = None,
     seed: Annotated[int, typer.Option(help="Of the run's random generator.")] = 0,
     json: JsonFlag = False,
@@ -78,8 +80,7 @@ def demo(
             "test accuracy of the circuit": f"{percent(compiled.accuracy)} (equal on all {compiled.samples} test images)",
             "logic ops": about["logic_ops"],
             "total ops": about["total_ops"],
-            "proof": f"simplification changed nothing, for any input ({compiled.proof.method}, "
-            f"{compiled.proof.seconds:.2f} s)",
+            "proof": proof_text(compiled.proof),
             "images per second": speed,
             "files written": "\n".join(written),
             "seconds in all": round(seconds, 1),

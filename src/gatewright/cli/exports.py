@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gatewright.cli.circuits import CircuitFile
 from gatewright.cli.output import JsonFlag, emit_json, show_rows
+
+if TYPE_CHECKING:
+    from gatewright.circuit import Circuit
 
 
 def export_(
@@ -27,13 +30,8 @@ def export_(
         show_rows(["file", "bytes"], [(path, Path(path).stat().st_size) for paths in files.values() for path in paths])
 
 
-def export_files(circuit: object, formats: list[str], folder: Path) -> dict[str, list[str]]:
+def export_files(circuit: Circuit, formats: list[str], folder: Path) -> dict[str, list[str]]:
     """Export to each format; the files written, by format."""
-    from gatewright.errors import unknown_name
-    from gatewright.export import FORMATS, export
+    from gatewright.export import export
 
-    for name in formats:
-        if name not in FORMATS:
-            raise unknown_name("export format", name, FORMATS)
-    folder.mkdir(parents=True, exist_ok=True)
     return {name: [str(path) for path in export(circuit, name, folder)] for name in formats}

@@ -23,12 +23,16 @@ STOPPED = 130
 
 
 def train(
-    source: Annotated[str, typer.Argument(metavar="PRESET|FILE|RUN", help="A preset, a YAML config, or a run's folder.")],
+    source: Annotated[
+        str, typer.Argument(metavar="PRESET|FILE|RUN", help="A preset, a YAML config, or a run's folder.")
+    ],
     data: DataFlag = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run (default: runs/NAME).")] = None,
     steps: Annotated[int | None, typer.Option(help="Same as --set train.steps=N.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same as --set train.seed=N.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N; same as --set train.device=...")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N; same as --set train.device=...")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override any option; may be repeated.")
     ] = None,

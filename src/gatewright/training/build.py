@@ -15,6 +15,9 @@ from gatewright.training.config import Conv, Dense, Flatten, ModelOptions, RunCo
 
 Shape = tuple[int, ...]
 
+SMALL_STEP = 1 << 23
+"""Candidate-samples of a step (about 2 ms on one core) below which one thread is used."""
+
 
 @dataclass(frozen=True)
 class LayerPlan:
@@ -150,6 +153,15 @@ def build_model(
             )
     modules.append(GroupSum(classes, tau=options.tau))
     return torch.nn.Sequential(*modules)
+
+
+def thread_count(config: RunConfig, encoder: Thermometer, classes: int) -> int:
+    """CPU threads to train with: as given, or by rule from the work of a step."""
+    if config.train.threads is not None:
+        return config.train.threads
+    gates = sum(plan.gates for plan in plan_layers(config.model, encoder.out_shape, classes))
+    small = gates * config.model.candidates * config.train.batch < SMALL_STEP
+    return 1 if small else torch.get_num_threads()
 
 
 def learning_rate(config: RunConfig) -> float:

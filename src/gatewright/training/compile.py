@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from gatewright.circuit import Circuit, PassRecord, Proof, prove, simplify
+from gatewright.circuit import Circuit, PassRecord, Proof, require_equal, simplify
 from gatewright.data import Split
 from gatewright.engine import Engine
 from gatewright.errors import UnsupportedError, VerificationError
@@ -25,7 +25,7 @@ class Compiled:
         circuit: Simplified; the proof and the check are noted in its metadata.
         raw: Gate for gate as the network has it.
         records: What each pass of the simplification did.
-        proof: That `raw` and `circuit` are equal for every input.
+        proof: That `raw` and `circuit` are equal for every input; None if it was not wanted.
         samples: Samples on which the circuit's counts equal the network's.
         accuracy: On these samples, 0 to 1; the same for both.
         seconds: Wall-clock time of the stages lower, simplify, prove, check.
@@ -34,21 +34,24 @@ class Compiled:
     circuit: Circuit
     raw: Circuit
     records: list[PassRecord]
-    proof: Proof
+    proof: Proof | None
     samples: int
     accuracy: float
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def compile_run(run: TrainedRun, test: Split) -> Compiled:
+def compile_run(run: TrainedRun, test: Split, *, proof: bool = True, timeout: float = 600.0) -> Compiled:
     """Lower, simplify, prove the simplification, and check the result against the network on the whole test split.
 
     Args:
         run: A finished run.
         test: The split to check on, all of it.
+        proof: Whether to prove; it needs the extra `prove`.
+        timeout: Seconds that the proof may take.
 
     Raises:
-        VerificationError: Circuit and network differ; the message shows where.
+        VerificationError: Circuit and network differ (the message shows where), or the proof ran out of time.
+        MissingExtraError: No engine for proofs is installed.
     """
     seconds: dict[str, float] = {}
     clock = time.perf_counter()
@@ -63,15 +66,17 @@ def compile_run(run: TrainedRun, test: Split) -> Compiled:
     lap("lower")
     circuit, records = simplify(raw)
     lap("simplify")
-    proof = prove(raw, circuit)
-    if not proof.equal:
-        raise VerificationError(f"simplification changed the circuit ({proof.method}); counter-example: {proof.counterexample}")
+    proven = require_equal(raw, circuit, timeout=timeout) if proof else None
     lap("prove")
     accuracy = check_circuit(circuit, run.model, test)
     lap("check")
-    notes = {"proof": proof.method, "checked_samples": str(len(test)), "test_accuracy": f"{accuracy:.6f}"}
+    notes = {
+        "proof": "none" if proven is None else proven.method,
+        "checked_samples": str(len(test)),
+        "test_accuracy": f"{accuracy:.6f}",
+    }
     circuit = circuit.replace(metadata={**circuit.metadata, **notes})
-    return Compiled(circuit, raw, records, proof, len(test), accuracy, seconds)
+    return Compiled(circuit, raw, records, proven, len(test), accuracy, seconds)
 
 
 @torch.no_grad()

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 from gatewright.errors import OptionError
 
@@ -278,7 +287,10 @@ class TrainOptions(Section):
         log_every: Steps between lines of training metrics.
         seed: Of the run's one random generator.
         device: `auto` takes CUDA where there is one.
-        keep: `best` keeps the weights of the best hard validation accuracy, `last` the final ones.
+        threads: Of the CPU; null for one thread where a step is so little work that waiting for others costs more
+            than they do, and as many as torch takes elsewhere.
+        keep: `best` keeps the weights of the best hard validation accuracy (the latest among equals), `last` the final
+            ones.
     """
 
     steps: PositiveInt
@@ -288,6 +300,7 @@ class TrainOptions(Section):
     log_every: PositiveInt = 50
     seed: NonNegativeInt = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    threads: PositiveInt | None = None
     keep: Literal["best", "last"] = "best"
 
     @property
@@ -301,8 +314,19 @@ class TrainOptions(Section):
         return self.checkpoint_every or self.evaluation_interval
 
 
-Connections = Annotated[FixedConnections | ResampledConnections | GuidedConnections, Field(discriminator="kind")]
-Discretization = Annotated[AdaptiveFreezing | ScheduledFreezing | NoFreezing, Field(discriminator="kind")]
+def _with_kind(kind: str) -> BeforeValidator:
+    """Options without a kind are those of this kind."""
+    return BeforeValidator(lambda value: {"kind": kind, **value} if isinstance(value, dict) else value)
+
+
+Connections = Annotated[
+    Annotated[FixedConnections | ResampledConnections | GuidedConnections, Field(discriminator="kind")],
+    _with_kind("resample"),
+]
+Discretization = Annotated[
+    Annotated[AdaptiveFreezing | ScheduledFreezing | NoFreezing, Field(discriminator="kind")],
+    _with_kind("none"),
+]
 
 
 class RunConfig(Section):

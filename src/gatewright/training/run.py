@@ -6,21 +6,24 @@ The folder holds `config.yaml`, `metrics.jsonl`, `checkpoint.safetensors` (while
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 import torch
 
 from gatewright import data
+from gatewright.circuit import Circuit, cost, simplify
+from gatewright.circuit.lower import lower
 from gatewright.data import Augment, Dataset, Split
 from gatewright.encoding import Thermometer
 from gatewright.errors import FormatError, OptionError
 from gatewright.training import load
-from gatewright.training.build import build_encoder, build_model
+from gatewright.training.build import build_encoder, build_model, thread_count
 from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
 from gatewright.training.evaluate import evaluate
@@ -28,9 +31,6 @@ from gatewright.training.feed import Feed
 from gatewright.training.files import write_text_atomically
 from gatewright.training.result import RESULT, RunResult, SplitAccuracy, machine, versions
 from gatewright.training.trainer import CHECKPOINT, Trainer, Watcher, check_same_run
-
-if TYPE_CHECKING:
-    from gatewright.circuit import Circuit
 
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
@@ -114,20 +114,32 @@ def train(
     generator = torch.Generator().manual_seed(config.train.seed)
     encoder = build_encoder(config, dataset)
     model = build_model(config, encoder, dataset.n_classes, generator).to(device)
-    training = Feed(dataset.train, device, _augment(config, dataset, generator))
-    validation = Feed(dataset.validation, device) if len(dataset.validation) else None
-    trainer = Trainer(config, model, training, validation, generator, folder)
-    if resume and (folder / CHECKPOINT).exists():
-        trainer.resume()
-    if not trainer.fit(tensorboard=tensorboard, watch=watch, stop=stop):
-        return None
-    best_step = trainer.load_best()
-    _save_model(folder, config, name, dataset, model, best_step)
-    result = _result(folder, config, dataset, model, device, best_step, trainer.seconds)
-    result.save(folder)
-    for path in (folder / CHECKPOINT, *folder.glob("best-*.safetensors")):
-        path.unlink(missing_ok=True)
-    return result
+    with _threads(thread_count(config, encoder, dataset.n_classes)):
+        training = Feed(dataset.train, device, _augment(config, dataset, generator))
+        validation = Feed(dataset.validation, device) if len(dataset.validation) else None
+        trainer = Trainer(config, model, training, validation, generator, folder)
+        if resume and (folder / CHECKPOINT).exists():
+            trainer.resume()
+        if not trainer.fit(tensorboard=tensorboard, watch=watch, stop=stop):
+            return None
+        best_step = trainer.load_best()
+        _save_model(folder, config, name, dataset, model, best_step)
+        result = _result(folder, config, dataset, model, device, best_step, trainer.seconds)
+        result.save(folder)
+        for path in (folder / CHECKPOINT, *folder.glob("best-*.safetensors")):
+            path.unlink(missing_ok=True)
+        return result
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let torch and the kernels use this many threads within the context."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _load_data(config: RunConfig, root: Path | None, *, progress: bool) -> Dataset:
@@ -186,8 +198,6 @@ def _result(
     seconds: float,
 ) -> RunResult:
     """Evaluate the kept weights, on the test split too (the only time it is read), and count the circuit's ops."""
-    from gatewright.circuit import cost, simplify
-
     run = load_run(folder)
     raw = lower_run(run)
     figures = cost(simplify(raw)[0])
@@ -238,8 +248,6 @@ def load_run(folder: Path) -> TrainedRun:
 
 def lower_run(run: TrainedRun) -> Circuit:
     """The run's discretized network as a circuit, not simplified."""
-    from gatewright.circuit.lower import lower
-
     metadata = {
         "name": run.name,
         "data": run.config.data.name,

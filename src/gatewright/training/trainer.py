@@ -135,7 +135,7 @@ class Trainer:
         loss = cross_entropy(self.model(x), y)
         if loss.requires_grad:  # not where every layer is frozen
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             if self.config.optimizer.clip is not None:
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip)
             optimizer.step()
@@ -171,7 +171,7 @@ class Trainer:
         if self._validation is not None:
             accuracy: Accuracy = evaluate(self.model, self._validation)
             values["validation"] = accuracy._asdict()
-            if self.config.train.keep == "best" and (self.best is None or accuracy.hard > self.best.accuracy):
+            if self.config.train.keep == "best" and (self.best is None or accuracy.hard >= self.best.accuracy):
                 self.best = Best(self.step, accuracy.hard)
                 save_state(self._best_path(self.step), {"model": self.model.state_dict()}, "weights")
         return values
