@@ -28,7 +28,9 @@ def equal(one, two):
 def tensors():
     dtypes = st.sampled_from([torch.float32, torch.uint8, torch.int64, torch.bool, torch.bfloat16])
     shapes = st.lists(st.integers(0, 3), max_size=3)
-    return st.builds(lambda dtype, shape: (torch.arange(27)[: torch.Size(shape).numel()]).reshape(shape).to(dtype), dtypes, shapes)
+    return st.builds(
+        lambda dtype, shape: (torch.arange(27)[: torch.Size(shape).numel()]).reshape(shape).to(dtype), dtypes, shapes
+    )
 
 
 def states():
@@ -104,8 +106,12 @@ def test_foreign_files(tmp_path, saved):
         load_state(tmp_path / "other", "checkpoint")
     with pytest.raises(FormatError, match="is a 'checkpoint' file, expected a 'model' file"):
         load_state(saved, "model")
-    save_file({}, tmp_path / "bad", metadata={"format": "gatewright-state-1", "kind": "model", "state": "{", "checksums": "{}"})
-    with pytest.raises(FormatError, match="the header of .* is damaged"):
+    save_file(
+        {},
+        tmp_path / "bad",
+        metadata={"format": "gatewright-state-1", "kind": "model", "state": "{", "checksums": "{}"},
+    )
+    with pytest.raises(FormatError, match=r"the header of .* is damaged"):
         load_state(tmp_path / "bad", "model")
 
 

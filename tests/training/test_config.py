@@ -32,7 +32,8 @@ def test_defaults_are_filled_in(tmp_path):
 def test_overrides_are_yaml_values(tmp_path):
     path = config_file(tmp_path, SMALL)
     config = load.load_file(
-        path, ["optimizer.lr=1e-3", "model.layers=[{type: dense, width: 7}]", "model.tau=null", "data.augment.flip=true"]
+        path,
+        ["optimizer.lr=1e-3", "model.layers=[{type: dense, width: 7}]", "model.tau=null", "data.augment.flip=true"],
     )
     assert config.optimizer.lr == 0.001
     assert config.model.layers[0].width == 7
@@ -65,9 +66,15 @@ def test_changing_a_kind_starts_its_section_afresh(tmp_path):
         ("connections.kind=magic", r"connections.kind is 'magic', expected 'fixed', 'resample', 'guided'"),
         ("connections.every=3", r"unknown key 'connections.every'.*valid there: connections.decay, connections.kind"),
         ("model.relaxation=medium", r"model.relaxation should be 'soft' or 'hard', got 'medium'"),
-        ("model.layers=[{type: dense, widht: 4}]", r"model.layers.0.width is missing; .*did you mean 'model.layers.0.width'"),
+        (
+            "model.layers=[{type: dense, widht: 4}]",
+            r"model.layers.0.width is missing; .*did you mean 'model.layers.0.width'",
+        ),
         ("model.layers=[{type: cnv}]", r"model.layers.0.type is 'cnv', expected 'dense', 'conv', 'flatten'"),
-        ("model.layers=[{type: dense, width: k*k}]", r"whole number or a multiple of model.k such as '4 \* k', got 'k\*k'"),
+        (
+            "model.layers=[{type: dense, width: k*k}]",
+            r"whole number or a multiple of model.k such as '4 \* k', got 'k\*k'",
+        ),
         ("train.device=tpu", r"train.device .*got 'tpu'"),
         ("train.steps", r"must look like train.steps=1000, got 'train.steps'"),
         ("train.steps=[1", r"the value of train.steps is not valid YAML"),
@@ -113,7 +120,9 @@ def test_missing_file(tmp_path):
 
 
 def test_extending_merges_sections_and_replaces_lists(tmp_path):
-    text = "extends: mnist-dense-small\nmodel: {layers: [{type: flatten}, {type: dense, width: 50}]}\ntrain: {batch: 7}\n"
+    text = (
+        "extends: mnist-dense-small\nmodel: {layers: [{type: flatten}, {type: dense, width: 50}]}\ntrain: {batch: 7}\n"
+    )
     config = load.load_file(config_file(tmp_path, text))
     assert len(config.model.layers) == 2
     assert config.model.tau == 10

@@ -222,11 +222,10 @@ def predict(
 
     engine = Engine(_load(file))
     try:
-        x = np.load(samples, allow_pickle=False)
+        with samples.open("rb") as source:
+            x = np.lib.format.read_array(source, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise FormatError(f"{samples} is not a NumPy .npy file, or is damaged: {error}") from error
-    if not isinstance(x, np.ndarray):
-        raise FormatError(f"{samples} holds several arrays; save one with numpy.save")
+        raise FormatError(f"{samples} is not a NumPy .npy file of numbers, or is damaged: {error}") from error
     try:
         result = engine.scores(x) if scores else engine.predict(x)
     except (ShapeError, DtypeError) as error:

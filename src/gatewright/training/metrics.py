@@ -21,13 +21,14 @@ class MetricsLog:
     """
 
     def __init__(self, folder: Path, step: int, *, tensorboard: bool = False) -> None:
+        if tensorboard:
+            require_extra("tensorboard", "train")
         path = folder / "metrics.jsonl"
         kept = [line for line in read_lines(path) if line["step"] <= step]
         write_text_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = path.open("a", encoding="utf-8")
         self._board: Any = None
         if tensorboard:
-            require_extra("tensorboard", "train")
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - only where it is asked for
 
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
