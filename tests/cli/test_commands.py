@@ -137,7 +137,7 @@ def bad_inputs(folder):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("shape.npy", r"(1, 8, 8)"),
+        ("shape.npy", "expected (n, 1, 8, 8)"),
         ("dtype.npy", "uint8"),
         ("object.npy", "is not a NumPy .npy file of numbers, or is damaged"),
         ("several.npz", "is not a NumPy .npy file of numbers, or is damaged"),
