@@ -273,3 +273,14 @@ def test_an_engine_serves_several_threads_at_once():
     with ThreadPoolExecutor(4) as pool:
         for result, wanted in zip(pool.map(engine.predict, inputs), expected, strict=True):
             np.testing.assert_array_equal(result, wanted)
+
+
+def test_engines_come_from_files(tmp_path):
+    from gatewright.circuit.io import save
+
+    circuit = random_circuit(6, dtype="int16")
+    save(circuit, tmp_path / "c.gw")
+    x = random_features(circuit, 100)
+    engine = Engine.from_file(tmp_path / "c.gw", threads=1, block=512)
+    assert (engine.threads, engine.block) == (1, 512)
+    np.testing.assert_array_equal(engine.counts(x), slow_counts(circuit, slow_encode(circuit, x)))
