@@ -98,6 +98,12 @@ def test_names():
         to_aiger(circuit, outputs=["x\ny", "z"])
 
 
+def test_comments_are_skipped():
+    data = to_aiger(Circuit(1, [], [], [], [0]))
+    for tail in (b"c\n\xff\x00 anything", b"cn\x00\x00\x00\x02a\x00", b"i0 x\nc\ni9 y\n"):
+        assert from_aiger(data + tail).n_outputs == 1
+
+
 def test_unreduced_files_are_read():
     # ANDs with constants and with twice the same operand, which a writer need not have removed.
     data = b"aig 5 2 0 4 3\n6\n8\n11\n1\n" + bytes([6 - 2, 2 - 1, 8 - 4, 4 - 0, 10 - 3, 0])

@@ -284,7 +284,8 @@ def _read_symbols(data: bytes, at: int, sizes: tuple[int, int], source: str) -> 
     while at < len(data):
         end = data.find(b"\n", at)
         line = data[at : end if end >= 0 else len(data)]
-        if line == b"c":
+        # The rest is comment. ABC puts binary extensions there, straight after the "c", so no newline is asked for.
+        if line[:1] == b"c":
             break
         key, space, name = line.partition(b" ")
         kind = b"io".find(key[:1]) if key else -1

@@ -22,21 +22,100 @@ _Part = TypeVar("_Part", Encoder, Head)
 Number = list[int]
 """Nodes of an unsigned number's bits, least significant first."""
 
+_CHAIN = 4
+"""How many adders of one column follow each other: longer chains save a few gates and cost depth."""
+
 FEATURE_BITS = {"bool": 1, "uint8": 8, "int16": 16, "int32": 32, "float32": 32}
 """Width of a raw feature as bits: two's complement for signed integers, IEEE 754 for float32."""
 
 
-def full_adders(builder: Builder, a: Int32Array, b: Int32Array, c: Int32Array) -> tuple[Int32Array, Int32Array]:
-    """Add three bits each: (sum, carry), five gates an adder."""
-    half = builder.append(Gate.XOR, a, b)
-    both = builder.append(Gate.AND, a, b)
-    total = builder.append(Gate.XOR, half, c)
-    passed = builder.append(Gate.AND, half, c)
-    return total, builder.append(Gate.OR, both, passed)
+class _Column:
+    """The bits of one weight that are still to be added.
+
+    A *pair* is two bits x and y known as x and x XOR y. Two full adders that read pairs and hand on their two carries as
+    a pair take 8 gates instead of 10, which brings a sum of n bits from 5 n gates down to about 4.5 n.
+    """
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.plain = np.zeros(0, np.int32)
+        self.x = np.zeros(0, np.int32)
+        self.differ = np.zeros(0, np.int32)
+
+    def add_plain(self, *bits: Int32Array) -> None:
+        """Put in bits, after those there are, so that trees of adders stay balanced."""
+        self.plain = np.concatenate([self.plain, *bits]).astype(np.int32)
+
+    def take_plain(self, n: int) -> Int32Array:
+        """Take out n bits."""
+        taken, self.plain = self.plain[:n], self.plain[n:]
+        return taken
+
+    def add_pairs(self, x: Int32Array, differ: Int32Array) -> None:
+        """Put in pairs."""
+        self.x, self.differ = np.concatenate([self.x, x]), np.concatenate([self.differ, differ])
+
+    def take_pairs(self, n: int) -> tuple[Int32Array, Int32Array]:
+        """Take out n pairs."""
+        taken = self.x[:n], self.differ[:n]
+        self.x, self.differ = self.x[n:], self.differ[n:]
+        return taken
+
+    def reduce(self, carries: _Column) -> int:
+        """Add until one bit is left, and return it; carries go to the next column."""
+        append = self.builder.append
+        while True:
+            if len(self.x) > 1:
+                # A chain of adders needs a loose bit to start with, or a constant. Chains side by side keep depth low.
+                chains = max(len(self.plain), -(-len(self.x) // (2 * _CHAIN)))
+                self._add_five(min(len(self.x) // 2, chains), carries)
+            elif len(self.x) == 1:
+                self._add_pair(carries)
+            elif len(self.plain) > 2:
+                n = max(1, len(self.plain) // 5)
+                for _ in range(2 if len(self.plain) > 4 else 1):
+                    x = self.take_plain(n)
+                    self.add_pairs(x, append(Gate.XOR, x, self.take_plain(n)))
+            elif len(self.plain) == 2:
+                x, y = self.take_plain(1), self.take_plain(1)
+                carries.add_plain(append(Gate.AND, x, y))
+                self.add_plain(append(Gate.XOR, x, y))
+            else:
+                return int(self.plain[0]) if len(self.plain) else self.builder.constant(False)
+
+    def _add_pair(self, carries: _Column) -> None:
+        """The one pair that is left, with a loose bit if there is one, becomes a sum bit and a carry."""
+        append = self.builder.append
+        x, differ = self.take_pairs(1)
+        if not len(self.plain):
+            carries.add_plain(append(Gate.A_AND_NOT_B, x, differ))
+            self.add_plain(differ)
+            return
+        z = self.take_plain(1)
+        total = append(Gate.XOR, differ, z)
+        carries.add_plain(append(Gate.XOR, append(Gate.OR, differ, append(Gate.XOR, x, z)), total))
+        self.add_plain(total)
+
+    def _add_five(self, n: int, carries: _Column) -> None:
+        """N times: a loose bit z and two pairs (x1, y1), (x2, y2) become one sum bit and a pair of carries (a, b)."""
+        append = self.builder.append
+        z = self.take_plain(n)
+        missing = np.full(n - len(z), self.builder.constant(False), np.int32)
+        z = np.concatenate([z, missing]).astype(np.int32)
+        x1, differ1 = self.take_pairs(n)
+        x2, differ2 = self.take_pairs(n)
+        sum1 = append(Gate.XOR, differ1, z)
+        # a = maj(x1, y1, z) = sum1 XOR (x1, y1, z not all equal); b likewise with sum1 in the place of z.
+        mixed = append(Gate.OR, differ1, append(Gate.XOR, x1, z))
+        a = append(Gate.XOR, mixed, sum1)
+        # b = sum1 XOR rest, so a XOR b = mixed XOR rest.
+        rest = append(Gate.A_AND_NOT_B, append(Gate.XOR, x2, sum1), differ2)
+        carries.add_pairs(a, append(Gate.XOR, mixed, rest))
+        self.add_plain(append(Gate.XOR, differ2, sum1))
 
 
 def popcount(builder: Builder, bits: npt.ArrayLike, offset: int = 0) -> Number:
-    """Count the true bits by a carry-save tree of full adders, plus a constant.
+    """Count the true bits by carry-save adders, plus a constant.
 
     Args:
         builder: Where the gates go.
@@ -48,24 +127,15 @@ def popcount(builder: Builder, bits: npt.ArrayLike, offset: int = 0) -> Number:
     """
     if offset < 0:
         raise OptionError(f"offset is {offset}, expected 0 or more: shift all classes by the least offset first")
-    current = np.asarray(bits, np.int32)
+    column = _Column(builder)
+    column.add_plain(np.asarray(bits, np.int32))
     result: Number = []
-    width = (len(current) + offset).bit_length()
-    for weight in range(width):
+    for weight in range((len(column.plain) + offset).bit_length()):
         if offset >> weight & 1:
-            current = np.append(current, np.int32(builder.constant(True)))
-        carries = []
-        while len(current) > 2:
-            n = len(current) // 3
-            total, carry = full_adders(builder, current[:n], current[n : 2 * n], current[2 * n : 3 * n])
-            # What has just been added goes last, so that the tree stays balanced.
-            current = np.concatenate([current[3 * n :], total])
-            carries.append(carry)
-        if len(current) == 2:
-            carries.append(builder.append(Gate.AND, current[:1], current[1:]))
-            current = builder.append(Gate.XOR, current[:1], current[1:])
-        result.append(int(current[0]) if len(current) else builder.constant(False))
-        current = np.concatenate([np.zeros(0, np.int32), *carries])
+            column.add_plain(np.array([builder.constant(True)]))
+        carries = _Column(builder)
+        result.append(column.reduce(carries))
+        column = carries
     return result
 
 
