@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from gatewright.encoding import Thermometer
     from gatewright.engine import Engine
     from gatewright.errors import GatewrightError
-    from gatewright.export import export
     from gatewright.gates import Gate
     from gatewright.learning import (
         AdaptiveDiscretization,
@@ -32,7 +31,6 @@ _HOME = {
     "gatewright.encoding": ("Thermometer",),
     "gatewright.engine": ("Engine",),
     "gatewright.errors": ("GatewrightError",),
-    "gatewright.export": ("export",),
     "gatewright.gates": ("Gate",),
     "gatewright.learning": (
         "AdaptiveDiscretization",
@@ -60,7 +58,6 @@ __all__ = [
     "ScheduledDiscretization",
     "Thermometer",
     "cost",
-    "export",
     "load",
     "logic_layers",
     "lower",

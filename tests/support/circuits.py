@@ -78,7 +78,7 @@ def random_features(circuit, n, seed=0):
 
 def slow_encode(circuit, x):
     """Bool [n, n_inputs] from raw samples."""
-    flat = x.reshape(len(x), -1).astype(np.float64)
+    flat = x.reshape(len(x), circuit.encoder.n_features).astype(np.float64)
     return flat[:, circuit.encoder.feature] >= circuit.encoder.threshold
 
 
