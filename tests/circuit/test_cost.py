@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 
 from gatewright.circuit import Circuit, Encoder, Head, simplify
-from gatewright.circuit.cost import cost, used_inputs
+from gatewright.circuit.cost import cost, lut6, used_inputs
 from gatewright.circuit.levels import logic_levels
+from gatewright.errors import ToolError
 from gatewright.gates import IS_LOGIC, Gate
 from support.circuits import circuits, random_circuit
 
@@ -52,3 +54,20 @@ def test_a_head_of_10_classes_costs_about_5_gates_an_output():
     result = cost(circuit)
     assert 4.0 < result.head_ops / result.outputs < 6.0
     assert np.isclose(result.outputs, 2000, rtol=0.2)
+
+
+def test_lut6_counts_tables():
+    # A parity of 6 inputs is one table, of 7 two, of 36 and more as a tree of such.
+    for n, tables in ((1, 0), (2, 1), (6, 1), (7, 2), (36, 7)):
+        nodes = list(range(n))
+        circuit = Circuit(n, [6] * (n - 1), [0, *range(n, 2 * n - 2)][: n - 1], nodes[1:], [max(0, 2 * n - 2)])
+        assert tables <= lut6(circuit) <= tables + (2 if n == 36 else 0)
+    assert lut6(Circuit(2, [0, 12], [0, 0], [0, 0], [2, 3])) == 0
+    with pytest.raises(ToolError, match="did not map"):
+        lut6(random_circuit(0), timeout=0.0001)
+
+
+@given(circuits)
+@settings(deadline=None, max_examples=15)
+def test_lut6_is_at_most_the_logic_ops(circuit):
+    assert lut6(circuit) <= cost(circuit).logic_ops

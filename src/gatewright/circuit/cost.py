@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from gatewright.circuit.abc import run_abc
+from gatewright.circuit.aig import to_aiger
 from gatewright.circuit.arithmetic import with_encoder_gates, with_head_gates
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.levels import logic_levels
 from gatewright.circuit.passes import simplify
+from gatewright.errors import ToolError
 from gatewright.gates import GATE_NAMES, IS_LOGIC, USES_A, USES_B
 
 _EMPTY = np.zeros(0, np.int32)
@@ -74,6 +80,30 @@ def cost(circuit: Circuit) -> Cost:
         outputs=core.n_outputs,
         by_gate={name: number for name, number in zip(GATE_NAMES, numbers, strict=True) if number},
     )
+
+
+def lut6(circuit: Circuit, *, timeout: float = 600.0) -> int:
+    """Six-input lookup tables that ABC maps the circuit's gates to; encoder and head are left out.
+
+    This is the mapped count, before any placement. An inversion at an output counts as part of its table.
+
+    Raises:
+        MissingExtraError: There is no ABC.
+        ToolError: ABC failed or took too long.
+    """
+    core, _ = simplify(circuit)
+    if not core.n_outputs:
+        return 0
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
+        folder = Path(name)
+        (folder / "in.aig").write_bytes(to_aiger(core))
+        said = run_abc("&r in.aig; &if -K 6; &ps", folder, timeout)
+    if said is None:
+        raise ToolError(f"ABC did not map {core.n_gates} gates within {timeout:g} s: allow a longer timeout")
+    found = re.search(r"lut\s*=\s*(\d+)", re.sub(r"\x1b\[[0-9;]*m", "", said))
+    if found is None:
+        raise ToolError(f"ABC printed no number of lookup tables: {said.strip()[-300:]}")
+    return int(found[1])
 
 
 def used_inputs(circuit: Circuit) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
