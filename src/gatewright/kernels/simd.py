@@ -95,7 +95,8 @@ def masked_sums(  # type: ignore[no-untyped-def]
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         g_base, a_base, b_base, offsets_at, positions, stride, vectors = args
         sums = _accumulators(builder, 3)
-        zero = ir.Constant(_VEC, [0.0] * LANES)
+        # Minus zero is what addition leaves alone, so LLVM turns select and add into one masked add.
+        nothing = ir.Constant(_VEC, [-0.0] * LANES)
         offset_at = _pointer(builder, offsets_at, _I64)
         with cgutils.for_range(builder, positions) as position:
             offset = builder.load(builder.gep(offset_at, [position.index]))
@@ -107,7 +108,7 @@ def masked_sums(  # type: ignore[no-untyped-def]
                 a = _load(builder, a_at, step.index, _BITS, 2)
                 b = _load(builder, b_at, step.index, _BITS, 2)
                 for slot, bits in zip(sums, (a, b, builder.and_(a, b)), strict=True):
-                    _accumulate(builder, slot, builder.select(builder.bitcast(bits, _MASK), g, zero))
+                    _accumulate(builder, slot, builder.select(builder.bitcast(bits, _MASK), g, nothing))
         return _reduced(context, builder, sums, signature.return_type)
 
     return _SUMS(_ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT), codegen
