@@ -12,10 +12,11 @@ from gatewright.errors import unknown_name
 from gatewright.export.aiger import from_aiger, to_aiger
 from gatewright.export.blif import from_blif, to_blif
 from gatewright.export.c import to_c
+from gatewright.export.html import to_html
 from gatewright.export.verilog import to_verilog
 
 FORMATS: Mapping[str, Callable[..., list[Path]]] = MappingProxyType(
-    {"c": to_c, "verilog": to_verilog, "aiger": to_aiger, "blif": to_blif}
+    {"c": to_c, "verilog": to_verilog, "aiger": to_aiger, "blif": to_blif, "html": to_html}
 )
 """The formats by name; each function takes a circuit, a directory and its own options, and returns the files."""
 
@@ -45,4 +46,4 @@ def export(circuit: Circuit, format: str, directory: str | Path, **options: Any)
     return function(circuit, directory, **options)
 
 
-__all__ = ["FORMATS", "export", "from_aiger", "from_blif", "to_aiger", "to_blif", "to_c", "to_verilog"]
+__all__ = ["FORMATS", "export", "from_aiger", "from_blif", "to_aiger", "to_blif", "to_c", "to_html", "to_verilog"]
