@@ -1,7 +1,7 @@
 """The README's and the guides' code blocks run as they are.
 
-Blocks of one page run in order in one folder; its Python blocks share their names, as a reader would run them in one session.
-A block is left alone if the comment `<!-- not run: reason -->` stands on the line above it.
+Blocks of one page run in order in one folder; its Python blocks share their names, as a reader would run them in one
+session. A block is left alone if the comment `<!-- not run: reason -->` stands on the line above it.
 """
 
 from __future__ import annotations
