@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from gatewright.cli import circuits, demo, exports, lists, train
+from gatewright.cli.bench import bench
 from gatewright.cli.output import complain
 from gatewright.errors import GatewrightError
 
@@ -74,6 +75,7 @@ app.command("export")(exports.export_)
 app.command("verify")(circuits.verify)
 app.command("presets")(lists.presets)
 app.command("data")(lists.data)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

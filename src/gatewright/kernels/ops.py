@@ -6,7 +6,9 @@ Gradients are not registered here: `nn.functional` joins the forward ops with th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -15,6 +17,21 @@ from torch.library import custom_op
 
 from gatewright.kernels import cpu, reference
 from gatewright.kernels.reference import n_words
+
+_reference_only = ContextVar("reference_only", default=False)
+
+
+@contextmanager
+def reference_kernels() -> Iterator[None]:
+    """Compute with `reference.py` on the CPU, too, within the context: for comparisons.
+
+    Backward passes must be started within it, and run on the same thread (as they do on the CPU).
+    """
+    token = _reference_only.set(True)
+    try:
+        yield
+    finally:
+        _reference_only.reset(token)
 
 
 def _op(name: str) -> Callable[[Callable[..., Any]], Any]:
@@ -101,9 +118,8 @@ def _use_cpu(op: Any, kernel: Callable[..., Any], float_argument: int | None) ->
     fallback = getattr(reference, kernel.__name__)
 
     def run(*args: Any) -> Any:
-        if float_argument is not None and args[float_argument].dtype != torch.float32:
-            return fallback(*args)
-        return kernel(*args)
+        other_float = float_argument is not None and args[float_argument].dtype != torch.float32
+        return fallback(*args) if other_float or _reference_only.get() else kernel(*args)
 
     op.register_kernel("cpu")(run)
 
@@ -194,6 +210,7 @@ __all__ = [
     "mixture",
     "n_words",
     "pack",
+    "reference_kernels",
     "soft_backward",
     "soft_forward",
     "threshold",
