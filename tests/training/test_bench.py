@@ -23,7 +23,7 @@ def test_all_of_gatewrights_contenders_run_and_are_summed_up():
 
 def test_reference_kernels_are_used_within_their_context_only(monkeypatch):
     used = []
-    monkeypatch.setattr(reference, "unpack", lambda *a: used.append(a) or cpu.unpack(*a))
+    monkeypatch.setattr(reference, "unpack", lambda *a: used.append(a) or cpu.unpack(*a[:2]))
     words = torch.zeros(3, 1, dtype=torch.int64)
     ops.unpack(words, 5)
     assert not used
