@@ -119,6 +119,6 @@ def test_relative_sizes():
 def test_learning_rate_rule():
     config = load.load_preset("mnist-fast")
     assert config.optimizer.lr is None
-    assert learning_rate(config) == 0.05
+    assert learning_rate(config) == 0.01
     assert learning_rate(load.load_preset("mnist-fast", ["model.relaxation=soft"])) == 0.01
     assert learning_rate(load.load_preset("cifar10-conv-t", ["optimizer.lr=null"])) == 0.02

@@ -165,9 +165,12 @@ def thread_count(config: RunConfig, encoder: Thermometer, classes: int) -> int:
 
 
 def learning_rate(config: RunConfig) -> float:
-    """The learning rate: as given, or by rule from the relaxation and the kind of layers."""
+    """The learning rate: as given, or by rule: 0.02 for soft networks with convolutions (the paper's), 0.01 for others.
+
+    With the hard relaxation and guided connections, 0.01 gave the best validation accuracy of 0.005, 0.01, 0.02 and 0.05
+    on MNIST (two layers of 8,000, 1,500 steps: 97.3, 97.6, 97.3, 97.2 %), and as good a one as any on the digits.
+    """
     if config.optimizer.lr is not None:
         return config.optimizer.lr
-    if config.model.relaxation == "hard":
-        return 0.05
-    return 0.02 if any(isinstance(layer, Conv) for layer in config.model.layers) else 0.01
+    has_convolution = any(isinstance(layer, Conv) for layer in config.model.layers)
+    return 0.02 if config.model.relaxation == "soft" and has_convolution else 0.01

@@ -178,8 +178,7 @@ class OptimizerOptions(Section):
 
     Attributes:
         kind: Only Adam.
-        lr: Learning rate; null for the rule: 0.05 for the hard relaxation, 0.02 for soft networks with convolutions,
-            0.01 for other soft ones.
+        lr: Learning rate; null for the rule: 0.02 for soft networks with convolutions, 0.01 for all others.
         betas: Adam's decay rates.
         schedule: `constant`; `cosine` to zero; `one-cycle` up over the first 30 % and down to zero; `step` down to a
             tenth at half and to a hundredth at three quarters of the run.
