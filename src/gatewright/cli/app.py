@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gatewright.cli import circuits, demo, exports, lists, train
+from gatewright.cli import circuits, demo, exports, lists, synth, train
 from gatewright.cli.bench import bench
 from gatewright.cli.output import complain
 from gatewright.errors import GatewrightError
@@ -72,6 +72,7 @@ app.command("info")(circuits.info)
 app.command("eval")(circuits.evaluate)
 app.command("predict")(circuits.predict)
 app.command("export")(exports.export_)
+app.command("synth")(synth.synth)
 app.command("verify")(circuits.verify)
 app.command("presets")(lists.presets)
 app.command("data")(lists.data)

@@ -1,0 +1,118 @@
+"""What synthesis found out: every figure with how it was got."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+How = Literal["placed and routed", "mapped", "estimated"]
+"""Whence a figure comes: from a finished layout; from gates mapped to the target's tables, not placed; or reckoned."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number and how it was got."""
+
+    value: float
+    how: How
+
+    def __str__(self) -> str:
+        number = f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:,.4g}"
+        return f"{number} ({self.how})"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Encoder, logic or head, mapped on its own.
+
+    Attributes:
+        luts: Its lookup tables.
+        share: Of the sum over the parts, 0 to 1.
+        depth: Levels of lookup tables.
+    """
+
+    luts: Figure
+    share: Figure
+    depth: Figure
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a circuit costs on a target.
+
+    Between the registers there are encoder, gates and head, in `pipeline` + 1 stages; registers before the first and
+    after the last stage keep pins out of the timing. They are counted in `cells` and nowhere else.
+
+    Attributes:
+        target: Name of the target.
+        device: The device placed on, or None.
+        pipeline: Register stages inside the circuit.
+        table_inputs: Inputs of the lookup tables counted.
+        luts: Lookup tables.
+        flip_flops: Flip-flops of the pipeline.
+        depth: Levels of lookup tables, of the deepest stage.
+        cells: Logic cells in use on the device, the registers around the circuit included, or None.
+        fmax_mhz: Highest clock frequency, or None where nothing is known of time.
+        latency_ns: From a sample at the first register to its class at the last, or None.
+        throughput: Samples a second, or None: one a clock.
+        parts: By "encoder", "logic", "head", those that there are, each mapped on its own without registers.
+        tools: Names and versions of the tools.
+        seconds: How long it took.
+    """
+
+    target: str
+    device: str | None
+    pipeline: int
+    table_inputs: int
+    luts: Figure
+    flip_flops: Figure
+    depth: Figure
+    cells: Figure | None
+    fmax_mhz: Figure | None
+    latency_ns: Figure | None
+    throughput: Figure | None
+    parts: Mapping[str, Part]
+    tools: Mapping[str, str]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: each figure a mapping with `value` and `how`."""
+        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and texts for a table."""
+        unknown = "unknown (not placed)"
+        rows = [
+            ("target", self.target + (f" ({self.device})" if self.device else "")),
+            ("register stages inside", str(self.pipeline)),
+            (f"{self.table_inputs}-input tables", str(self.luts)),
+            ("flip-flops", str(self.flip_flops)),
+            ("levels of tables" + (" of a stage" if self.pipeline else ""), str(self.depth)),
+        ]
+        if self.cells is not None:
+            rows.append(("logic cells with the registers around", str(self.cells)))
+        rows += [
+            ("highest clock, MHz", unknown if self.fmax_mhz is None else str(self.fmax_mhz)),
+            ("latency, ns", unknown if self.latency_ns is None else str(self.latency_ns)),
+            ("samples a second", unknown if self.throughput is None else str(self.throughput)),
+        ]
+        for name, part in self.parts.items():
+            text = f"{part.luts.value:,} tables, {100 * part.share.value:.1f} %, {part.depth.value} levels"
+            rows.append((f"{name} alone", f"{text} ({part.luts.how})"))
+        rows.append(("tools", ", ".join(f"{name} {version}" for name, version in self.tools.items())))
+        rows.append(("seconds", f"{self.seconds:.1f}"))
+        return rows
+
+    def __str__(self) -> str:
+        rows = self.rows()
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (Figure, Part)):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items()}
+    return value
