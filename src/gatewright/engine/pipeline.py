@@ -20,8 +20,8 @@ BLOCKS = (512, 1024, 2048)
 """Samples a block can have."""
 
 _CHUNK_BYTES = 1 << 20
-_LARGEST_BYTES = 3 << 19
-"""Slots of more bytes than this (at 1,024 samples a block) get smaller blocks, to stay near the second-level cache."""
+_LARGEST_BYTES = 3 << 20
+"""Slots of more bytes than this (at 1,024 samples a block) get smaller blocks, to stay near the caches of one core."""
 _BATCH = 16
 
 _NO_OUTPUTS = np.zeros((0, 0), np.uint8)

@@ -2,7 +2,7 @@
 
 The interpreter knows four ops (AND, AND-NOT, XOR, OR), because every other gate is one of these with some of its
 operands or its output inverted. Planning pushes all inverters to the outputs, where they cost nothing, drops wires,
-constants and whatever no output needs, sorts the rest by level and op, and lets values share *slots* (rows of packed
+constants and whatever no output needs, orders the rest (see `order_gates`), and lets values share *slots* (rows of packed
 samples): a slot is free again once its value has been read for the last time, so the working set stays in cache.
 """
 
@@ -16,6 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.circuit import Circuit
+from gatewright.engine.schedule import order_gates
+from gatewright.engine.vector import FIELD
+from gatewright.errors import UnsupportedError
 from gatewright.gates import NEGATE, NEGATE_A, NEGATE_B
 
 Int32Array = npt.NDArray[np.int32]
@@ -40,7 +43,7 @@ class Plan:
         n_slots: Rows of packed samples needed, the two constant ones included.
         inputs: int32 [live inputs], Boolean inputs that matter, ascending.
         input_slots: int32 [live inputs], where each is to be put.
-        program: int32 [ops, 3], (destination, a, b) slots.
+        program: int64 [ops], each destination * 2^42 + a * 2^21 + b, all slots.
         runs: int32 [runs, 3], (op, first, last + 1) rows of `program` that have one op.
         output_slots: int32 [outputs], where each output is at the end.
         output_inverted: uint8 [outputs], whether the output is the inverse of its slot.
@@ -49,7 +52,7 @@ class Plan:
     n_slots: int
     inputs: Int32Array
     input_slots: Int32Array
-    program: Int32Array
+    program: npt.NDArray[np.int64]
     runs: Int32Array
     output_slots: Int32Array
     output_inverted: npt.NDArray[np.uint8]
@@ -142,7 +145,7 @@ def _assign_slots(
         else:
             target = n_slots
             n_slots += 1
-        program[i, 0], program[i, 1], program[i, 2] = target, slot[x], slot[y]
+        program[i] = target << 2 * FIELD | slot[x] << FIELD | slot[y]
         slot[n_inputs + order[i]] = target
     return n_slots
 
@@ -154,6 +157,9 @@ def make_plan(circuit: Circuit, known: npt.NDArray[np.uint8] | None = None) -> P
         circuit: Any circuit, simplified or not.
         known: uint8 [n_inputs], 0 or 1 for inputs that always have that value, `UNKNOWN` for the others; None if no
             input is known.
+
+    Raises:
+        UnsupportedError: More values are alive at once than a step of a program can tell apart (2^21).
     """
     n_inputs, n_gates, n_nodes = circuit.n_inputs, circuit.n_gates, circuit.n_nodes
     if known is None:
@@ -168,13 +174,19 @@ def make_plan(circuit: Circuit, known: npt.NDArray[np.uint8] | None = None) -> P
 
     inputs = np.flatnonzero(level[:n_inputs] == 0).astype(np.int32)
     live = np.flatnonzero(level[n_inputs:] > 0)
-    order = live[np.lexsort((op[live], level[n_inputs + live]))]
+    live = live[np.argsort(level[n_inputs + live], kind="stable")]
+    order = order_gates(live, level[n_inputs + live], op, left, right, n_nodes)
     bases = base[circuit.outputs]
     held = np.zeros(n_nodes, np.bool_)
     held[bases[bases != _CONSTANT]] = True
-    slot = np.zeros(n_nodes, np.int32)
-    program = np.empty((len(order), 3), np.int32)
+    slot = np.zeros(n_nodes, np.int64)
+    program = np.empty(len(order), np.int64)
     n_slots = _assign_slots(n_inputs, inputs, order, left, right, held, slot, program)
+    if n_slots > 1 << FIELD:
+        raise UnsupportedError(
+            f"the circuit has {n_slots - FIRST_SLOT} values alive at once and the engine has room for "
+            f"{(1 << FIELD) - FIRST_SLOT}; export it as C instead"
+        )
 
     ops = op[order]
     starts = np.concatenate([[0], np.flatnonzero(ops[1:] != ops[:-1]) + 1]) if len(ops) else np.zeros(0, np.int64)
@@ -182,7 +194,7 @@ def make_plan(circuit: Circuit, known: npt.NDArray[np.uint8] | None = None) -> P
     return Plan(
         n_slots=n_slots,
         inputs=inputs,
-        input_slots=slot[inputs],
+        input_slots=slot[inputs].astype(np.int32),
         program=program,
         runs=np.stack([ops[starts], starts, stops], axis=1).astype(np.int32),
         output_slots=np.where(bases == _CONSTANT, ZERO_SLOT, slot[bases]).astype(np.int32),

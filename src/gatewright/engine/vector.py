@@ -24,6 +24,9 @@ LANES = 8
 TILE = 64
 """Features and samples that `pack_tile` takes at once."""
 
+FIELD = 21
+"""Bits of a slot's number in a step of a program: one load a gate, because loads are what the loop is short of."""
+
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(_I64, LANES)
 _ALIGN = 8 * LANES
@@ -46,6 +49,13 @@ def _load_index(builder: Any, address: Any, index: Any) -> Any:
     return builder.sext(builder.load(_pointer(builder, address, builder.mul(index, _const(4)), _I32)), _I64)
 
 
+def _field(builder: Any, step: Any, k: int, scale: int) -> Any:
+    """Field k of a step, times 2^scale."""
+    shift = FIELD * k - scale
+    moved = builder.lshr(step, _const(shift)) if shift > 0 else builder.shl(step, _const(-shift))
+    return builder.and_(moved, _const(((1 << FIELD) - 1) << scale))
+
+
 def _splat(element: Any, value: int, lanes: int) -> ir.Constant:
     return ir.Constant(ir.VectorType(element, lanes), [value] * lanes)
 
@@ -56,7 +66,7 @@ def _words_of(signature_type: Any) -> int | None:
 
 @_intrinsic
 def run_gates(typingctx: Any, words: Any, rows: Any, program: Any, op: Any, first: Any, last: Any) -> Any:
-    """Run the steps first..last-1 of a program (int32 [steps, 3]: destination, a, b), all of one op, on `rows`."""
+    """Run the steps first..last-1 of a program (see `Plan`), all of one op, on `rows`."""
     n_words = _words_of(words)
     if n_words is None:
         return None
@@ -76,11 +86,8 @@ def run_gates(typingctx: Any, words: Any, rows: Any, program: Any, op: Any, firs
             switch.add_case(_const(number), block)
             builder.position_at_end(block)
             with cgutils.for_range_slice(builder, first_, last_, _const(1), _I64) as (i, _):
-                step = builder.mul(i, _const(3))
-                target, a, b = (
-                    builder.mul(_load_index(builder, program_, builder.add(step, _const(k))), _const(8 * n_words))
-                    for k in range(3)
-                )
+                step = builder.load(_pointer(builder, program_, builder.mul(i, _const(8)), _I64))
+                target, a, b = (_field(builder, step, k, (8 * n_words).bit_length() - 1) for k in (2, 1, 0))
                 results = []
                 for column in range(n_words // LANES):
                     at = _const(column * _ALIGN)
