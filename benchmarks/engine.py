@@ -1,16 +1,25 @@
 """Engine: gate-samples a second, and images a second from pixels and from packed bits, on one core.
 
-Usage: python benchmarks/engine.py [--gates 5000 50000 300000] [--seconds 1.0] [--json FILE]
+Usage: python benchmarks/engine.py [--gates 5000 50000 300000] [--seconds 1.0] [--torchlogix PYTHON] [--json FILE]
 
 The networks are random and layered like trained ones (every operand from the layer before, all two-input gates), so
 that anybody can repeat the run without training; speed does not depend on the data or on what the gates compute. The
 "mnist" row has 784 pixels, one threshold each, and three layers with ten classes: about 5,000 gates and 1,700 outputs.
+"First call" is the time of a new process from importing the engine to its first classes, with no compiled code cached
+("cold") and with all of it ("warm").
+
+`--torchlogix` names a Python that has torchlogix (and gcc), to run its compiled C on the same network; an environment of
+its own does. difflogic is not compared: its package does not install without a CUDA compiler.
 """
 
 import argparse
 import json
+import os
 import platform
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +29,7 @@ import numba
 import numpy as np
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
+from gatewright.circuit.io import save
 from gatewright.engine import Engine
 from gatewright.engine.kernels import evaluate_gates
 from gatewright.engine.pipeline import BLOCKS, Pipeline
@@ -73,19 +83,26 @@ def gates_only(n_gates: int, seconds: float) -> dict[str, float]:
     return row
 
 
-def mnist(seconds: float, threads: int) -> dict[str, float]:
-    """Images a second from pixels and from packed bits to classes."""
+def mnist_network() -> Circuit:
+    """784 pixels, one threshold each, 5,100 gates, ten classes."""
     encoder = Encoder(np.arange(784), np.full(784, 64.0), (1, 28, 28), "uint8")
-    circuit = layered([1700] * 3, 784, encoder=encoder, classes=10)
+    return layered([1700] * 3, 784, encoder=encoder, classes=10)
+
+
+def mnist(seconds: float, threads: int) -> dict[str, float]:
+    """Images a second from pixels, Booleans and packed bits to classes."""
+    circuit = mnist_network()
     n = 60_000
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (n, 1, 28, 28), dtype=np.uint8)
+    booleans = x.reshape(n, 784) >= 64
     bits = rng.integers(0, 2**63, (784, -(-n // 64)), dtype=np.uint64)
     engine = Engine(circuit, threads=threads)
     row = {"gates": circuit.n_gates, "outputs": circuit.n_outputs, "images": n, "threads": threads}
     for name, work in (
         ("pixels to classes", lambda: engine.predict(x)),
         ("pixels to scores", lambda: engine.scores(x)),
+        ("Booleans to classes", lambda: engine.predict_bits(booleans)),
         ("packed bits to classes", lambda: engine.predict_bits(bits, n)),
         ("one image, microseconds", lambda: engine.predict(x[:1])),
     ):
@@ -94,10 +111,41 @@ def mnist(seconds: float, threads: int) -> dict[str, float]:
     return row
 
 
+def first_call() -> dict[str, float]:
+    """Seconds from importing the engine to the first classes in a new process, without and with compiled code on disk."""
+    code = """
+import sys, time, numpy
+start = time.perf_counter()
+from gatewright.engine import Engine
+Engine.from_file(sys.argv[1]).predict(numpy.zeros((64, 1, 28, 28), numpy.uint8))
+print(time.perf_counter() - start)
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.gw"
+        save(mnist_network(), file)
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        command = [sys.executable, "-c", code, str(file)]
+        took = [float(subprocess.check_output(command, env=environment)) for _ in range(4)]
+    return {"cold": round(took[0], 2), "warm": round(statistics.median(took[1:]), 2)}
+
+
+def torchlogix(python: str, seconds: float) -> dict[str, float]:
+    """What `engine_torchlogix.py` reports on the network of `mnist`."""
+    circuit = mnist_network()
+    bits = np.random.default_rng(0).random((6400, 784)) < 0.5
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.npz"
+        arrays = {name: getattr(circuit, name) for name in ("gate", "a", "b", "outputs", "n_inputs")}
+        np.savez(file, **arrays, group=circuit.head.group, bits=bits, counts=Engine(circuit).counts_bits(bits))
+        child = Path(__file__).with_name("engine_torchlogix.py")
+        return json.loads(subprocess.check_output([python, str(child), str(file), str(seconds)]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gates", type=int, nargs="*", default=[5_000, 50_000, 300_000])
     parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--torchlogix", metavar="PYTHON")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     result = {
@@ -108,8 +156,11 @@ def main() -> None:
             "numba": numba.__version__,
         },
         "gates only, 10^12 gate-samples/s, one core": [gates_only(n, options.seconds) for n in options.gates],
+        "first call, seconds": first_call(),
         "mnist, 10^6 images/s": [mnist(options.seconds, threads) for threads in (1, 2)],
     }
+    if options.torchlogix:
+        result["torchlogix, 10^6 samples/s, one core"] = torchlogix(options.torchlogix, options.seconds)
     text = json.dumps(result, indent=2)
     print(text)
     if options.json:

@@ -87,7 +87,8 @@ def _count(words: int, slots: Any, batches: Any, chosen: Any, offset: Any, n_pla
 @numba.njit(nogil=True, cache=True)
 def _argmax(words: int, planes: Any, n_classes: int, n_planes: int, n_bits: int, best: Any, index: Any) -> None:
     """Bit-sliced argmax, ties to the lowest: the class number as `n_bits` rows in `index`."""
-    best[:] = planes[: n_planes * words]
+    for i in range(n_planes * words):  # (assigning slices would compile NumPy's rules of broadcasting, for a second)
+        best[i] = planes[i]
     index[:] = 0
     for k in range(1, n_classes):
         start = k * n_planes * words

@@ -35,18 +35,20 @@ def _walk(live: Any, level: Any, left: Any, right: Any, n_nodes: int, size: int,
         window: int64 [gates], written: the window of each.
     """
     n = len(live)
-    start = np.zeros(n_nodes + 1, np.int64)
+    # The readers of value v, as positions in `live` and so ascending by level, are reader[pointer[v]:stop[v]].
+    stop = np.zeros(n_nodes, np.int64)
     for i in range(n):
-        start[left[live[i]] + 1] += 1
-        start[right[live[i]] + 1] += 1
-    start = np.cumsum(start)
-    # Readers of each operand as positions in `live`, so ascending by level; a pointer to the next one to look at.
-    reader, pointer = np.empty(2 * n, np.int64), start[:-1].copy()
-    for i in range(n):
+        stop[left[live[i]]] += 1
+        stop[right[live[i]]] += 1
+    total = 0
+    for v in range(n_nodes):
+        total += stop[v]
+        stop[v] = total
+    reader, pointer = np.empty(2 * n, np.int64), stop.copy()
+    for i in range(n - 1, -1, -1):
         for v in (left[live[i]], right[live[i]]):
+            pointer[v] -= 1
             reader[pointer[v]] = i
-            pointer[v] += 1
-    pointer[:] = start[:-1]
     done = np.zeros(n, np.bool_)
     stack = np.empty(n + 1, np.int64)
     count, number, last, in_window = 0, -1, -1, 0
@@ -57,7 +59,7 @@ def _walk(live: Any, level: Any, left: Any, right: Any, n_nodes: int, size: int,
         while top:
             top -= 1
             v = stack[top]
-            while pointer[v] < start[v + 1] and level[reader[pointer[v]]] == level[i]:
+            while pointer[v] < stop[v] and level[reader[pointer[v]]] == level[i]:
                 at = reader[pointer[v]]
                 pointer[v] += 1
                 if done[at]:
