@@ -28,6 +28,17 @@ CORES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 FLAGS = ("-std=c99", "-Os", "-fno-tree-loop-distribute-patterns", "-ffunction-sections", "-fdata-sections")
 """Compiler options besides the core's."""
 
+# Data at an address of their own: behind the code, their size would contain padding.
+_LINKER = """
+ENTRY(entry)
+SECTIONS {
+  .text 0x00000000 : { *(.text*) *(.rodata*) }
+  .data 0x20000000 : { *(.data*) }
+  .bss : { *(.bss*) *(COMMON) }
+  /DISCARD/ : { *(.ARM.exidx*) *(.ARM.extab*) *(.comment) }
+}
+"""
+
 _TOOLCHAIN = "an Arm cross compiler (Debian: apt-get install gcc-arm-none-eabi)"
 
 
@@ -80,7 +91,8 @@ def footprint(circuit: Circuit, target: str = "cortex-m4", *, word: int = 32, ti
         (folder / "entry.c").write_text(_entry(small), encoding="utf-8")
         options = [*CORES[target], *FLAGS]
         run_tool([gcc, *options, "-fstack-usage", "-c", "model.c", "entry.c"], folder, timeout)
-        link = ["-nostdlib", "-Wl,--gc-sections", "-Wl,--entry=entry", "-o", "model.elf"]
+        (folder / "model.ld").write_text(_LINKER, encoding="utf-8")
+        link = ["-nostdlib", "-Wl,--gc-sections", "-T", "model.ld", "-o", "model.elf"]
         run_tool([gcc, *options, *link, "entry.o", "model.o", "-lgcc"], folder, timeout)
         text, data, bss = map(int, run_tool([size, "model.elf"], folder, timeout).splitlines()[1].split()[:3])
         stack = _stack((folder / "model.su").read_text(encoding="utf-8"))
