@@ -16,6 +16,7 @@ model:
   relaxation: hard
   candidates: 4
   layers: [{type: flatten}, {type: dense, width: 60}, {type: dense, width: 40}]
+optimizer: {lr: 0.05}
 train: {steps: 40, batch: 32, eval_every: 10}
 """
 

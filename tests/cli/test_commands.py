@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -271,3 +273,18 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_a_run_keeps_a_checkpoint(tiny, tmp_path, number):
+    run = tmp_path / "run"
+    command = [sys.executable, "-c", "from gatewright.cli import main; main()", "train", tiny.config, "--out", run]
+    process = subprocess.Popen([*command, "--steps", "1000000"], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (run / "checkpoint.safetensors").exists():
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert f"go on with: gatewright train {run} --resume" in " ".join(err.split())
+    assert "Traceback" not in err
+    assert (run / "checkpoint.safetensors").exists()
