@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from gatewright.circuit import Circuit, Encoder, Head, cost, load, prove, save, simplify
+    from gatewright.circuit import Circuit, Encoder, Head, load, prove, save, simplify
+    from gatewright.circuit.cost import cost
     from gatewright.circuit.lower import lower
     from gatewright.encoding import Thermometer
     from gatewright.engine import Engine

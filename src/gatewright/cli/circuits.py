@@ -1,7 +1,5 @@
 """Commands on circuits: compile, info, eval, predict, verify."""
 
-# ruff: noqa: PLC0415 - commands import what they need, so that help is quick
-
 from __future__ import annotations
 
 import time

@@ -1,7 +1,5 @@
 """`gatewright demo`: the whole way on real digits, every stage checked."""
 
-# ruff: noqa: PLC0415 - commands import what they need, so that help is quick
-
 from __future__ import annotations
 
 import shutil

@@ -1,7 +1,5 @@
 """`gatewright export`."""
 
-# ruff: noqa: PLC0415 - commands import what they need, so that help is quick
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`gatewright synth`."""
 
-# ruff: noqa: PLC0415 - commands import what they need, so that help is quick
-
 from __future__ import annotations
 
 from typing import Annotated

@@ -1,0 +1,134 @@
+"""Guided proposals against the paper's resampling and against fixed wiring: same network, same steps, three seeds.
+
+    python benchmarks/connections.py                      # all cases, about 20 minutes on 2 cores
+    python benchmarks/connections.py --case mnist-dense   # one of them
+    python benchmarks/connections.py --draw               # only draw docs/connections.png again
+
+Needs GATEWRIGHT_DATA. Adds to `connections.json` beside itself; a case that is there already is not run again. Accuracies
+are on the validation split: the test split takes no part in choosing a method.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gatewright.training.load import load_preset
+from gatewright.training.metrics import read_lines
+from gatewright.training.result import machine, versions
+from gatewright.training.run import train
+
+HERE = Path(__file__).parent
+RESULT = HERE / "connections.json"
+PICTURE = HERE.parent / "docs" / "connections.png"
+SEEDS = (0, 1, 2)
+DENSE = ["model.layers=[{type: flatten}, {type: dense, width: 8000}]", "train.batch=128"]
+CASES: dict[str, tuple[str, list[str]]] = {
+    "mnist-dense": ("mnist-fast", [*DENSE, "train.steps=1500"]),
+    "fashion-mnist-dense": ("mnist-fast", [*DENSE, "data.name=fashion-mnist", "train.steps=1500"]),
+    "cifar10-dense": (
+        "mnist-fast",
+        [*DENSE, "data.name=cifar10", "data.encoder.thresholds=3", "data.augment.shift=0", "train.steps=1500"],
+    ),
+    "cifar10-conv": (
+        "cifar10-conv-k16",
+        [
+            "model.relaxation=hard",
+            "model.candidates=8",
+            "model.tau=null",
+            "optimizer={schedule: one-cycle}",
+            "data.augment={}",
+            "discretization={kind: none}",
+            "train.steps=1500",
+        ],
+    ),
+}
+KINDS = {
+    "guided": "connections={kind: guided}",
+    "resample": "connections={kind: resample}",
+    "fixed": "connections={kind: fixed}",
+}
+
+
+def run_once(preset: str, changes: list[str], seed: int) -> dict[str, Any]:
+    """One training; its validation curve and time."""
+    options = [*changes, f"train.seed={seed}", "train.eval_every=100"]
+    with tempfile.TemporaryDirectory() as folder:
+        result = train(load_preset(preset, options), preset, Path(folder) / "run")
+        assert result is not None
+        assert result.validation is not None
+        lines = [line for line in read_lines(Path(folder) / "run" / "metrics.jsonl") if "validation" in line]
+    curve = [[line["step"], line["seconds"], round(line["validation"]["hard"], 4)] for line in lines]
+    return {
+        "seed": seed,
+        "validation": round(result.validation.hard, 4),
+        "seconds": round(result.seconds, 1),
+        "logic_ops": result.logic_ops,
+        "curve": curve,
+    }
+
+
+def measure(case: str) -> dict[str, Any]:
+    """All kinds and seeds of a case; kinds take turns, so that a drifting machine is unfair to none."""
+    preset, changes = CASES[case]
+    rows: dict[str, Any] = {kind: {"runs": []} for kind in KINDS}
+    for seed in SEEDS:
+        for kind, change in KINDS.items():
+            row = run_once(preset, [*changes, change], seed)
+            rows[kind]["runs"].append(row)
+            print(case, kind, seed, row["validation"], row["seconds"], flush=True)
+    for row in rows.values():
+        values = [run["validation"] for run in row["runs"]]
+        row |= {"mean": round(statistics.mean(values), 4), "deviation": round(statistics.stdev(values), 4)}
+        row["seconds"] = round(statistics.median(run["seconds"] for run in row["runs"]), 1)
+    return {"preset": preset, "changes": changes, "kinds": rows}
+
+
+def draw(results: dict[str, Any]) -> None:
+    """Learning curves over steps, the band spanning the seeds."""
+    import matplotlib as mpl  # noqa: PLC0415 - the measurements need no plots
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    cases = results["cases"]
+    figure, axes = plt.subplots(1, len(cases), figsize=(4 * len(cases), 3.4), constrained_layout=True, squeeze=False)
+    for axis, (case, found) in zip(axes[0], cases.items(), strict=True):
+        for kind, row in found["kinds"].items():
+            steps = [point[0] for point in row["runs"][0]["curve"]]
+            values = [[100 * run["curve"][i][2] for run in row["runs"]] for i in range(len(steps))]
+            (line,) = axis.plot(steps, [statistics.mean(v) for v in values], label=kind)
+            axis.fill_between(
+                steps, [min(v) for v in values], [max(v) for v in values], alpha=0.2, color=line.get_color()
+            )
+        axis.set(title=case, xlabel="steps")
+        axis.grid(alpha=0.3)
+    axes[0][0].set_ylabel("validation accuracy, %")
+    axes[0][0].legend()
+    figure.savefig(PICTURE, dpi=110)
+
+
+def main() -> None:
+    """Run what is missing, then draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--case", action="append", choices=list(CASES))
+    parser.add_argument("--draw", action="store_true")
+    options = parser.parse_args()
+    results: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {"cases": {}}
+    if not options.draw:
+        results |= {"machine": machine(torch.device("cpu")), "versions": versions()}
+        for case in options.case or CASES:
+            if case not in results["cases"]:
+                results["cases"][case] = measure(case)
+                RESULT.write_text(json.dumps(results, indent=1) + "\n")
+    draw(results)
+
+
+if __name__ == "__main__":
+    main()
