@@ -1,6 +1,5 @@
 """The web page: its own script run by node on samples, held against the slow evaluation."""
 
-import html.parser
 import json
 import re
 
@@ -21,68 +20,17 @@ from support.circuits import (
     slow_encode,
     slow_outputs,
 )
-
-DRIVER = """
-const model = JSON.parse(require("fs").readFileSync("model.json"));
-const circuit = new Circuit(model);
-const raw = require("fs").readFileSync(0);
-const one = circuit.sample();
-const n = one.byteLength ? raw.length / one.byteLength : 1;
-const all = new one.constructor(raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.length));
-const lines = [];
-for (let start = 0; start < n; start += WORD) {
-  const batch = [];
-  for (let s = start; s < Math.min(n, start + WORD); s++) batch.push(all.subarray(s * one.length, (s + 1) * one.length));
-  circuit.encode(batch);
-  circuit.evaluate();
-  batch.forEach((_, s) => {
-    const numbers = circuit.head ? [winner(circuit.counts(s)), ...circuit.counts(s)] : circuit.bits(s);
-    lines.push(numbers.join(" "));
-  });
-}
-console.log(lines.join("\\n"));
-"""
-
-
-class Page(html.parser.HTMLParser):
-    """Scripts by id, text elsewhere, and every address that the page refers to."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.scripts, self.links, self.text = {}, [], ""
-        self._id = None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.links += [attrs[name] for name in ("src", "href") if name in attrs]
-        self._id = attrs["id"] if tag == "script" else None
-
-    def handle_endtag(self, tag):
-        if tag == "script":
-            self._id = None
-
-    def handle_data(self, data):
-        if self._id is None:
-            self.text += data
-        else:
-            self.scripts[self._id] = self.scripts.get(self._id, "") + data
+from support.page import Page, run_page
 
 
 @pytest.fixture
 def node(tool, run, tmp_path_factory):
-    """`node(circuit, samples)`: what the script of the circuit's page computes, an array of a row per sample."""
-    program = tool("node")
+    """`node(circuit, samples)`: what the script of the circuit's page computes, a row per sample."""
 
     def go(circuit, samples, change=None, **options):
         folder = tmp_path_factory.mktemp("html")
         (path,) = to_html(circuit, folder, **options)
-        scripts = Page(path.read_text(encoding="utf-8")).scripts
-        (folder / "model.json").write_text(scripts["model"])
-        code = scripts["circuit"]
-        (folder / "run.js").write_text((change(code) if change else code) + DRIVER)
-        said = run(program, "run.js", stdin=np.ascontiguousarray(samples).tobytes(), cwd=folder)
-        return [[int(part) for part in line.split()] for line in said.splitlines()]
+        return run_page(tool, run, path, samples, change)
 
     return go
 

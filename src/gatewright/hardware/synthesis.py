@@ -76,7 +76,7 @@ def synth(
             device = choose_device(family.devices, max(mapped["model"][0], registers))
             cells, fmax = _place(family, device, pnr, folder, timeout)
             said = run_tool([*pnr, "--version"], folder, timeout, errors_too=True)
-            tools[family.pnr] = (re.findall(r"[Vv]ersion ([\w.+-]+)", said) or ["unknown"])[0]
+            tools[family.pnr] = (re.findall(r"[Vv]ersion (?:nextpnr-)?([\w.+-]+)", said) or ["unknown"])[0]
     luts, flip_flops, depth = mapped["model"]
     how: How = "placed and routed"
     if fmax is None and family.level_ns is not None:
@@ -198,7 +198,8 @@ def _top(whole: Whole, pipeline: int) -> Iterator[str]:
     yield "always @(posedge clk) begin"
     yield f"    in <= {{in[{len(used) - 2}:0], serial}};" if len(used) > 1 else "    in <= serial;"
     yield "    held <= result;"
-    yield "    read <= load ? held : read >> 1;"
+    shifted = f"{{1'b0, read[{n_outputs - 1}:1]}}" if n_outputs > 1 else "1'b0"
+    yield f"    read <= load ? held : {shifted};"
     yield "end"
     yield "assign out = read[0];"
     yield "endmodule"

@@ -115,5 +115,15 @@ def find_pnr(target: Target) -> list[str | Path]:
 
 
 def choose_device(devices: Sequence[Device], cells: int) -> Device:
-    """The smallest device with room; if there is none, the largest, whose tool then says what does not fit."""
-    return next((device for device in devices if device.cells >= cells), devices[-1])
+    """The smallest device with room.
+
+    Raises:
+        ToolError: There is none.
+    """
+    for device in devices:
+        if device.cells >= cells:
+            return device
+    raise ToolError(
+        f"the circuit and the registers around it take at least {cells:,} logic cells, but {devices[-1].name} has "
+        f"{devices[-1].cells:,}: choose another target, or ask for the mapped figures alone (place=False)"
+    )
