@@ -31,8 +31,7 @@ PAPER = {
 
 def plans_of(config):
     about = data.describe(config.data.name)
-    channels, height, width = about.shape
-    shape = (channels * config.data.encoder.thresholds, height, width)
+    shape = (about.shape[0] * config.data.encoder.thresholds, *about.shape[1:])
     return plan_layers(config.model, shape, about.n_classes)
 
 

@@ -1,0 +1,96 @@
+"""Write the README's tables from the results in this folder.
+
+python benchmarks/tables.py           # rewrite README.md
+python benchmarks/tables.py --check   # fail if README.md is not what the results say
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+ORDER = ("digits", "mnist-fast", "mnist-8k", "mnist-dense-small-hard", "fashion-mnist-8k", "cifar10-8k")
+
+
+def read(name: str) -> Any:
+    """A result file, or None if it was not measured yet."""
+    path = HERE / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def accuracy() -> str:
+    """Test accuracy and cost of each preset, over its seeds."""
+    found = read("accuracy")
+    if found is None:
+        return ""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in found["rows"]:
+        groups[row["name"]].append(row)
+    lines = [
+        "| preset | data | test accuracy, % | seeds | logic ops | total ops | training, s |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for name in sorted(groups, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n)):
+        rows = groups[name]
+        tests = [100 * row["test"]["hard"] for row in rows]
+        spread = f" ± {statistics.stdev(tests):.2f}" if len(tests) > 1 else ""
+        middle = {key: statistics.median(row[key] for row in rows) for key in ("logic_ops", "total_ops", "seconds")}
+        lines.append(
+            f"| `{name}` | {rows[0]['data']} | {statistics.mean(tests):.2f}{spread} | {len(rows)} "
+            f"| {middle['logic_ops']:,.0f} | {middle['total_ops']:,.0f} | {middle['seconds']:.0f} |"
+        )
+    machine = found["rows"][-1]["machine"]
+    lines.append("")
+    lines.append(
+        f"Mean and standard deviation over seeds, medians for the rest; one {machine['processor']} machine with "
+        f"{machine['cores']} cores, shared with other work (`python benchmarks/accuracy.py`)."
+    )
+    return "\n".join(lines)
+
+
+def training() -> str:
+    """Training steps a second against torchlogix."""
+    found = read("training")
+    if found is None:
+        return ""
+    lines = ["| training step | ms | samples/s | against torchlogix, fixed wiring |", "|---|---:|---:|---:|"]
+    for case in found["cases"]:
+        setting, rows = case["setting"], case["contenders"]
+        base = rows.get("torchlogix fixed")
+        title = f"{len(setting['widths'])} x {setting['widths'][0]:,}, batch {setting['batch']}, {setting['threads']} thread(s)"
+        for name, row in rows.items():
+            ratio = f"{row['samples_per_s'] / base['samples_per_s']:.1f} x" if base else ""
+            lines.append(f"| {title}: {name} | {row['ms_per_step']:,.1f} | {row['samples_per_s']:,.0f} | {ratio} |")
+    lines.append("")
+    lines.append(
+        f"{found['cases'][0]['setting']['candidates']} learned candidates per neuron, one {found['cases'][0]['machine']['processor']} "
+        "core unless said, all contenders in turn in one run (`gatewright bench train`)."
+    )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Rewrite or check the README."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    tables = "\n\n".join(filter(None, (accuracy(), training())))
+    old = README.read_text()
+    new = re.sub(
+        r"(<!-- results -->\n).*?(<!-- /results -->)", lambda m: f"{m[1]}{tables}\n{m[2]}", old, flags=re.DOTALL
+    )
+    if options.check:
+        sys.exit("README.md differs from benchmarks/*.json: run python benchmarks/tables.py" if new != old else 0)
+    README.write_text(new)
+
+
+if __name__ == "__main__":
+    main()
