@@ -2,9 +2,9 @@
 
     python benchmarks/accuracy.py mnist-fast mnist-8k --seeds 11 12 13
 
-Needs GATEWRIGHT_DATA. Weights are chosen by validation accuracy; the test split is read once per run, at its end, in full. Rows
-go to `accuracy.json` beside itself, one a run; a run that is there already is not repeated. `python benchmarks/tables.py` turns
-them into the README's table.
+Needs GATEWRIGHT_DATA. Weights are chosen by validation accuracy; the test split is read once per run, at its end, in full.
+Rows go to `accuracy.json` beside itself, one a run; a run that is there already is not repeated. `python
+benchmarks/tables.py` turns them into the README's table.
 """
 
 from __future__ import annotations

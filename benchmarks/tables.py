@@ -65,14 +65,16 @@ def training() -> str:
     for case in found["cases"]:
         setting, rows = case["setting"], case["contenders"]
         base = rows.get("torchlogix fixed")
-        title = f"{len(setting['widths'])} x {setting['widths'][0]:,}, batch {setting['batch']}, {setting['threads']} thread(s)"
+        widths = setting["widths"]
+        title = f"{len(widths)} x {widths[0]:,}, batch {setting['batch']}, {setting['threads']} thread(s)"
         for name, row in rows.items():
             ratio = f"{row['samples_per_s'] / base['samples_per_s']:.1f} x" if base else ""
             lines.append(f"| {title}: {name} | {row['ms_per_step']:,.1f} | {row['samples_per_s']:,.0f} | {ratio} |")
     lines.append("")
+    first = found["cases"][0]
     lines.append(
-        f"{found['cases'][0]['setting']['candidates']} learned candidates per neuron, one {found['cases'][0]['machine']['processor']} "
-        "core unless said, all contenders in turn in one run (`gatewright bench train`)."
+        f"{first['setting']['candidates']} learned candidates per neuron on an {first['machine']['processor']} machine; the "
+        "contenders take turns in one run (`gatewright bench train --json`)."
     )
     return "\n".join(lines)
 
