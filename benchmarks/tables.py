@@ -73,8 +73,8 @@ def training() -> str:
     lines.append("")
     first = found["cases"][0]
     lines.append(
-        f"{first['setting']['candidates']} learned candidates per neuron on an {first['machine']['processor']} machine; the "
-        "contenders take turns in one run (`gatewright bench train --json`)."
+        f"{first['setting']['candidates']} learned candidates per neuron, {first['machine']['processor']}; the contenders "
+        "take turns in one run (`gatewright bench train --json`)."
     )
     return "\n".join(lines)
 

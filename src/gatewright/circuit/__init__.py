@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.circuit.cost import Cost, cost
+from gatewright.circuit.deep import deepen
 from gatewright.circuit.io import load, save
 from gatewright.circuit.passes import PassRecord, simplify
 from gatewright.circuit.verify import Proof, prove, require_equal
@@ -16,6 +17,7 @@ __all__ = [
     "PassRecord",
     "Proof",
     "cost",
+    "deepen",
     "load",
     "prove",
     "require_equal",
