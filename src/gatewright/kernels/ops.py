@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.library import custom_op
+from torch.library import Library, infer_schema, register_fake
 
 from gatewright.kernels import cpu, reference
 from gatewright.kernels.reference import n_words
@@ -34,8 +34,26 @@ def reference_kernels() -> Iterator[None]:
         _reference_only.reset(token)
 
 
+# `torch.library.custom_op` would do the same in fewer lines, but it brings torch's compiler along: two seconds at the first
+# call, and checks at each call that cost as much as a small layer.
+_library = Library("gatewright", "DEF")
+
+
 def _op(name: str) -> Callable[[Callable[..., Any]], Any]:
-    return custom_op(f"gatewright::{name}", mutates_args=())
+    """Define the op, with the decorated function as its default on every device."""
+
+    def define(default: Callable[..., Any]) -> Any:
+        _library.define(name + infer_schema(default, mutates_args=()))
+        _library.impl(name, default, "CompositeExplicitAutograd")
+        return getattr(torch.ops.gatewright, name).default
+
+    return define
+
+
+def _shapes(op: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Register what the op's results look like, without computing them."""
+    register: Callable[[Callable[..., Any]], Any] = register_fake(op.name(), lib=_library)
+    return register
 
 
 @_op("soft_forward")
@@ -121,7 +139,7 @@ def _use_cpu(op: Any, kernel: Callable[..., Any], float_argument: int | None) ->
         other_float = float_argument is not None and args[float_argument].dtype != torch.float32
         return fallback(*args) if other_float or _reference_only.get() else kernel(*args)
 
-    op.register_kernel("cpu")(run)
+    _library.impl(op.name().removeprefix("gatewright::"), run, "CPU")
 
 
 _use_cpu(soft_forward, cpu.soft_forward, 0)
@@ -137,17 +155,15 @@ _use_cpu(group_count, cpu.group_count, None)
 _use_cpu(unpack, cpu.unpack, None)
 
 
-@pack.register_kernel("cpu")
-def _(x: Tensor) -> tuple[Tensor, bool]:
-    return cpu.pack(x)
+_library.impl("pack", cpu.pack, "CPU")
 
 
-@soft_forward.register_fake
+@_shapes(soft_forward)
 def _(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor) -> Tensor:
     return x.new_empty(len(rows_a), len(positions), x.shape[1])
 
 
-@soft_backward.register_fake
+@_shapes(soft_backward)
 def _(
     x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor, need_input: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -155,47 +171,47 @@ def _(
     return grad.new_empty(len(rows_a)), grad.new_empty(*rows_a.shape, 3), dx
 
 
-@hard_forward.register_fake
+@_shapes(hard_forward)
 def _(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor, n: int) -> Tensor:
     return words.new_empty(len(row_a) * len(positions), words.shape[1])
 
 
-@hard_sums.register_fake
+@_shapes(hard_sums)
 def _(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     return grad.new_empty(len(rows_a)), grad.new_empty(*rows_a.shape, 3)
 
 
-@hard_input_grad.register_fake
+@_shapes(hard_input_grad)
 def _(words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor) -> Tensor:
     return grad.new_empty(words.shape[0], grad.shape[2])
 
 
-@best.register_fake
+@_shapes(best)
 def _(logits: Tensor) -> Tensor:
     return logits.new_empty(len(logits), dtype=torch.int64)
 
 
-@mixture.register_fake
+@_shapes(mixture)
 def _(logits: Tensor, gate: Tensor) -> Tensor:
     return logits.new_empty(*logits.shape, 4)
 
 
-@logits_grad.register_fake
+@_shapes(logits_grad)
 def _(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
     return torch.empty_like(logits)
 
 
-@threshold.register_fake
+@_shapes(threshold)
 def _(x: Tensor, feature: Tensor, thresholds: Tensor) -> Tensor:
     return x.new_empty(len(feature), n_words(x.shape[1]), dtype=torch.int64)
 
 
-@group_count.register_fake
+@_shapes(group_count)
 def _(words: Tensor, classes: int, n: int) -> Tensor:
     return words.new_empty(classes, n, dtype=torch.float32)
 
 
-@unpack.register_fake
+@_shapes(unpack)
 def _(words: Tensor, n: int) -> Tensor:
     return words.new_empty(words.shape[0], n, dtype=torch.float32)
 
