@@ -79,24 +79,30 @@ def _hard_forward(
 
 
 @_jit
+def _sum(grad: Any) -> Any:
+    """Sum of one neuron's gradients [P, N], which are in the nearest cache afterwards."""
+    total = np.float32(0)
+    for p in range(grad.shape[0]):
+        for s in range(grad.shape[1]):
+            total += grad[p, s]
+    return total
+
+
+@_jit
 def _row_sums(start: int, stop: int, grad: Any, s0: Any) -> None:
     for j in range(start, stop):
-        total = np.float32(0)
-        for p in range(grad.shape[1]):
-            for s in range(grad.shape[2]):
-                total += grad[j, p, s]
-        s0[j] = total
+        s0[j] = _sum(grad[j])
 
 
 @_jit
 def _hard_sums(
     start: int, stop: int, words: Any, grad: Any, rows_a: Any, rows_b: Any, offsets: Any, s0: Any, sums: Any
 ) -> None:
-    _row_sums(start, stop, grad, s0)
     row_bytes = types.uintp(words.shape[1] * 8)
     at, to, off = types.uintp(words.ctypes.data), types.uintp(grad.ctypes.data), types.uintp(offsets.ctypes.data)
     n_positions, stride = grad.shape[1], grad.shape[2] * 4
     for j in range(start, stop):
+        s0[j] = _sum(grad[j])
         g = to + types.uintp(j * n_positions * stride)
         for k in range(rows_a.shape[1]):
             a = at + types.uintp(rows_a[j, k]) * row_bytes
