@@ -85,3 +85,10 @@ def test_a_failing_block_fails(tmp_path):
     assert "page.md, line 6" in done.stderr
     page.write_text("```bash\nfalse\ntrue\n```\n")
     assert subprocess.run([sys.executable, "-c", script(page)], capture_output=True, check=False).returncode != 0
+
+
+def test_the_readme_shows_what_was_measured():
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "tables.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
