@@ -38,7 +38,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     guided proposals, work on these bits; each class counts its share of the last layer's gates, and the greatest count
     wins. The weights of the best accuracy on held-out training rows are kept and turned into a simplified circuit.
 
-    Whole numbers of up to 32 bits stay whole numbers; all other features are compared as float32.
+    Whole numbers of a type that int32 can hold stay whole numbers; all other features are compared as float32.
 
     Args:
         width: Gates of each layer, rounded up to a multiple of the classes.
