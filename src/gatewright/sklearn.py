@@ -239,6 +239,7 @@ def _learn(
     from gatewright.circuit.lower import lower  # noqa: PLC0415
     from gatewright.data import Split  # noqa: PLC0415
     from gatewright.encoding import Thermometer  # noqa: PLC0415
+    from gatewright.kernels.threads import use_threads  # noqa: PLC0415
     from gatewright.training.build import build_model, thread_count  # noqa: PLC0415
     from gatewright.training.feed import Feed  # noqa: PLC0415
     from gatewright.training.load import from_dict  # noqa: PLC0415
@@ -272,14 +273,9 @@ def _learn(
     model = build_model(config, encoder, classes, generator)
     device = torch.device("cpu")
     validation = Feed(Split(x[held_out], labels[held_out]), device) if choose else None
-    before = torch.get_num_threads()
-    torch.set_num_threads(thread_count(config, encoder, classes))
-    try:
-        with TemporaryDirectory(prefix="gatewright-") as folder:
-            trainer = Trainer(config, model, Feed(train, device), validation, generator, Path(folder))
-            trainer.fit()
-            trainer.load_best()
-    finally:
-        torch.set_num_threads(before)
+    with use_threads(thread_count(config, encoder, classes)), TemporaryDirectory(prefix="gatewright-") as folder:
+        trainer = Trainer(config, model, Feed(train, device), validation, generator, Path(folder))
+        trainer.fit()
+        trainer.load_best()
     circuit, _ = simplify(lower(model, class_names=class_names, feature_names=feature_names))
     return circuit, None if trainer.best is None else trainer.best.accuracy

@@ -6,8 +6,9 @@ neurons own their outputs, parts of the batch own their columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,17 @@ import torch
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="gatewright")
+
+
+@contextmanager
+def use_threads(count: int) -> Iterator[None]:
+    """Let torch and the kernels use this many threads within the context."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def split(kernel: Callable[..., Any], total: int, *args: Any, multiple: int = 1) -> None:

@@ -18,6 +18,7 @@ from torch import nn
 from gatewright.encoding import Thermometer
 from gatewright.errors import OptionError
 from gatewright.kernels.ops import reference_kernels
+from gatewright.kernels.threads import use_threads
 from gatewright.learning import GuidedProposals
 from gatewright.nn import GroupSum, LogicDense
 from gatewright.training.result import machine, versions
@@ -65,9 +66,7 @@ def compare(
     if rounds < 1 or not seconds > 0:
         raise OptionError(f"rounds and seconds must be positive, got {rounds} and {seconds}")
     wanted = contenders or tuple(name for name in CONTENDERS if name != "torchlogix fixed" or _has_torchlogix())
-    before = torch.get_num_threads()
-    torch.set_num_threads(setting.threads)
-    try:
+    with use_threads(setting.threads):
         steps = {name: _contender(name, setting) for name in wanted}
         for step in steps.values():
             step()  # compiles, allocates
@@ -75,8 +74,6 @@ def compare(
         for _ in range(rounds):
             for name, step in steps.items():
                 turns[name].append(_turn(step, seconds))
-    finally:
-        torch.set_num_threads(before)
     return {
         "setting": setting._asdict(),
         "machine": machine(torch.device("cpu")),

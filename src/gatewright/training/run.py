@@ -6,8 +6,7 @@ The folder holds `config.yaml`, `metrics.jsonl`, `checkpoint.safetensors` (while
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -22,6 +21,7 @@ from gatewright.circuit.lower import lower
 from gatewright.data import Augment, Dataset, Split
 from gatewright.encoding import Thermometer
 from gatewright.errors import FormatError, OptionError
+from gatewright.kernels.threads import use_threads
 from gatewright.training import load
 from gatewright.training.build import build_encoder, build_model, thread_count
 from gatewright.training.checkpoint import load_state, save_state
@@ -114,7 +114,7 @@ def train(
     generator = torch.Generator().manual_seed(config.train.seed)
     encoder = build_encoder(config, dataset)
     model = build_model(config, encoder, dataset.n_classes, generator).to(device)
-    with _threads(thread_count(config, encoder, dataset.n_classes)):
+    with use_threads(thread_count(config, encoder, dataset.n_classes)):
         training = Feed(dataset.train, device, _augment(config, dataset, generator))
         validation = Feed(dataset.validation, device) if len(dataset.validation) else None
         trainer = Trainer(config, model, training, validation, generator, folder)
@@ -129,17 +129,6 @@ def train(
         for path in (folder / CHECKPOINT, *folder.glob("best-*.safetensors")):
             path.unlink(missing_ok=True)
         return result
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let torch and the kernels use this many threads within the context."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _load_data(config: RunConfig, root: Path | None, *, progress: bool) -> Dataset:
