@@ -1,7 +1,7 @@
-"""Write the README's tables from the results in this folder.
+"""Write the tables of README.md and docs/ from the results in this folder.
 
-python benchmarks/tables.py           # rewrite README.md
-python benchmarks/tables.py --check   # fail if README.md is not what the results say
+python benchmarks/tables.py           # rewrite them
+python benchmarks/tables.py --check   # fail if they are not what the results say
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+ROOT = HERE.parent
 ORDER = ("digits", "mnist-fast", "mnist-8k", "mnist-dense-small-hard", "fashion-mnist-8k", "cifar10-8k")
 
 
@@ -79,19 +79,49 @@ def training() -> str:
     return "\n".join(lines)
 
 
+def connections() -> str:
+    """Guided proposals, resampling and fixed wiring."""
+    found = read("connections")
+    if found is None:
+        return ""
+    lines = ["| case | connections | validation accuracy, % | logic ops | training, s |", "|---|---|---:|---:|---:|"]
+    for case, result in found["cases"].items():
+        for kind, row in result["kinds"].items():
+            ops = statistics.median(run["logic_ops"] for run in row["runs"])
+            lines.append(
+                f"| {case} | {kind} | {100 * row['mean']:.2f} ± {100 * row['deviation']:.2f} | {ops:,.0f} "
+                f"| {row['seconds']:.0f} |"
+            )
+    lines.append("")
+    steps = {next(c for c in result["changes"] if "train.steps" in c) for result in found["cases"].values()}
+    lines.append(
+        f"{', '.join(sorted(steps))}; means and standard deviations over three seeds, medians for the rest; "
+        f"{found['machine']['processor']}, {found['machine']['cores']} cores (`python benchmarks/connections.py`)."
+    )
+    return "\n".join(lines)
+
+
+PAGES = {
+    ("README.md", "results"): (accuracy, training),
+    ("docs/connections.md", "connections"): (connections,),
+}
+"""Which tables stand in which page, between comments of which name."""
+
+
 def main() -> None:
-    """Rewrite or check the README."""
+    """Rewrite or check the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    tables = "\n\n".join(filter(None, (accuracy(), training())))
-    old = README.read_text()
-    new = re.sub(
-        r"(<!-- results -->\n).*?(<!-- /results -->)", lambda m: f"{m[1]}{tables}\n{m[2]}", old, flags=re.DOTALL
-    )
-    if options.check:
-        sys.exit("README.md differs from benchmarks/*.json: run python benchmarks/tables.py" if new != old else 0)
-    README.write_text(new)
+    for (page, name), tables in PAGES.items():
+        text = "\n\n".join(filter(None, (table() for table in tables)))
+        old = (ROOT / page).read_text()
+        new = re.sub(
+            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, t=text: f"{m[1]}{t}\n{m[2]}", old, flags=re.DOTALL
+        )
+        if options.check and new != old:
+            sys.exit(f"{page} differs from benchmarks/*.json: run python benchmarks/tables.py")
+        (ROOT / page).write_text(new)
 
 
 if __name__ == "__main__":
