@@ -49,6 +49,8 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ],
     ),
 }
+# Deep networks change a tenth of their neurons a round (see `GuidedProposals`).
+GUIDED = {"cifar10-conv": {"guided": "connections={kind: guided, share: 0.1}"}}
 KINDS = {
     "guided": "connections={kind: guided}",
     "resample": "connections={kind: resample}",
@@ -79,7 +81,7 @@ def measure(case: str) -> dict[str, Any]:
     preset, changes = CASES[case]
     rows: dict[str, Any] = {kind: {"runs": []} for kind in KINDS}
     for seed in SEEDS:
-        for kind, change in KINDS.items():
+        for kind, change in (KINDS | GUIDED.get(case, {})).items():
             row = run_once(preset, [*changes, change], seed)
             rows[kind]["runs"].append(row)
             print(case, kind, seed, row["validation"], row["seconds"], flush=True)

@@ -123,3 +123,21 @@ def test_wrong_options_are_refused(generator):
         GuidedProposals(model, optimizer, every=2, batches=3, generator=generator)
     with pytest.raises(OptionError, match="at least 1"):
         GuidedProposals(model, optimizer, trials=0, generator=generator)
+    with pytest.raises(OptionError, match=r"share must lie in \(0, 1\]"):
+        GuidedProposals(model, optimizer, share=0.0, generator=generator)
+
+
+def test_share_limits_how_many_neurons_change_in_a_round():
+    counts = {}
+    for share in (1.0, 0.1):
+        g = torch.Generator().manual_seed(0)
+        model = nn.Sequential(LogicDense(50, 1000, generator=g), GroupSum(2))
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        guide = GuidedProposals(model, optimizer, every=1, batches=1, share=share, generator=g)
+        x = (torch.rand(64, 50, generator=g) < 0.5).float()
+        nn.functional.cross_entropy(model(x), x[:, 0].long()).backward()
+        optimizer.step()
+        guide.step()
+        counts[share] = guide.statistics["proposed"][0]
+    assert counts[1.0] > 900
+    assert 50 < counts[0.1] < 150

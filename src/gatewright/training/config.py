@@ -232,6 +232,7 @@ class GuidedConnections(Section):
         trials: Pairs on trial per neuron and round.
         replace: Candidates replaced per neuron and round, at most.
         margin: How far below the best logit a new candidate starts.
+        share: Share of the neurons that may replace a candidate in a round.
         stop: Moment after which nothing is replaced.
     """
 
@@ -241,6 +242,7 @@ class GuidedConnections(Section):
     trials: PositiveInt = 16
     replace: PositiveInt = 1
     margin: float = 0.3
+    share: float = Field(default=1.0, gt=0, le=1)
     stop: Moment = 2 / 3
 
 

@@ -62,6 +62,7 @@ def build_learners(
                 trials=c.trials,
                 replace=c.replace,
                 margin=c.margin,
+                share=c.share,
                 stop_step=at_step(c.stop, steps),
                 generator=generator,
             )
