@@ -49,8 +49,13 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ],
     ),
 }
-# Deep networks change a tenth of their neurons a round (see `GuidedProposals`).
-GUIDED = {"cifar10-conv": {"guided": "connections={kind: guided, share: 0.1}"}}
+# Deep networks change a tenth of their neurons a round (see `GuidedProposals`); the other setting is shown beside it.
+GUIDED = {
+    "cifar10-conv": {
+        "guided": "connections={kind: guided, share: 0.1}",
+        "guided, share 1": "connections={kind: guided}",
+    }
+}
 KINDS = {
     "guided": "connections={kind: guided}",
     "resample": "connections={kind: resample}",
