@@ -13,7 +13,34 @@ from gatewright.learning.convergence import Convergence
 from gatewright.nn import logic_layers
 
 
-class AdaptiveDiscretization:
+class _Freezer:
+    """What both share: the layers, the step, and when each layer was frozen."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.layers = logic_layers(model)
+        self.steps = 0
+        self.frozen_at: list[int | None] = [0 if layer.frozen else None for layer in self.layers]
+
+    def _freeze(self, i: int) -> None:
+        self.layers[i].freeze()
+        self.frozen_at[i] = self.steps
+
+    @property
+    def statistics(self) -> dict[str, list[int | None]]:
+        """Per layer: the step at which it was frozen, or None."""
+        return {"frozen_at": list(self.frozen_at)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The counters; which layers are frozen is in the model's own state."""
+        return {"steps": self.steps, "frozen_at": list(self.frozen_at)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.steps = state["steps"]
+        self.frozen_at = list(state["frozen_at"])
+
+
+class AdaptiveDiscretization(_Freezer):
     """Freeze the first unfrozen layer once its mean entropy has settled (arXiv 2602.05830, section 5).
 
     `step()` after `optimizer.step()`: averages of every unfrozen layer are kept from the first step on; from step `start`
@@ -38,11 +65,9 @@ class AdaptiveDiscretization:
     ) -> None:
         if start < 0:
             raise OptionError(f"start must be a step, got {start}")
-        self.layers = logic_layers(model)
+        super().__init__(model)
         self.start = start
         self.trackers = [Convergence(1, patience=patience, decay=decay, tolerance=tolerance) for _ in self.layers]
-        self.steps = 0
-        self.frozen_at: list[int | None] = [0 if layer.frozen else None for layer in self.layers]
 
     @torch.no_grad()
     def step(self) -> None:
@@ -53,32 +78,21 @@ class AdaptiveDiscretization:
                 continue
             converged = bool(tracker.update(layer.candidates.entropy().mean().reshape(1)))
             if converged and i == first and self.steps >= self.start:
-                layer.freeze()
-                self.frozen_at[i] = self.steps
+                self._freeze(i)
         self.steps += 1
 
-    @property
-    def statistics(self) -> dict[str, list[int | None]]:
-        """Per layer: the step at which it was frozen, or None."""
-        return {"frozen_at": list(self.frozen_at)}
-
     def state_dict(self) -> dict[str, Any]:
-        """Trackers and counters; which layers are frozen is in the model's own state."""
-        return {
-            "steps": self.steps,
-            "frozen_at": list(self.frozen_at),
-            "trackers": [tracker.state_dict() for tracker in self.trackers],
-        }
+        """Counters and trackers; which layers are frozen is in the model's own state."""
+        return {**super().state_dict(), "trackers": [tracker.state_dict() for tracker in self.trackers]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
-        self.steps = state["steps"]
-        self.frozen_at = list(state["frozen_at"])
+        super().load_state_dict(state)
         for tracker, saved in zip(self.trackers, state["trackers"], strict=True):
             tracker.load_state_dict(saved)
 
 
-class ScheduledDiscretization:
+class ScheduledDiscretization(_Freezer):
     """Freeze layer i at step `steps[i]`.
 
     Args:
@@ -87,33 +101,16 @@ class ScheduledDiscretization:
     """
 
     def __init__(self, model: nn.Module, *, steps: Sequence[int]) -> None:
-        self.layers = logic_layers(model)
+        super().__init__(model)
         if len(steps) > len(self.layers):
             raise OptionError(f"{len(steps)} freezing steps were given for {len(self.layers)} logic layers")
         if any(step < 0 for step in steps) or list(steps) != sorted(steps):
             raise OptionError(f"freezing steps must be ascending and not negative (first to last layer), got {steps}")
         self.schedule = [int(step) for step in steps]
-        self.steps = 0
-        self.frozen_at: list[int | None] = [0 if layer.frozen else None for layer in self.layers]
 
     def step(self) -> None:
         """Freeze the layers whose step has come."""
         for i, (layer, when) in enumerate(zip(self.layers, self.schedule, strict=False)):
             if self.steps >= when and not layer.frozen:
-                layer.freeze()
-                self.frozen_at[i] = self.steps
+                self._freeze(i)
         self.steps += 1
-
-    @property
-    def statistics(self) -> dict[str, list[int | None]]:
-        """Per layer: the step at which it was frozen, or None."""
-        return {"frozen_at": list(self.frozen_at)}
-
-    def state_dict(self) -> dict[str, Any]:
-        """The counters; which layers are frozen is in the model's own state."""
-        return {"steps": self.steps, "frozen_at": list(self.frozen_at)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
-        self.steps = state["steps"]
-        self.frozen_at = list(state["frozen_at"])

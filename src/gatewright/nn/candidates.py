@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,6 @@ from gatewright.errors import FormatError, OptionError, ShapeError, unknown_name
 from gatewright.gates import N_GATES, Gate
 from gatewright.kernels import ops
 
-Init = Literal["gaussian", "residual"]
 INITS: tuple[str, ...] = ("gaussian", "residual")
 
 
