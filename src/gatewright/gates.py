@@ -38,6 +38,8 @@ class Gate(IntEnum):
 
 
 N_GATES = 16
+WIRES: tuple[Gate, ...] = (Gate.A, Gate.NOT_A)
+"""Gates that cost nothing in a circuit: an operand, or its inverse."""
 GATE_NAMES: tuple[str, ...] = tuple(gate.name for gate in Gate)
 
 

@@ -20,9 +20,13 @@ def test_the_best_gate_is_the_steepest_of_all_sixteen(seed):
     s0, sums = torch.randn(6, generator=g), torch.randn(6, 5, 3, generator=g)
     c = torch.tensor(COEFFICIENTS.tolist(), dtype=torch.float32)
     all_slopes = c[:, 0] * s0[:, None, None] + sums @ c[:, 1:].T
-    gate, slope = best_gates(s0, sums)
+    gate, slope = best_gates(s0, sums, torch.arange(16))
     torch.testing.assert_close(slope, all_slopes.amin(-1), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(all_slopes.gather(-1, gate.long()[..., None])[..., 0], slope, rtol=1e-4, atol=1e-5)
+    wires = torch.tensor([3, 12])
+    gate, slope = best_gates(s0, sums, wires)
+    torch.testing.assert_close(slope, all_slopes[..., wires].amin(-1), rtol=1e-4, atol=1e-5)
+    assert torch.equal(gate.long(), wires[all_slopes[..., wires].argmin(-1)])
     for k in range(16):
         given_gate = torch.full((6, 5), k, dtype=torch.uint8)
         torch.testing.assert_close(slopes(given_gate, s0, sums), all_slopes[..., k], rtol=1e-4, atol=1e-5)
@@ -55,6 +59,21 @@ def test_proposals_find_inputs_that_fixed_wiring_lacks(relaxation):
     assert fixed < 0.7
     assert guided > 0.95
     assert sum(guide.statistics["proposed"]) > 0
+
+
+def test_only_allowed_gates_are_proposed():
+    g = torch.Generator().manual_seed(0)
+    layer = LogicDense(50, 200, gates=(3, 12), relaxation="hard", generator=g)
+    model = nn.Sequential(layer, GroupSum(2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    guide = GuidedProposals(model, optimizer, every=1, batches=1, generator=g)
+    for _ in range(5):
+        x = (torch.rand(64, 50, generator=g) < 0.5).float()
+        nn.functional.cross_entropy(model(x), x[:, 0].long()).backward()
+        optimizer.step()
+        guide.step()
+    assert guide.statistics["proposed"][0] > 200
+    assert set(layer.candidates.gate.unique().tolist()) == {3, 12}
 
 
 @pytest.mark.parametrize("relaxation", ["soft", "hard"])

@@ -43,7 +43,7 @@ def plain_layer(layer, x, logits):
 
 def layers(relaxation):
     g = torch.Generator().manual_seed(5)
-    options = {"relaxation": relaxation, "generator": g}
+    options = {"relaxation": relaxation, "gradients": "float", "generator": g}
     return {
         "dense": (LogicDense(13, 7, candidates=5, **options), (13,)),
         "dense one candidate": (LogicDense(4, 9, candidates=1, **options), (4,)),

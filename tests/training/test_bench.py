@@ -31,7 +31,7 @@ def test_reference_kernels_are_used_within_their_context_only(monkeypatch):
         x = (torch.rand(4, 3) < 0.5).float()
         from gatewright.nn import LogicDense
 
-        LogicDense(3, 2, relaxation="hard")(x).sum().backward()
+        LogicDense(3, 2, relaxation="hard", gradients="float")(x).sum().backward()
     assert used
 
 

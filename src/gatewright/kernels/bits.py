@@ -11,31 +11,35 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
 
 from gatewright.errors import DtypeError, ShapeError
 from gatewright.kernels import ops
-
-_aten = torch.ops.aten
-_SAME = (_aten.detach.default, _aten.alias.default)
-_VIEWS = (_aten.view.default, _aten._unsafe_view.default, _aten.reshape.default)  # noqa: SLF001
+from gatewright.kernels.wrapper import call_unpacked, is_same, view_shape
 
 
 class BitTensor(Tensor):
     """Zeros and ones (N, ...) stored as packed int64 words [R, W], R = product of the sizes after N.
 
     Row r is element r (C order) of the sample; sample s is bit `s % 64` of word `s // 64`; bits past N are zero.
+
+    Attributes:
+        words: int64 [R, W].
+        unit: Rows of one neuron, if its maker wants the gradient as an `Int8Gradient` with a scale for every so many rows;
+            0 if it wants float32.
     """
 
     words: Tensor
+    unit: int
 
     @staticmethod
-    def __new__(cls: type[BitTensor], words: Tensor, shape: tuple[int, ...]) -> BitTensor:  # noqa: PYI034
+    def __new__(  # noqa: PYI034
+        cls: type[BitTensor], words: Tensor, shape: tuple[int, ...], unit: int = 0
+    ) -> BitTensor:
         """Wrap words [R, W] as a float32 tensor of this shape (N, ...)."""
         self: BitTensor = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
             cls, shape, dtype=torch.float32, device=words.device
         )
-        self.words = words
+        self.words, self.unit = words, unit
         return self
 
     def unpack(self) -> Tensor:
@@ -56,24 +60,12 @@ class BitTensor(Tensor):
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Keep bits through detach and reshapes of a sample; unpack for everything else."""
-        if func in _SAME:
-            return cls(args[0].words, tuple(args[0].shape))
-        if func in _VIEWS:
-            shape = _resolved(tuple(args[1]), args[0].numel())
-            if len(shape) > 0 and shape[0] == args[0].shape[0]:
-                return cls(args[0].words, shape)
-            return args[0].unpack().reshape(shape)
-        args, kwargs = tree_map_only(BitTensor, BitTensor.unpack, (args, kwargs or {}))
-        return func(*args, **kwargs)
-
-
-def _resolved(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
-    if -1 not in shape:
-        return shape
-    known = 1
-    for size in shape:
-        known *= size if size != -1 else 1
-    return tuple(numel // max(known, 1) if size == -1 else size for size in shape)
+        if is_same(func):
+            return cls(args[0].words, tuple(args[0].shape), args[0].unit)
+        shape = view_shape(func, args)
+        if shape is not None:
+            return cls(args[0].words, shape, args[0].unit)
+        return call_unpacked(cls, func, args, kwargs)
 
 
 def rows(x: Tensor) -> Tensor:

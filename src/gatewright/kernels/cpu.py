@@ -23,7 +23,7 @@ _LANES = simd.LANES
 _jit = njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 
 
-def _padded(x: Tensor) -> Tensor:
+def padded(x: Tensor) -> Tensor:
     """Contiguous, with the last axis padded by zeros to a multiple of the vector length."""
     extra = -x.shape[-1] % _LANES
     return torch.nn.functional.pad(x, (0, extra)) if extra else x.contiguous()
@@ -301,7 +301,7 @@ def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, posi
 
 def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     """See `reference.hard_sums`."""
-    grad = _padded(grad)
+    grad = padded(grad)
     s0, sums = torch.empty(len(rows_a)), torch.empty(*rows_a.shape, 3)
     args = (rows_a.numpy(), rows_b.numpy(), _offsets(positions, words.shape[1] * 8))
     split(_hard_sums, len(rows_a), _words(words), grad.numpy(), *args, s0.numpy(), sums.numpy())
@@ -313,7 +313,7 @@ def hard_input_grad(
 ) -> Tensor:
     """See `reference.hard_input_grad`."""
     n = grad.shape[2]
-    grad = _padded(grad)
+    grad = padded(grad)
     dx = torch.zeros(words.shape[0], grad.shape[2])
     args = (row_a.numpy(), row_b.numpy(), gate.numpy(), positions.numpy())
     split(_hard_input, grad.shape[2], _words(words), grad.numpy(), *args, dx.numpy(), multiple=_LANES)
@@ -323,7 +323,7 @@ def hard_input_grad(
 def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor) -> Tensor:
     """See `reference.soft_forward`."""
     n = x.shape[1]
-    x = _padded(x)
+    x = padded(x)
     out = torch.empty(len(rows_a), len(positions), x.shape[1])
     args = (rows_a.numpy(), rows_b.numpy(), _offsets(positions, x.shape[1] * 4), coef.contiguous().numpy())
     split(_soft_forward, len(rows_a), x.numpy(), *args, out.numpy())
@@ -339,7 +339,7 @@ def soft_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See `reference.soft_backward`."""
     n = x.shape[1]
-    x, grad = _padded(x), _padded(grad)
+    x, grad = padded(x), padded(grad)
     parts = -(-x.shape[1] // SOFT_CHUNK)
     s0, sums = torch.empty(len(rows_a)), torch.empty(parts, *rows_a.shape, 3)
     dx = torch.zeros_like(x) if need_input else torch.empty(0, x.shape[1])

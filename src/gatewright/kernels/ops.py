@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.library import Library, infer_schema, register_fake
 
-from gatewright.kernels import cpu, reference
-from gatewright.kernels.reference import n_words
+from gatewright.kernels import cpu, int8_cpu, int8_reference, reference
+from gatewright.kernels.reference import WORD, n_words
 
 _reference_only = ContextVar("reference_only", default=False)
 
@@ -90,6 +90,43 @@ def hard_input_grad(
     return reference.hard_input_grad(words, grad, row_a, row_b, gate, positions)
 
 
+@_op("quantize")
+def quantize(values: Tensor) -> tuple[Tensor, Tensor]:
+    """See `int8_reference.quantize`."""
+    return int8_reference.quantize(values)
+
+
+@_op("dequantize")
+def dequantize(q: Tensor, scale: Tensor, repeat: int, n: int) -> Tensor:
+    """See `int8_reference.dequantize`."""
+    return int8_reference.dequantize(q, scale, repeat, n)
+
+
+@_op("int8_sums")
+def int8_sums(
+    words: Tensor, q: Tensor, scale: Tensor, repeat: int, rows_a: Tensor, rows_b: Tensor, positions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """See `int8_reference.int8_sums`."""
+    return int8_reference.int8_sums(words, q, scale, repeat, rows_a, rows_b, positions)
+
+
+@_op("int8_input_grad")
+def int8_input_grad(
+    words: Tensor,
+    q: Tensor,
+    scale: Tensor,
+    repeat: int,
+    row_a: Tensor,
+    row_b: Tensor,
+    gate: Tensor,
+    positions: Tensor,
+    block: list[int],
+    n: int,
+) -> tuple[Tensor, Tensor]:
+    """See `int8_reference.int8_input_grad`."""
+    return int8_reference.int8_input_grad(words, q, scale, repeat, row_a, row_b, gate, positions, block, n)
+
+
 @_op("best")
 def best(logits: Tensor) -> Tensor:
     """See `reference.best`."""
@@ -132,8 +169,8 @@ def unpack(words: Tensor, n: int) -> Tensor:
     return reference.unpack(words, n)
 
 
-def _use_cpu(op: Any, kernel: Callable[..., Any], float_argument: int | None) -> None:
-    fallback = getattr(reference, kernel.__name__)
+def _use_cpu(op: Any, kernel: Callable[..., Any], float_argument: int | None, truth: Any = reference) -> None:
+    fallback = getattr(truth, kernel.__name__)
 
     def run(*args: Any) -> Any:
         other_float = float_argument is not None and args[float_argument].dtype != torch.float32
@@ -153,6 +190,9 @@ _use_cpu(logits_grad, cpu.logits_grad, 3)
 _use_cpu(threshold, cpu.threshold, None)
 _use_cpu(group_count, cpu.group_count, None)
 _use_cpu(unpack, cpu.unpack, None)
+_use_cpu(quantize, int8_cpu.quantize, 0, int8_reference)
+_use_cpu(int8_sums, int8_cpu.int8_sums, None, int8_reference)
+_use_cpu(int8_input_grad, int8_cpu.int8_input_grad, None, int8_reference)
 
 
 _library.impl("pack", cpu.pack, "CPU")
@@ -184,6 +224,42 @@ def _(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Te
 @_shapes(hard_input_grad)
 def _(words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor) -> Tensor:
     return grad.new_empty(words.shape[0], grad.shape[2])
+
+
+@_shapes(quantize)
+def _(values: Tensor) -> tuple[Tensor, Tensor]:
+    units, rows, n = values.shape
+    return values.new_empty(units, rows, n_words(n) * WORD, dtype=torch.int8), values.new_empty(units)
+
+
+@_shapes(dequantize)
+def _(q: Tensor, scale: Tensor, repeat: int, n: int) -> Tensor:
+    return scale.new_empty(len(q) * repeat, q.shape[1], n)
+
+
+@_shapes(int8_sums)
+def _(
+    words: Tensor, q: Tensor, scale: Tensor, repeat: int, rows_a: Tensor, rows_b: Tensor, positions: Tensor
+) -> tuple[Tensor, Tensor]:
+    return scale.new_empty(len(rows_a)), scale.new_empty(*rows_a.shape, 3)
+
+
+@_shapes(int8_input_grad)
+def _(
+    words: Tensor,
+    q: Tensor,
+    scale: Tensor,
+    repeat: int,
+    row_a: Tensor,
+    row_b: Tensor,
+    gate: Tensor,
+    positions: Tensor,
+    block: list[int],
+    n: int,
+) -> tuple[Tensor, Tensor]:
+    shape = int8_reference.Block(*block)
+    units = words.shape[0] // shape.padded_rows * shape.height * shape.width // shape.unit
+    return q.new_empty(units, shape.unit, q.shape[2]), scale.new_empty(units)
 
 
 @_shapes(best)
@@ -218,14 +294,18 @@ def _(words: Tensor, n: int) -> Tensor:
 
 __all__ = [
     "best",
+    "dequantize",
     "group_count",
     "hard_forward",
     "hard_input_grad",
     "hard_sums",
+    "int8_input_grad",
+    "int8_sums",
     "logits_grad",
     "mixture",
     "n_words",
     "pack",
+    "quantize",
     "reference_kernels",
     "soft_backward",
     "soft_forward",

@@ -34,22 +34,24 @@ def _const(value: int) -> ir.Constant:
     return ir.Constant(_I64, value)
 
 
-def _pointer(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type) -> ir.Value:
+def pointer(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type) -> ir.Value:
+    """An address (integer) as a pointer to values of this kind."""
     return builder.inttoptr(address, kind.as_pointer())
 
 
-def _load(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, kind: ir.Type, align: int) -> ir.Value:
+def load(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, kind: ir.Type, align: int) -> ir.Value:
+    """Value number `index` behind a pointer, known to be aligned to so many bytes."""
     value = builder.load(builder.gep(base, [index]))
     value.align = align
     value.type = kind
     return value
 
 
-def _splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
-    one = builder.insert_element(ir.Constant(_VEC, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(
-        one, ir.Constant(_VEC, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    )
+def splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
+    """A vector of `LANES` copies."""
+    nothing = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
+    one = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
 
 def _fma(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
@@ -69,9 +71,21 @@ def _accumulate(builder: ir.IRBuilder, slot: ir.Value, value: ir.Value) -> None:
 
 
 def _add_to_memory(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, value: ir.Value) -> None:
-    old = _load(builder, base, index, _VEC, 4)
+    old = load(builder, base, index, _VEC, 4)
     store = builder.store(builder.fadd(old, value, flags=_FAST), builder.gep(base, [index]))
     store.align = 4
+
+
+def accumulate_scaled(
+    builder: ir.IRBuilder, args: Sequence[ir.Value], gradient: Callable[[ir.Value], ir.Value]
+) -> None:
+    """The loop of `add_chosen`, for gradients of any type: `gradient(step)` loads the vector number `step` of them."""
+    target_at, bits_at = pointer(builder, args[0], _VEC), pointer(builder, args[2], _BITS)
+    unset, is_set = splat(builder, args[3]), splat(builder, args[4])
+    with cgutils.for_range(builder, args[5]) as step:
+        mask = builder.bitcast(load(builder, bits_at, step.index, _BITS, 2), _MASK)
+        value = builder.fmul(gradient(step.index), builder.select(mask, is_set, unset), flags=_FAST)
+        _add_to_memory(builder, target_at, step.index, value)
 
 
 def _reduced(context: Any, builder: ir.IRBuilder, slots: Sequence[ir.Value], result: Any) -> ir.Value:
@@ -97,16 +111,16 @@ def masked_sums(  # type: ignore[no-untyped-def]
         sums = _accumulators(builder, 3)
         # Minus zero is what addition leaves alone, so LLVM turns select and add into one masked add.
         nothing = ir.Constant(_VEC, [-0.0] * LANES)
-        offset_at = _pointer(builder, offsets_at, _I64)
+        offset_at = pointer(builder, offsets_at, _I64)
         with cgutils.for_range(builder, positions) as position:
             offset = builder.load(builder.gep(offset_at, [position.index]))
-            a_at = _pointer(builder, builder.add(a_base, offset), _BITS)
-            b_at = _pointer(builder, builder.add(b_base, offset), _BITS)
-            g_at = _pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), _VEC)
+            a_at = pointer(builder, builder.add(a_base, offset), _BITS)
+            b_at = pointer(builder, builder.add(b_base, offset), _BITS)
+            g_at = pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), _VEC)
             with cgutils.for_range(builder, vectors) as step:
-                g = _load(builder, g_at, step.index, _VEC, 4)
-                a = _load(builder, a_at, step.index, _BITS, 2)
-                b = _load(builder, b_at, step.index, _BITS, 2)
+                g = load(builder, g_at, step.index, _VEC, 4)
+                a = load(builder, a_at, step.index, _BITS, 2)
+                b = load(builder, b_at, step.index, _BITS, 2)
                 for slot, bits in zip(sums, (a, b, builder.and_(a, b)), strict=True):
                     _accumulate(builder, slot, builder.select(builder.bitcast(bits, _MASK), g, nothing))
         return _reduced(context, builder, sums, signature.return_type)
@@ -122,14 +136,8 @@ def add_chosen(typingctx, target, grad, words, value_0, value_1, n_vectors):  # 
     """
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        target_at, g_at = (_pointer(builder, address, _VEC) for address in args[:2])
-        bits_at = _pointer(builder, args[2], _BITS)
-        unset, is_set = _splat(builder, args[3]), _splat(builder, args[4])
-        with cgutils.for_range(builder, args[5]) as step:
-            mask = builder.bitcast(_load(builder, bits_at, step.index, _BITS, 2), _MASK)
-            g = _load(builder, g_at, step.index, _VEC, 4)
-            value = builder.fmul(g, builder.select(mask, is_set, unset), flags=_FAST)
-            _add_to_memory(builder, target_at, step.index, value)
+        g_at = pointer(builder, args[1], _VEC)
+        accumulate_scaled(builder, args, lambda step: load(builder, g_at, step, _VEC, 4))
         return context.get_dummy_value()
 
     return types.void(_ADDRESS, _ADDRESS, _ADDRESS, types.float32, types.float32, _COUNT), codegen
@@ -146,19 +154,19 @@ def mix_rows(  # type: ignore[no-untyped-def]
     """
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        out_at = _pointer(builder, args[0], _VEC)
+        out_at = pointer(builder, args[0], _VEC)
         x_base = args[1]
-        rows = [_pointer(builder, address, ir.IntType(32)) for address in args[2:4]]
-        coef_at = _pointer(builder, args[4], _F32)
+        rows = [pointer(builder, address, ir.IntType(32)) for address in args[2:4]]
+        coef_at = pointer(builder, args[4], _F32)
         candidates, row_bytes, vectors = args[5:8]
         sums = _accumulators(builder, 1)
         with cgutils.for_range(builder, vectors) as step:
             builder.store(ir.Constant(_VEC, [0.0] * LANES), sums[0])
             with cgutils.for_range(builder, candidates) as candidate:
                 a, b = (
-                    _load(
+                    load(
                         builder,
-                        _pointer(
+                        pointer(
                             builder,
                             builder.add(
                                 x_base,
@@ -176,7 +184,7 @@ def mix_rows(  # type: ignore[no-untyped-def]
                 )
                 first = builder.mul(candidate.index, _const(4))
                 c = [
-                    _splat(builder, builder.load(builder.gep(coef_at, [builder.add(first, _const(i))])))
+                    splat(builder, builder.load(builder.gep(coef_at, [builder.add(first, _const(i))])))
                     for i in range(4)
                 ]
                 inner = _fma(builder, c[3], b, c[1])
@@ -194,16 +202,16 @@ def _soft_codegen(need_input: bool) -> Callable[..., ir.Value]:
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         g_base, a_base, b_base, da_base, db_base, offsets_at, positions, stride, vectors, c1, c2, c3 = args
         sums = _accumulators(builder, 3)
-        offset_at = _pointer(builder, offsets_at, _I64)
-        c1, c2, c3 = (_splat(builder, c) for c in (c1, c2, c3))
+        offset_at = pointer(builder, offsets_at, _I64)
+        c1, c2, c3 = (splat(builder, c) for c in (c1, c2, c3))
         with cgutils.for_range(builder, positions) as position:
             offset = builder.load(builder.gep(offset_at, [position.index]))
             a_at, b_at, da_at, db_at = (
-                _pointer(builder, builder.add(base, offset), _VEC) for base in (a_base, b_base, da_base, db_base)
+                pointer(builder, builder.add(base, offset), _VEC) for base in (a_base, b_base, da_base, db_base)
             )
-            g_at = _pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), _VEC)
+            g_at = pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), _VEC)
             with cgutils.for_range(builder, vectors) as step:
-                g, a, b = (_load(builder, at, step.index, _VEC, 4) for at in (g_at, a_at, b_at))
+                g, a, b = (load(builder, at, step.index, _VEC, 4) for at in (g_at, a_at, b_at))
                 ga, gb = builder.fmul(g, a, flags=_FAST), builder.fmul(g, b, flags=_FAST)
                 for slot, value in zip(sums, (ga, gb, builder.fmul(ga, b, flags=_FAST)), strict=True):
                     _accumulate(builder, slot, value)
@@ -242,7 +250,7 @@ def soft_sums_and_input(  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def _as_float(typingctx, bits):  # type: ignore[no-untyped-def]
+def as_float(typingctx, bits):  # type: ignore[no-untyped-def]
     """The float32 with these 32 bits."""
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
@@ -267,4 +275,4 @@ def exp_negative(x: Any) -> Any:
     p = p * r + np.float32(1.6666665459e-1)
     p = p * r + np.float32(5.0000001201e-1)
     y = p * r * r + r + np.float32(1)
-    return y * _as_float(np.int32(max(np.int32(n) + np.int32(127), np.int32(0))) << np.int32(23))
+    return y * as_float(np.int32(max(np.int32(n) + np.int32(127), np.int32(0))) << np.int32(23))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewright.errors import OptionError
-from gatewright.kernels import ops
+from gatewright.gates import N_GATES
 from gatewright.learning.optimizer_state import reset_moments
 from gatewright.nn import LogicLayer, logic_layers
 from gatewright.nn.functional import Recorded
@@ -110,7 +110,8 @@ class GuidedProposals:
             trial = self.trial[i]
             if trial is None:
                 trial = self.trial[i] = self._draw(layer, recorded)
-            sums = self._trial_sums(layer, trial, recorded)
+            rows = (layer.operand_rows(operand, recorded.geometry) for operand in (trial.a, trial.b))
+            sums = recorded.pair_sums(*rows)
             trial.s0 += recorded.s0
             trial.sums[:, : self.trials] += sums
             trial.sums[:, self.trials :] += recorded.sums
@@ -130,29 +131,10 @@ class GuidedProposals:
         sums = torch.zeros(c.n_neurons, self.trials + c.n_candidates, 3, device=c.a.device, dtype=recorded.sums.dtype)
         return _Trial(a, b.contiguous(), torch.zeros_like(recorded.s0), sums)
 
-    def _trial_sums(self, layer: LogicLayer, trial: _Trial, recorded: Recorded) -> Tensor:
-        geometry = recorded.geometry
-        rows_a, rows_b = layer.operand_rows(trial.a, geometry), layer.operand_rows(trial.b, geometry)
-        sums: Tensor
-        if recorded.x.dtype == torch.int64:
-            _, sums = ops.hard_sums(recorded.x, recorded.grad, rows_a, rows_b, geometry.positions)
-        else:
-            no_coef = recorded.grad.new_zeros(*rows_a.shape, 4)
-            _, sums, _ = ops.soft_backward(
-                recorded.x,
-                recorded.grad,
-                rows_a,
-                rows_b,
-                geometry.positions,
-                no_coef,
-                False,
-            )
-        return sums
-
     def _replace(self, i: int, layer: LogicLayer) -> None:
         trial, c = self.trial[i], layer.candidates
         assert trial is not None  # noqa: S101 - the caller has checked
-        gate, slope = best_gates(trial.s0, trial.sums)
+        gate, slope = best_gates(trial.s0, trial.sums, c.allowed_gates)
         own_slope = slopes(c.gate, trial.s0, trial.sums[:, self.trials :])
         best = c.best().unsqueeze(1)
         bar = own_slope.gather(1, best)
@@ -160,8 +142,8 @@ class GuidedProposals:
         eligible = (torch.rand(c.n_neurons, generator=self.generator) < self.share).to(a.device)
         for _ in range(min(self.replace, c.n_candidates - 1)):
             value, pick = slope.min(1, keepdim=True)
-            # An allowed gate only, and only where it descends more steeply than what the neuron has.
-            better = (value < bar).squeeze(1) & torch.isin(gate.gather(1, pick).squeeze(1), c.allowed_gates) & eligible
+            # Only where it descends more steeply than what the neuron has.
+            better = (value < bar).squeeze(1) & eligible
             neuron = better.nonzero().squeeze(1)
             slot = c.logits.argmin(1)[neuron]
             source = pick[neuron, 0]
@@ -198,12 +180,16 @@ def minterm_slopes(s0: Tensor, sums: Tensor) -> Tensor:
     return torch.stack([s0[:, None] - sa - sb + sab, sb - sab, sa - sab, sab], -1)
 
 
-def best_gates(s0: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
-    """The steepest gate of each pair and its slope: uint8 [M, T] and float [M, T]."""
+def best_gates(s0: Tensor, sums: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
+    """The steepest of the allowed gates on each pair and its slope: uint8 [M, T] and float [M, T]."""
     w = minterm_slopes(s0, sums)
-    weights = torch.tensor([8, 4, 2, 1], dtype=torch.uint8, device=w.device)
-    gate = ((w < 0).to(torch.uint8) * weights).sum(-1, dtype=torch.uint8)
-    return gate, w.clamp(max=0).sum(-1)
+    if len(allowed) == N_GATES:
+        weights = torch.tensor([8, 4, 2, 1], dtype=torch.uint8, device=w.device)
+        gate = ((w < 0).to(torch.uint8) * weights).sum(-1, dtype=torch.uint8)
+        return gate, w.clamp(max=0).sum(-1)
+    shifts = torch.tensor([3, 2, 1, 0], device=w.device)
+    value, pick = (w @ ((allowed[:, None] >> shifts) & 1).to(w.dtype).T).min(-1)
+    return allowed[pick].to(torch.uint8), value
 
 
 def slopes(gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:

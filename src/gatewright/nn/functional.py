@@ -16,6 +16,8 @@ from torch.nn.functional import pad
 
 from gatewright.kernels import ops
 from gatewright.kernels.bits import BitTensor, as_bits, rows
+from gatewright.kernels.int8 import Int8Gradient
+from gatewright.kernels.int8_reference import Block
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Geometry:
         p = self.padding
         return pad(x.view(*self.in_shape, -1), (0, 0, p, p, p, p)).view(-1, x.shape[1])
 
+    def block(self, unit: int) -> Block | None:
+        """The layout of the input's rows for int8 gradients with a scale for every `unit` rows, or None if it has none."""
+        height, width = self.in_shape[1:] if len(self.in_shape) == 3 else (unit, 1)
+        return Block(height, width, self.padding, unit) if unit and height * width % unit == 0 else None
+
     def crop_rows(self, dx: Tensor) -> Tensor:
         """Gradient of the padded rows to the gradient (N, ...) of the input, batch-last in memory."""
         p, n = self.padding, dx.shape[1]
@@ -63,20 +70,71 @@ class Wiring(NamedTuple):
         return Wiring(*(t.gather(1, at).squeeze(1) for t in self))
 
 
+class FloatGradient(NamedTuple):
+    """Gradient of a layer's outputs as float rows [M, P, N]."""
+
+    rows: Tensor
+
+    def sums(self, words: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """s0 [M] and sums [M, K, 3] of pairs of packed rows, see `reference.hard_sums`."""
+        s0, sums = ops.hard_sums(words, self.rows, rows_a, rows_b, positions)
+        return s0, sums
+
+    def to_input(self, words: Tensor, chosen: Wiring, geometry: Geometry, unit: int) -> Tensor:  # noqa: ARG002
+        """Gradient (N, ...) of the layer's input."""
+        return geometry.crop_rows(
+            ops.hard_input_grad(words, self.rows, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions)
+        )
+
+
+class Int8Rows(NamedTuple):
+    """Gradient of a layer's outputs as int8 rows, see `int8_reference`."""
+
+    q: Tensor
+    scale: Tensor
+    repeat: int
+    n: int
+
+    def sums(self, words: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """See `FloatGradient.sums`."""
+        s0, sums = ops.int8_sums(words, self.q, self.scale, self.repeat, rows_a, rows_b, positions)
+        return s0, sums
+
+    def to_input(self, words: Tensor, chosen: Wiring, geometry: Geometry, unit: int) -> Tensor:
+        """See `FloatGradient.to_input`; an `Int8Gradient` if the input's maker wants one (`unit` is not 0)."""
+        block = geometry.block(unit)
+        if block is None:
+            values = ops.dequantize(self.q, self.scale, self.repeat, self.n)
+            return FloatGradient(values).to_input(words, chosen, geometry, unit)
+        q, scale = ops.int8_input_grad(
+            words, self.q, self.scale, self.repeat, *chosen, geometry.positions, list(block), self.n
+        )
+        return Int8Gradient(q, scale, 1, (self.n, *geometry.in_shape))
+
+
+def gradient_rows(grad: Tensor, neurons: int, int8: bool) -> FloatGradient | Int8Rows:
+    """A gradient (N, ...) as a layer of so many neurons works on it."""
+    n = grad.shape[0]
+    if int8:
+        if not isinstance(grad, Int8Gradient) or not grad.rows_for(neurons, grad.shape[1:].numel() // neurons):
+            values = rows(grad + 0 if isinstance(grad, Int8Gradient) else grad)
+            grad = Int8Gradient.of(values.view(neurons, -1, n), 1, tuple(grad.shape))
+        return Int8Rows(grad.q, grad.scale, grad.repeats, n)
+    return FloatGradient(_grad_rows(grad + 0 if isinstance(grad, Int8Gradient) else grad, neurons))
+
+
 class Recorded(NamedTuple):
     """What one backward pass leaves for connection learning.
 
     Attributes:
         geometry: The layer's geometry in that pass.
-        x: Input rows of the padded input: int64 words [R, W] if Boolean, float [R, N] otherwise.
-        grad: float [M, P, N], gradient of the outputs.
+        pair_sums: Sums [M, T, 3] of any pairs on trial, given by their rows [M, T] twice.
         s0: float [M].
-        sums: float [M, K, 3].
+        sums: float [M, K, 3], of the candidates.
     """
 
     geometry: Geometry
-    x: Tensor
-    grad: Tensor
+    pair_sums: Callable[[Tensor, Tensor], Tensor]
     s0: Tensor
     sums: Tensor
 
@@ -111,7 +169,14 @@ class _Soft(Function):
             inputs, grad, wiring.rows_a, wiring.rows_b, geometry.positions, coef, ctx.needs_input_grad[0]
         )
         if record is not None:
-            record(Recorded(geometry, inputs, grad, s0, sums))
+            no_coef = grad.new_zeros(1)
+
+            def pair_sums(rows_a: Tensor, rows_b: Tensor) -> Tensor:
+                none = no_coef.expand(*rows_a.shape, 4)
+                sums: Tensor = ops.soft_backward(inputs, grad, rows_a, rows_b, geometry.positions, none, False)[1]
+                return sums
+
+            record(Recorded(geometry, pair_sums, s0, sums))
         d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
         return geometry.crop_rows(dx) if ctx.needs_input_grad[0] else None, d_logits, None, None, None
 
@@ -124,7 +189,13 @@ class _Hard(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None
+        ctx: Any,
+        x: Tensor,
+        logits: Tensor,
+        wiring: Wiring,
+        geometry: Geometry,
+        record: Recorder | None,
+        int8: bool,
     ) -> Tensor:
         bits = as_bits(x)
         n = bits.shape[0]
@@ -132,37 +203,39 @@ class _Hard(Function):
         chosen = wiring.pick(ops.best(logits.detach()))
         out = ops.hard_forward(words, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions, n)
         ctx.save_for_backward(words, logits)
-        ctx.layer = wiring, geometry, record, chosen
-        return BitTensor(out, (n, *geometry.out_shape))
+        ctx.layer = wiring, geometry, record, chosen, int8, bits.unit
+        return BitTensor(out, (n, *geometry.out_shape), len(geometry.positions) if int8 else 0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         words, logits = ctx.saved_tensors
-        wiring, geometry, record, chosen = ctx.layer
-        grad = _grad_rows(grads[0], len(logits))
-        s0, sums = ops.hard_sums(words, grad, wiring.rows_a, wiring.rows_b, geometry.positions)
+        wiring, geometry, record, chosen, int8, unit = ctx.layer
+        grad = gradient_rows(grads[0], len(logits), int8)
+        s0, sums = grad.sums(words, wiring.rows_a, wiring.rows_b, geometry.positions)
         if record is not None:
-            record(Recorded(geometry, words, grad, s0, sums))
+
+            def pair_sums(rows_a: Tensor, rows_b: Tensor) -> Tensor:
+                return grad.sums(words, rows_a, rows_b, geometry.positions)[1]
+
+            record(Recorded(geometry, pair_sums, s0, sums))
         d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
-        dx = None
-        if ctx.needs_input_grad[0]:
-            dx = geometry.crop_rows(
-                ops.hard_input_grad(words, grad, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions)
-            )
-        return dx, d_logits, None, None, None
+        dx = grad.to_input(words, chosen, geometry, unit) if ctx.needs_input_grad[0] else None
+        return dx, d_logits, None, None, None, None
 
 
 def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
     """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory."""
     if isinstance(x, BitTensor):
-        x = x.unpack().to(logits.dtype)
+        x = (x + 0).to(logits.dtype)  # unpacks, and knows the way back
     out: Tensor = _Soft.apply(x, logits, wiring, geometry, record)  # type: ignore[no-untyped-call]
     return out
 
 
-def hard_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
-    """Hard relaxation: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape)."""
-    out: Tensor = _Hard.apply(x, logits, wiring, geometry, record)  # type: ignore[no-untyped-call]
+def hard_layer(
+    x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None, *, int8: bool = False
+) -> Tensor:
+    """Hard relaxation: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape); gradients as int8 or float32."""
+    out: Tensor = _Hard.apply(x, logits, wiring, geometry, record, int8)  # type: ignore[no-untyped-call]
     return out
 
 

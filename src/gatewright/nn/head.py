@@ -11,6 +11,7 @@ from torch.autograd import Function
 from gatewright.errors import OptionError, ShapeError
 from gatewright.kernels import ops
 from gatewright.kernels.bits import BitTensor, rows
+from gatewright.kernels.int8 import Int8Gradient
 
 
 def default_tau(group_size: int) -> float:
@@ -30,13 +31,16 @@ def _spread(grad: Tensor, group: int) -> Tensor:
 class _Count(Function):
     @staticmethod
     def forward(ctx: Any, x: BitTensor, classes: int) -> Tensor:
-        ctx.group = x.shape[1] // classes
+        ctx.shape, ctx.unit = tuple(x.shape), x.unit
         counts: Tensor = ops.group_count(x.words, classes, x.shape[0])
         return counts.T
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return _spread(rows(grads[0]), ctx.group).T, None
+        grad, group = rows(grads[0]), ctx.shape[1] // len(grads[0].T)
+        if ctx.unit == 1:  # all bits of a class have the same gradient
+            return Int8Gradient.of(grad[:, None], group, ctx.shape), None
+        return _spread(grad, group).T, None
 
 
 class GroupSum(nn.Module):

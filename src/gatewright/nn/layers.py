@@ -13,6 +13,7 @@ from gatewright.nn.candidates import Candidates
 from gatewright.nn.functional import Geometry, Recorder, Wiring, discrete_layer, hard_layer, soft_layer
 
 RELAXATIONS: tuple[str, ...] = ("soft", "hard")
+GRADIENTS: tuple[str, ...] = ("int8", "float")
 
 
 class LogicLayer(nn.Module):
@@ -24,15 +25,20 @@ class LogicLayer(nn.Module):
     Attributes:
         candidates: Gates, operands and logits.
         relaxation: "soft" (the paper) or "hard" (straight-through).
+        gradients: How gradients of the outputs travel with the hard relaxation on the CPU: "int8" (rounded stochastically,
+            with a scale per neuron; half the time in large batches) or "float". Elsewhere they are always float.
         record: If set, called in each backward pass with what connection learning needs.
     """
 
-    def __init__(self, candidates: Candidates, relaxation: str) -> None:
+    def __init__(self, candidates: Candidates, relaxation: str, gradients: str) -> None:
         super().__init__()
         if relaxation not in RELAXATIONS:
             raise unknown_name("relaxation", str(relaxation), RELAXATIONS)
+        if gradients not in GRADIENTS:
+            raise unknown_name("type of gradients", str(gradients), GRADIENTS)
         self.candidates = candidates
         self.relaxation = relaxation
+        self.gradients = gradients
         self.relaxed_eval = False
         self.record: Recorder | None = None
 
@@ -77,8 +83,11 @@ class LogicLayer(nn.Module):
         wiring = self.wiring(geometry)
         if self.frozen or not (self.training or self.relaxed_eval):
             return discrete_layer(x, wiring.pick(self.candidates.best()), geometry)
-        compute = soft_layer if self.relaxation == "soft" else hard_layer
-        return compute(x, self.candidates.logits, wiring, geometry, self.record)
+        logits = self.candidates.logits
+        if self.relaxation == "soft":
+            return soft_layer(x, logits, wiring, geometry, self.record)
+        int8 = self.gradients == "int8" and logits.device.type == "cpu" and logits.dtype == torch.float32
+        return hard_layer(x, logits, wiring, geometry, self.record, int8=int8)
 
 
 class LogicDense(LogicLayer):
@@ -89,6 +98,7 @@ class LogicDense(LogicLayer):
         out_features: Number of neurons.
         candidates: Candidates K per neuron (arXiv 2602.05830, section 3; 16 there).
         relaxation: "soft" or "hard".
+        gradients: "int8" or "float", see `LogicLayer`.
         init: "gaussian" (logits from N(0, 1)) or "residual" (neurons start as wires).
         gates: Gate ids that may be drawn; None for all 16.
         generator: Source of randomness; None for a generator of its own with seed 0.
@@ -101,6 +111,7 @@ class LogicDense(LogicLayer):
         *,
         candidates: int = 16,
         relaxation: str = "soft",
+        gradients: str = "int8",
         init: str = "gaussian",
         gates: Sequence[int] | None = None,
         generator: torch.Generator | None = None,
@@ -110,7 +121,7 @@ class LogicDense(LogicLayer):
         pool = torch.zeros(out_features, dtype=torch.int64)
         source = generator if generator is not None else torch.Generator().manual_seed(0)
         owned = Candidates(out_features, candidates, pool, in_features, init=init, gates=gates, generator=source)
-        super().__init__(owned, relaxation)
+        super().__init__(owned, relaxation, gradients)
         self.in_features = in_features
         self.out_features = out_features
         self.register_buffer("_origin", torch.zeros(1, dtype=torch.int32), persistent=False)
@@ -147,6 +158,7 @@ class LogicConv2d(LogicLayer):
             0 (all), or n, a divisor of `in_channels` (the n neighbouring channels of group `c mod (in_channels / n)`).
         candidates: See `LogicDense`.
         relaxation: See `LogicDense`.
+        gradients: See `LogicDense`.
         init: See `LogicDense`.
         gates: See `LogicDense`.
         generator: See `LogicDense`.
@@ -165,6 +177,7 @@ class LogicConv2d(LogicLayer):
         channels: int = 1,
         candidates: int = 16,
         relaxation: str = "soft",
+        gradients: str = "int8",
         init: str = "gaussian",
         gates: Sequence[int] | None = None,
         generator: torch.Generator | None = None,
@@ -181,7 +194,7 @@ class LogicConv2d(LogicLayer):
         pool = torch.arange(out_channels) % (in_channels // read) * (read * taps)
         source = generator if generator is not None else torch.Generator().manual_seed(0)
         owned = Candidates(out_channels, candidates, pool, read * taps, init=init, gates=gates, generator=source)
-        super().__init__(owned, relaxation)
+        super().__init__(owned, relaxation, gradients)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding, self.channels = kernel_size, stride, padding, channels
         self._geometries: dict[tuple[tuple[int, ...], torch.device], Geometry] = {}

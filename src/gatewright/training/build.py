@@ -10,6 +10,7 @@ import torch
 from gatewright.data import Dataset
 from gatewright.encoding import Thermometer
 from gatewright.errors import OptionError
+from gatewright.gates import WIRES
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense
 from gatewright.training.config import Conv, Dense, Flatten, ModelOptions, RunConfig
 
@@ -132,7 +133,9 @@ def build_model(
                     plan.out_shape[0],
                     candidates=options.candidates,
                     relaxation=options.relaxation,
+                    gradients=options.gradients,
                     init=options.init,
+                    gates=WIRES if layer.gates == "wires" else None,
                     generator=generator,
                 )
             )
@@ -147,6 +150,7 @@ def build_model(
                     channels=layer.channels_in,
                     candidates=options.candidates,
                     relaxation=options.relaxation,
+                    gradients=options.gradients,
                     init=options.init,
                     generator=generator,
                 )

@@ -116,10 +116,15 @@ class DataOptions(Section):
 
 
 class Dense(Section):
-    """`repeat` dense layers of `width` neurons each."""
+    """`repeat` dense layers of `width` neurons each.
+
+    With `gates: wires` the neurons only choose a bit, as it is or inverted, and cost no gates: before the group sum, such a
+    layer lets one gate count for several classes, or more than once.
+    """
 
     type: Literal["dense"]
     width: Size
+    gates: Literal["all", "wires"] = "all"
     repeat: PositiveInt = 1
 
 
@@ -153,6 +158,7 @@ class ModelOptions(Section):
         k: The size that relative sizes are multiples of.
         candidates: Candidates per neuron.
         relaxation: `soft` (the paper's mixture) or `hard` (straight-through).
+        gradients: `int8` (rounded stochastically; only with the hard relaxation on the CPU) or `float`.
         init: Initial logits.
         tau: Temperature of the group sum; null for the rule of `gatewright.nn.GroupSum`.
     """
@@ -161,6 +167,7 @@ class ModelOptions(Section):
     k: PositiveInt | None = None
     candidates: PositiveInt = 16
     relaxation: Literal["soft", "hard"] = "soft"
+    gradients: Literal["int8", "float"] = "int8"
     init: Literal["gaussian", "residual"] = "gaussian"
     tau: PositiveFloat | None = None
 
