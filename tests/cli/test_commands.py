@@ -108,7 +108,9 @@ def test_eval_counts_what_the_engine_gets_right(tiny, split):
     right = int((Engine(load(tiny.circuit)).predict(part.x) == part.y).sum())
     assert (done["samples"], done["correct"]) == (len(part), right)
     assert done["accuracy"] == right / len(part)
-    assert set(done["recall"]) == set("0123456789")
+    assert set(done["classes"]) == set("0123456789")
+    assert [c["samples"] for c in done["classes"].values()] == np.bincount(part.y, minlength=10).tolist()
+    assert np.trace(done["confusion"]) == right
 
 
 def test_eval_of_other_data_says_why_not(tiny):

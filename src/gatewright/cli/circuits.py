@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from gatewright.errors import DataError, DtypeError, FormatError, ShapeError, Un
 
 if TYPE_CHECKING:
     from gatewright.circuit import Circuit, Proof
+    from gatewright.confusion import Confusion
     from gatewright.data import Dataset
     from gatewright.training.compile import Compiled
 
@@ -154,7 +156,8 @@ def evaluate(
     data: DataFlag = None,
     json: JsonFlag = False,
 ) -> None:
-    """Run a circuit on a data set, and show its accuracy and speed."""
+    """Run a circuit on a data set, and show its accuracy, by class too, and its speed."""
+    from gatewright.confusion import Confusion
     from gatewright.data import load
     from gatewright.engine import Engine
 
@@ -169,27 +172,40 @@ def evaluate(
     begin = time.perf_counter()
     predicted = engine.predict(samples.x)
     seconds = time.perf_counter() - begin
-    right = predicted == samples.y
-    recall = {
-        name: float(right[samples.y == k].mean()) if (samples.y == k).any() else None
-        for k, name in enumerate(loaded.class_names)
-    }
-    result = {
-        "file": str(file),
-        "dataset": dataset,
-        "split": split,
-        "samples": len(samples),
-        "correct": int(right.sum()),
-        "accuracy": float(right.mean()),
-        "recall": recall,
-        "samples_per_second": len(samples) / seconds,
-    }
+    confusion = Confusion.of(samples.y, predicted, len(loaded.class_names))
+    classes = confusion.by_class(loaded.class_names)
+    about = {"file": str(file), "dataset": dataset, "split": split, "samples": len(samples)}
+    speed = len(samples) / seconds
     if json:
-        emit_json(result)
-    else:
-        result["accuracy"] = f"{percent(float(right.mean()))} ({int(right.sum()):,} of {len(samples):,})"
-        result["recall"] = ", ".join(f"{name} {'-' if r is None else percent(r)}" for name, r in recall.items())
-        show_pairs({key.replace("_", " "): value for key, value in result.items() if key != "correct"})
+        emit_json(
+            {
+                **about,
+                "correct": confusion.correct,
+                "accuracy": confusion.accuracy,
+                "classes": classes,
+                "confusion": confusion.counts.tolist(),
+                "samples_per_second": speed,
+            }
+        )
+        return
+    accuracy = f"{percent(confusion.accuracy)} ({confusion.correct:,} of {len(samples):,})"
+    show_pairs({**about, "accuracy": accuracy, "samples per second": speed})
+    show_classes(classes, confusion)
+
+
+def show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confusion: Confusion) -> None:
+    """A table of the figures of each class, and what its samples were taken for."""
+
+    def share(value: float | None) -> str:
+        return "-" if value is None else percent(value)
+
+    show_rows(
+        ["class", "samples", "sensitivity", "precision", "F1", *(f"as {name}" for name in classes)],
+        [
+            (name, c["samples"], share(c["sensitivity"]), share(c["precision"]), share(c["f1"]), *row)
+            for (name, c), row in zip(classes.items(), confusion.counts.tolist(), strict=True)
+        ],
+    )
 
 
 def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:

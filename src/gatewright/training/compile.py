@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from gatewright.circuit import Circuit, PassRecord, Proof, require_equal, simplify
+from gatewright.confusion import Confusion
 from gatewright.data import Split
 from gatewright.engine import Engine
 from gatewright.errors import UnsupportedError, VerificationError
@@ -27,7 +28,7 @@ class Compiled:
         records: What each pass of the simplification did.
         proof: That `raw` and `circuit` are equal for every input; None if it was not wanted.
         samples: Samples on which the circuit's counts equal the network's.
-        accuracy: On these samples, 0 to 1; the same for both.
+        confusion: On these samples, which class was taken for which; the same for both.
         seconds: Wall-clock time of the stages lower, simplify, prove, check.
     """
 
@@ -36,8 +37,13 @@ class Compiled:
     records: list[PassRecord]
     proof: Proof | None
     samples: int
-    accuracy: float
+    confusion: Confusion
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def accuracy(self) -> float:
+        """On the samples checked, 0 to 1; the same for circuit and network."""
+        return self.confusion.accuracy
 
 
 def compile_run(run: TrainedRun, test: Split, *, proof: bool = True, timeout: float = 600.0) -> Compiled:
@@ -68,19 +74,19 @@ def compile_run(run: TrainedRun, test: Split, *, proof: bool = True, timeout: fl
     lap("simplify")
     proven = require_equal(raw, circuit, timeout=timeout) if proof else None
     lap("prove")
-    accuracy = check_circuit(circuit, run.model, test)
+    confusion = check_circuit(circuit, run.model, test)
     lap("check")
     notes = {
         "proof": "none" if proven is None else proven.method,
         "checked_samples": str(len(test)),
-        "test_accuracy": f"{accuracy:.6f}",
+        "test_accuracy": f"{confusion.accuracy:.6f}",
     }
     circuit = circuit.replace(metadata={**circuit.metadata, **notes})
-    return Compiled(circuit, raw, records, proven, len(test), accuracy, seconds)
+    return Compiled(circuit, raw, records, proven, len(test), confusion, seconds)
 
 
 @torch.no_grad()
-def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> float:
+def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> Confusion:
     """Compare a circuit's counts and classes with the discretized network's, sample by sample.
 
     Args:
@@ -89,7 +95,7 @@ def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> flo
         split: Raw samples and labels.
 
     Returns:
-        The accuracy of both, 0 to 1.
+        What both decided, against the labels.
 
     Raises:
         VerificationError: They differ; the message names the first sample and shows both counts.
@@ -111,4 +117,4 @@ def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> flo
             f"counts are {counts[first].tolist()} (class {classes[first]}), the network's {expected[first].tolist()} "
             f"(class {chosen[first]})"
         )
-    return float((classes == split.y).mean())
+    return Confusion.of(split.y, classes, circuit.head.n_classes)
