@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from gatewright.cli import circuits, demo, exports, lists, synth, train
 from gatewright.cli.bench import bench
 from gatewright.cli.output import complain
+from gatewright.cli.pareto import pareto
 from gatewright.errors import GatewrightError
 
 FAILED = 2
@@ -74,6 +75,7 @@ app.command("predict")(circuits.predict)
 app.command("export")(exports.export_)
 app.command("synth")(synth.synth)
 app.command("verify")(circuits.verify)
+app.command("pareto")(pareto)
 app.command("presets")(lists.presets)
 app.command("data")(lists.data)
 app.add_typer(bench, name="bench")
