@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gatewright.pareto import Results, published, table
+from gatewright.pareto.entry import Results
+from gatewright.pareto.published import published
+from gatewright.pareto.table import table
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

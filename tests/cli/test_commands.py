@@ -256,13 +256,10 @@ def test_version_help_and_usage_errors():
 
 
 def test_ctrl_c_has_no_traceback(tiny, monkeypatch):
-    from gatewright.circuit import io
-
     def interrupt(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(io, "load", interrupt)
-    monkeypatch.setattr("gatewright.circuit.load", interrupt)
+    monkeypatch.setattr("gatewright.zoo.load_circuit", interrupt)
     done = gatewright("info", tiny.circuit)
     assert done.code == 130
     assert "interrupted" in done.err

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gatewright.errors import FormatError
-from gatewright.pareto import Entry, Results, published, table
 from gatewright.pareto.draw import draw, front
+from gatewright.pareto.entry import Entry, Results
+from gatewright.pareto.published import published
+from gatewright.pareto.table import table
 
 
 def entry(seed=1, *, name="digits", test=0.9, logic_ops=100, digest="d", **changes):

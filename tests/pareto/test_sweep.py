@@ -13,10 +13,10 @@ import time
 import pytest
 from filelock import FileLock
 
+from gatewright import zoo
 from gatewright.circuit import cost, load
 from gatewright.errors import OptionError
-from gatewright.pareto import jobs
-from gatewright.pareto.sweep import digest
+from gatewright.pareto.sweep import digest, jobs
 from gatewright.training.load import load_preset
 from support.commands import gatewright
 
@@ -96,10 +96,9 @@ def test_a_killed_sweep_goes_on_to_the_same_result(tmp_path):
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     options = ["--set", "train.steps=400", "--set", "train.checkpoint_every=5", "--seeds", "3"]
     assert sweep(straight, *options, "--json").code == 0
-    command = [
-        sys.executable, "-c", "from gatewright.cli import main; main()", "pareto", "--presets", "digits", "--results", killed / "pareto.json",
-        "--runs", killed / "runs", *SMALL, *options,
-    ]  # fmt: skip
+    program = [sys.executable, "-c", "from gatewright.cli import main; main()"]
+    where = ["--results", killed / "pareto.json", "--runs", killed / "runs"]
+    command = [*program, "pareto", "--presets", "digits", *where, *SMALL, *options]
     process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True, env=os.environ)
     deadline = time.monotonic() + 120
     while not list(killed.glob("runs/*/checkpoint.safetensors")) and time.monotonic() < deadline:
@@ -115,3 +114,28 @@ def test_a_killed_sweep_goes_on_to_the_same_result(tmp_path):
         return re.sub(r'"(train|compile)_seconds": [\d.]+', "", text)
 
     assert measured(killed) == measured(straight)
+
+
+def test_the_zoo_gets_the_best_circuit_on_validation(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "gatewright.pareto.sweep.load_preset", lambda name, changes: load_preset(name, [*changes, *SMALL[1::2]])
+    )
+    where = ["--results", tmp_path / "pareto.json", "--runs", tmp_path / "runs", "--zoo", tmp_path / "zoo"]
+    assert gatewright("pareto", "--presets", "digits", "--seeds", "1", *where, "--json").code == 0
+    done = gatewright("pareto", "--presets", "digits", "--seeds", "1,2,3", *where, "--json")
+    assert done.code == 0, done.err
+    entries = json.loads((tmp_path / "pareto.json").read_text())["entries"]
+    best = max(entries, key=lambda entry: (entry["validation"], -entry["seed"]))
+    card = zoo.card("digits", tmp_path / "zoo")
+    assert card.measured.model_dump(mode="json") == best
+    assert card.over_seeds.seeds == [1, 2, 3]
+    assert card.over_seeds.accuracy == done.json["rows"][0]["accuracy"]
+    circuit = load(tmp_path / "zoo" / card.file)
+    assert cost(circuit).logic_ops == best["logic_ops"]
+    assert circuit.metadata["seed"] == str(best["seed"])
+
+
+def test_only_presets_go_into_the_zoo(tmp_path):
+    done = sweep(tmp_path, "--seeds", "1", "--zoo", tmp_path / "zoo")
+    assert done.code == 2
+    assert "make a preset of it to put it into the zoo" in done.err

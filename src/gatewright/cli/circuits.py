@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from gatewright.data import Dataset
     from gatewright.training.compile import Compiled
 
-CircuitFile = Annotated[Path, typer.Argument(metavar="FILE.gw", help="A circuit, as `gatewright compile` writes it.")]
+CircuitFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE.gw|NAME", help="A circuit, as `gatewright compile` writes it, or one of the zoo."),
+]
 
 TimeoutFlag = Annotated[float, typer.Option(help="Seconds that the proof may take.", min=1)]
 
@@ -136,7 +139,7 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
 
 def info(file: CircuitFile, json: JsonFlag = False) -> None:
     """Show a circuit's size, cost, interface and origin."""
-    about = circuit_about(_load(file))
+    about = circuit_about(read_circuit(file))
     if json:
         emit_json({"file": str(file), **about})
         return
@@ -161,7 +164,7 @@ def evaluate(
     from gatewright.data import load
     from gatewright.engine import Engine
 
-    circuit = _load(file)
+    circuit = read_circuit(file)
     loaded = load(dataset, data, progress=not json)
     samples = loaded.split(split)
     _check_fits(circuit, loaded, file)
@@ -236,7 +239,7 @@ def predict(
 
     from gatewright.engine import Engine
 
-    engine = Engine(_load(file))
+    engine = Engine(read_circuit(file))
     try:
         with samples.open("rb") as source:
             x = np.lib.format.read_array(source, allow_pickle=False)
@@ -276,17 +279,18 @@ def verify(
         raise VerificationError(f"{one} and {two} are not proven equal ({proof.detail})")
 
 
-def _load(path: Path) -> Circuit:
-    from gatewright.circuit import load
+def read_circuit(path: Path) -> Circuit:
+    """The circuit of a file, or of a name in the zoo."""
+    from gatewright.zoo import load, names
 
-    if path.is_dir():
+    if path.is_dir() and str(path) not in names():
         raise FormatError(f"{path} is a folder; compile the run first: gatewright compile {path} -o FILE.gw")
-    return load(path)
+    return load(str(path))
 
 
 def _load_any(path: Path) -> Circuit:
     if not path.is_dir():
-        return _load(path)
+        return read_circuit(path)
     from gatewright.training.run import load_run, lower_run
 
     return lower_run(load_run(path))

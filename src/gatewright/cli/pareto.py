@@ -14,7 +14,9 @@ from gatewright.cli.train import STOPPED, DataFlag
 from gatewright.errors import GatewrightError, OptionError
 
 if TYPE_CHECKING:
-    from gatewright.pareto import Job, Results, Row
+    from gatewright.circuit import Circuit
+    from gatewright.pareto.entry import Entry, Results, Row
+    from gatewright.pareto.sweep import Job
 
 
 def pareto(
@@ -33,6 +35,10 @@ def pareto(
     keep_circuits: Annotated[
         Path | None, typer.Option("--keep-circuits", metavar="DIR", help="Write every circuit to this folder.")
     ] = None,
+    zoo: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Put each preset's best circuit on validation into this folder, with a card."),
+    ] = None,
     draw: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Draw the front of each data set into this folder.")
     ] = None,
@@ -45,11 +51,17 @@ def pareto(
     What is in the results already is not measured again, unless its options have changed. Ctrl-C (or a kill) loses
     nothing: the same command goes on.
     """
-    from gatewright.pareto import Results, jobs
+    from gatewright.pareto.entry import Results
+    from gatewright.pareto.sweep import jobs
 
     wanted = jobs(_words(presets), [_number(word) for word in _words(seeds)], overrides or ())
     store = Results(results)
-    failures = _measure(wanted, store, runs, data, keep_circuits, timeout, quiet=json)
+    sweep = _Sweep(store, runs, data, timeout, quiet=json)
+    sweep.measure(wanted, keep_circuits)
+    if zoo is not None:
+        sweep.fill(zoo, wanted)
+    sweep.check_stopped()
+    failures = sweep.failures
     rows = store.rows()
     drawn = [] if draw is None else _draw(rows, draw)
     if json:
@@ -72,66 +84,102 @@ def _number(word: str) -> int:
     return int(word)
 
 
-def _measure(
-    wanted: list[Job],
-    store: Results,
-    runs: Path,
-    data: Path | None,
-    keep_circuits: Path | None,
-    timeout: float,
-    *,
-    quiet: bool,
-) -> list[str]:
-    """Measure what is missing; what failed, in words. One failure does not keep the others from being measured."""
-    from gatewright.circuit import save
-    from gatewright.pareto.sweep import is_done, measure
+class _Sweep:
+    """Measures jobs one after the other and tells about it. One failure does not keep the others from being measured."""
 
-    def say(text: str) -> None:
-        if not quiet:
-            err().print(text, markup=False)
+    def __init__(self, store: Results, runs: Path, data: Path | None, timeout: float, *, quiet: bool) -> None:
+        self.failures: list[str] = []
+        self._stopped = False
+        self._store = store
+        self._runs = runs
+        self._data = data
+        self._timeout = timeout
+        self._quiet = quiet
 
-    failures: list[str] = []
-    with StopRequest() as stop:
+    def measure(self, wanted: list[Job], keep: Path | None) -> None:
+        """Measure what is missing, and keep the circuits where that is wanted."""
+        from gatewright.circuit import save
+        from gatewright.pareto.sweep import is_done
+
         for place, job in enumerate(wanted, 1):
             title = f"{place}/{len(wanted)} {job.name}, seed {job.seed}"
-            if is_done(job, store.entries()):
-                say(f"{title}: measured before")
+            if is_done(job, self._store.entries()):
+                self._say(f"{title}: measured before")
                 continue
+            made = self._run(title, job)
+            if made is None:
+                continue
+            entry, circuit = made
+            self._store.add(entry)
+            if keep is not None:
+                keep.mkdir(parents=True, exist_ok=True)
+                save(circuit, keep / f"{job.folder(Path()).name}.gw")
+            ops = f"{entry.logic_ops:,} logic ops, {entry.total_ops:,} total ops"
+            self._say(f"{title}: test {percent(entry.test)}, {ops}")
+
+    def fill(self, folder: Path, wanted: list[Job]) -> None:
+        """Bring a zoo up to date; a circuit is compiled again from its run, which is trained again only if it is gone."""
+        from gatewright import zoo
+
+        for row in self._store.rows():
+            mine = [job for job in wanted if job.name == row.name]
+            if not mine:
+                continue
+            entries = [entry for entry in self._store.entries() if entry.name == row.name]
+            best = max(entries, key=lambda entry: (entry.validation or 0.0, -entry.seed))
+            if row.name in zoo.names(folder) and zoo.card(row.name, folder).measured == best:
+                zoo.refresh(row.name, row, folder)
+                continue
+            job = mine[0].with_seed(best.seed)
+            made = self._run(f"zoo: {job.name}, seed {job.seed}", job)
+            if made is None:
+                continue
+            if (made[0].test, made[0].logic_ops) != (best.test, best.logic_ops):
+                self.failures.append(f"{job.name}, seed {job.seed}: trained again, it is not what was measured")
+            else:
+                card = zoo.add(made[1], best, row, job.config, folder)
+                self._say(f"zoo: {card.name}, {card.bytes:,} bytes")
+
+    def _run(self, title: str, job: Job) -> tuple[Entry, Circuit] | None:
+        from gatewright.pareto.sweep import measure
+
+        self.check_stopped()
+        made = None
+        with StopRequest() as stop:
             try:
-                with TrainingProgress(title, job.config.train.steps, quiet=quiet) as progress:
+                with TrainingProgress(title, job.config.train.steps, quiet=self._quiet) as progress:
                     made = measure(
                         job,
-                        runs,
-                        data_root=data,
-                        timeout=timeout,
-                        progress=not quiet,
+                        self._runs,
+                        data_root=self._data,
+                        timeout=self._timeout,
+                        progress=not self._quiet,
                         watch=progress.update,
                         stop=stop.requested,
                     )
             except GatewrightError as error:
-                failures.append(f"{job.name}, seed {job.seed}: {error}")
-                say(f"{title}: failed: {error}")
-                continue
-            if made is not None:
-                entry, circuit = made
-                store.add(entry)
-                if keep_circuits is not None:
-                    keep_circuits.mkdir(parents=True, exist_ok=True)
-                    save(circuit, keep_circuits / f"{job.folder(Path()).name}.gw")
-                say(
-                    f"{title}: test {percent(entry.test)}, {entry.logic_ops:,} logic ops, {entry.total_ops:,} total ops"
-                )
-            elif not stop.requested():
-                say(f"{title}: another process is at it")
-            if stop.requested():
-                say("stopped; the same command goes on")
-                raise typer.Exit(STOPPED)
-    return failures
+                self.failures.append(f"{job.name}, seed {job.seed}: {error}")
+                self._say(f"{title}: failed: {error}")
+            else:
+                if made is None and not stop.requested():
+                    self._say(f"{title}: another process is at it")
+            self._stopped = stop.requested()
+        return made
+
+    def check_stopped(self) -> None:
+        """End the command if it was asked to stop."""
+        if self._stopped:
+            self._say("stopped; the same command goes on")
+            raise typer.Exit(STOPPED)
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            err().print(text, markup=False)
 
 
 def _draw(rows: list[Row], folder: Path) -> list[str]:
-    from gatewright.pareto import published
     from gatewright.pareto.draw import draw
+    from gatewright.pareto.published import published
 
     files: list[str] = []
     for name in dict.fromkeys(row.data for row in rows):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,11 @@ class Job:
         """What measures it again."""
         changes = "".join(f" --set '{change}'" for change in self.changes)
         return f"gatewright pareto --presets {self.preset} --seeds {self.seed}{changes}"
+
+    def with_seed(self, seed: int) -> Job:
+        """The same with another seed."""
+        train = self.config.train.model_copy(update={"seed": seed})
+        return replace(self, config=self.config.model_copy(update={"train": train}))
 
     def folder(self, runs: Path) -> Path:
         """Its run's folder."""
