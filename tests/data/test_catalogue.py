@@ -22,6 +22,7 @@ ALL = (
     "monks-2",
     "monks-3",
     "mit-bih",
+    "mit-bih-2d",
 )
 
 

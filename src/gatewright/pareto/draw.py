@@ -49,9 +49,8 @@ def draw(data: str, rows: Sequence[Row], others: Sequence[Published], folder: Pa
         _own(right, rows, "total_ops")
         _published(left, others)
         left.set(title=f"{data}: logic ops", xlabel="two-input gates", ylabel="test accuracy, %")
-        right.set(title=f"{data}: total ops", xlabel="two-input gates with encoder and head")
-        note = "no published row states its total ops"
-        right.text(0.98, 0.02, note, transform=right.transAxes, ha="right", fontsize=8, color="0.4")
+        right.set(xlabel="two-input gates with encoder and head")
+        right.set_title(f"{data}: total ops" + (" (no published row states them)" if others else ""))
         for axis in (left, right):
             axis.set_xscale("log")
             axis.grid(alpha=0.3, which="both")
