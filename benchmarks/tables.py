@@ -88,10 +88,16 @@ def published_rows() -> str:
     return "\n".join([*lines, "", "; ".join(sources) + "."])
 
 
+def pictures() -> str:
+    """The fronts that `gatewright pareto --draw docs` has drawn."""
+    files = sorted((ROOT / "docs").glob("pareto-*.png"))
+    return "\n\n".join(f"![{file.stem.removeprefix('pareto-')}: accuracy over cost]({file.name})" for file in files)
+
+
 PAGES = {
     ("README.md", "results"): (pareto, training),
     ("docs/connections.md", "connections"): (connections,),
-    ("docs/pareto.md", "pareto"): (pareto, published_rows),
+    ("docs/pareto.md", "pareto"): (pareto, pictures, published_rows),
 }
 """Which tables stand in which page, between comments of which name."""
 

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
         GuidedProposals,
         ScheduledDiscretization,
     )
-    from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers, relaxed
+    from gatewright.nn import (
+        GroupSum,
+        LogicConv2d,
+        LogicDense,
+        NearestUpsample,
+        PixelGroupSum,
+        logic_layers,
+        relaxed,
+    )
     from gatewright.zoo import load
 
 _HOME = {
@@ -40,7 +48,15 @@ _HOME = {
         "GuidedProposals",
         "ScheduledDiscretization",
     ),
-    "gatewright.nn": ("GroupSum", "LogicConv2d", "LogicDense", "logic_layers", "relaxed"),
+    "gatewright.nn": (
+        "GroupSum",
+        "LogicConv2d",
+        "LogicDense",
+        "NearestUpsample",
+        "PixelGroupSum",
+        "logic_layers",
+        "relaxed",
+    ),
     "gatewright.zoo": ("load",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -58,6 +74,8 @@ __all__ = [
     "Head",
     "LogicConv2d",
     "LogicDense",
+    "NearestUpsample",
+    "PixelGroupSum",
     "ScheduledDiscretization",
     "Thermometer",
     "cost",

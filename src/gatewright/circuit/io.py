@@ -58,6 +58,7 @@ class _EncoderFields(_Strict):
 class _HeadFields(_Strict):
     tau: float
     class_names: list[str]
+    places: list[int] = []  # pydantic copies it; left out of the file where empty, as before there were any
 
 
 class _Fields(_Strict):
@@ -89,7 +90,9 @@ def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
     digests = {name: _digest(array) for name, array in arrays.items()}
     digests["circuit"] = _text_digest(fields)
     header = _Header(format=FORMAT, version=VERSION, circuit=fields, sha256=digests)
-    raw = safetensors.numpy.save(arrays, metadata={_KEY: json.dumps(header.model_dump(), sort_keys=True)})
+    raw = safetensors.numpy.save(
+        arrays, metadata={_KEY: json.dumps(header.model_dump(exclude_defaults=True), sort_keys=True)}
+    )
     if target.suffix == ".xz":
         raw = lzma.compress(raw, preset=9)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -138,7 +141,13 @@ def load(path: str | os.PathLike[str]) -> Circuit:
                 tuple(fields.encoder.feature_names),
             )
         if fields.head is not None:
-            head = Head(arrays["head.group"], arrays["head.offset"], fields.head.tau, tuple(fields.head.class_names))
+            head = Head(
+                arrays["head.group"],
+                arrays["head.offset"],
+                fields.head.tau,
+                tuple(fields.head.class_names),
+                tuple(fields.head.places),
+            )
         return Circuit(
             fields.n_inputs,
             arrays["gate"],
@@ -189,7 +198,9 @@ def _fields(circuit: Circuit) -> _Fields:
         encoder=None
         if encoder is None
         else _EncoderFields(shape=list(encoder.shape), dtype=encoder.dtype, feature_names=list(encoder.feature_names)),
-        head=None if head is None else _HeadFields(tau=float(head.tau), class_names=list(head.class_names)),
+        head=None
+        if head is None
+        else _HeadFields(tau=float(head.tau), class_names=list(head.class_names), places=list(head.places)),
         metadata=dict(circuit.metadata),
     )
 
@@ -202,7 +213,7 @@ def _digest(array: npt.NDArray[Any]) -> str:
 
 
 def _text_digest(fields: _Fields) -> str:
-    return hashlib.sha256(json.dumps(fields.model_dump(), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(fields.model_dump(exclude_defaults=True), sort_keys=True).encode()).hexdigest()
 
 
 def _framing(raw: bytes, path: Path) -> Mapping[str, Any]:
