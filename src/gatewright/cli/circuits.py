@@ -132,7 +132,13 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
         "inputs": circuit.n_inputs,
         "outputs": circuit.n_outputs,
         "encoder": encoder and {"shape": list(encoder.shape), "dtype": encoder.dtype, "bits": encoder.n_bits},
-        "head": head and {"classes": head.n_classes, "tau": head.tau, "class_names": list(head.class_names)},
+        "head": head
+        and {
+            "classes": head.n_classes,
+            "tau": head.tau,
+            "class_names": list(head.class_names),
+            "places": list(head.places),
+        },
         "metadata": dict(circuit.metadata),
     }
 
@@ -177,7 +183,8 @@ def evaluate(
     seconds = time.perf_counter() - begin
     confusion = Confusion.of(samples.y, predicted, len(loaded.class_names))
     classes = confusion.by_class(loaded.class_names)
-    about = {"file": str(file), "dataset": dataset, "split": split, "samples": len(samples)}
+    about: dict[str, Any] = {"file": str(file), "dataset": dataset, "split": split, "samples": len(samples)}
+    mean_iou = confusion.mean_iou if loaded.label_shape else None
     speed = len(samples) / seconds
     if json:
         emit_json(
@@ -185,14 +192,18 @@ def evaluate(
                 **about,
                 "correct": confusion.correct,
                 "accuracy": confusion.accuracy,
+                **({} if mean_iou is None else {"mean_iou": mean_iou}),
                 "classes": classes,
                 "confusion": confusion.counts.tolist(),
                 "samples_per_second": speed,
             }
         )
         return
-    accuracy = f"{percent(confusion.accuracy)} ({confusion.correct:,} of {len(samples):,})"
-    show_pairs({**about, "accuracy": accuracy, "samples per second": speed})
+    accuracy = f"{percent(confusion.accuracy)} ({confusion.correct:,} of {confusion.total:,})"
+    shown = {**about, "accuracy": accuracy}
+    if mean_iou is not None:
+        shown["mean IoU"] = percent(mean_iou)
+    show_pairs({**shown, "samples per second": speed})
     show_classes(classes, confusion)
 
 
@@ -220,6 +231,11 @@ def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
         raise ShapeError(
             f"{file} takes {circuit.encoder.dtype} samples of shape {circuit.encoder.shape}, but {dataset.name} has "
             f"{dataset.dtype} samples of shape {dataset.shape}"
+        )
+    if circuit.head.places != dataset.label_shape:
+        raise ShapeError(
+            f"{file} decides for places of shape {circuit.head.places}, but the labels of {dataset.name} have shape "
+            f"{dataset.label_shape} (() is one class per sample)"
         )
     if circuit.head.n_classes != len(dataset.class_names):
         raise DataError(

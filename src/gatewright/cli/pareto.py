@@ -183,7 +183,8 @@ def _draw(rows: list[Row], folder: Path) -> list[str]:
 
     files: list[str] = []
     for name in dict.fromkeys(row.data for row in rows):
-        mine, others = ([row for row in table if row.data == name] for table in (rows, published()))
+        mine = [row for row in rows if row.data == name]
+        others = [row for row in published() if row.data == name]
         if len(mine) > 1 or others:  # a point alone is no front
             files += map(str, draw(name, mine, others, folder))
     return files

@@ -52,6 +52,7 @@ class Entry(Section):
         command: What measures it again.
         versions: Of gatewright and what it computes with.
         machine: What it ran on.
+        mean_iou: Mean intersection over union of the classes, on test, where every pixel has a class; None elsewhere.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Entry(Section):
     command: str
     versions: dict[str, str]
     machine: dict[str, str | int]
+    mean_iou: float | None = None
 
 
 class Row(Section):
@@ -108,6 +110,7 @@ class Row(Section):
         train_seconds: Wall-clock time of training.
         machine: What the last seed ran on.
         command: What measures the row again.
+        mean_iou: Mean over the seeds, where every pixel has a class; None elsewhere.
     """
 
     name: str
@@ -130,6 +133,7 @@ class Row(Section):
     train_seconds: float
     machine: dict[str, str | int]
     command: str
+    mean_iou: float | None = None
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> Self:
@@ -169,6 +173,7 @@ class Row(Section):
             train_seconds=round(statistics.median(entry.train_seconds for entry in entries), 1),
             machine=entries[-1].machine,
             command=f"gatewright pareto --presets {first.preset} --seeds {','.join(map(str, seeds))}{changes}",
+            mean_iou=_means([[entry.mean_iou] for entry in entries])[0],
         )
 
 

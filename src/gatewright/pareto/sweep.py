@@ -202,6 +202,9 @@ def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
         command=job.command,
         versions=result.versions,
         machine=result.machine,
+        mean_iou=round(compiled.confusion.mean_iou, 6)
+        if compiled.circuit.head and compiled.circuit.head.places
+        else None,
     )
 
 

@@ -29,9 +29,10 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def accuracy_text(row: Row) -> str:
-    """Mean and deviation in per cent."""
+    """Mean and deviation in per cent, of pixels where these have classes."""
     spread = "" if row.deviation is None else f" ± {100 * row.deviation:.2f}"
-    return f"{100 * row.accuracy:.2f}{spread}"
+    iou = "" if row.mean_iou is None else f" (mIoU {100 * row.mean_iou:.2f})"
+    return f"{100 * row.accuracy:.2f}{spread}{iou}"
 
 
 def shares_text(row: Row) -> str:

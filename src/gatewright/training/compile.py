@@ -107,9 +107,10 @@ def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> Con
     model.eval()
     parts = torch.from_numpy(split.x).split(EVALUATION_BATCH)
     scores = torch.cat([model(part) for part in parts])
-    expected = np.rint(scores.double().numpy() * circuit.head.tau).astype(np.int64)
+    expected = np.rint(scores.movedim(1, -1).double().numpy() * circuit.head.tau).astype(np.int64)
     chosen = predict(scores).numpy()
-    wrong = (expected != counts).any(axis=1) | (chosen != classes)
+    apart = (expected != counts).any(axis=-1) | (chosen != classes)
+    wrong = apart.reshape(len(split), -1).any(axis=1)
     if wrong.any():
         first = int(wrong.argmax())
         raise VerificationError(

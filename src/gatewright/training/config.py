@@ -145,8 +145,18 @@ class Flatten(Section):
     type: Literal["flatten"]
 
 
+class Upsample(Section):
+    """Repeats each pixel `scale` times in both directions (nearest neighbour: pixels that are mixed are not Boolean)."""
+
+    type: Literal["upsample"]
+    scale: PositiveInt = 2
+
+
 class ModelOptions(Section):
     """The network between the encoder and the group sum.
+
+    Where every pixel of the data has a class, the group sum is taken at each pixel: the last layer is a convolution whose
+    channels divide into the classes, and whose size is that of the labels.
 
     Attributes:
         layers: The layers in order.
@@ -157,7 +167,9 @@ class ModelOptions(Section):
         tau: Temperature of the group sum; null for the rule of `gatewright.nn.GroupSum`.
     """
 
-    layers: Annotated[list[Annotated[Dense | Conv | Flatten, Field(discriminator="type")]], Field(min_length=1)]
+    layers: Annotated[
+        list[Annotated[Dense | Conv | Flatten | Upsample, Field(discriminator="type")]], Field(min_length=1)
+    ]
     k: PositiveInt | None = None
     candidates: PositiveInt = 16
     relaxation: Literal["soft", "hard"] = "soft"
