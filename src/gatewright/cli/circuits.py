@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gatewright.confusion import Confusion
     from gatewright.data import Dataset
     from gatewright.training.compile import Compiled
+    from gatewright.training.prune import Pruned
 
 CircuitFile = Annotated[
     Path,
@@ -34,13 +35,17 @@ def compile_(
     no_proof: Annotated[
         bool, typer.Option("--no-proof", help="Skip the proof (the check on test data stays).")
     ] = False,
+    prune: Annotated[
+        bool | None,
+        typer.Option("--prune/--no-prune", help="Lossy: drop gates that training samples do not need, see the docs."),
+    ] = None,
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
     """Turn a trained network into a circuit, simplify it, prove that nothing changed, check it on the test split."""
     from gatewright.circuit import save
 
-    compiled = compile_folder(run, data, proof=not no_proof, timeout=timeout, quiet=json)
+    compiled = compile_folder(run, data, proof=not no_proof, prune=prune, timeout=timeout, quiet=json)
     out.parent.mkdir(parents=True, exist_ok=True)
     save(compiled.circuit, out)
     about = compiled_about(compiled)
@@ -59,13 +64,29 @@ def compile_(
             "depth": about["depth"],
             "proof": proof_text(compiled.proof),
             "check": f"equal to the network on all {compiled.samples:,} test samples",
+            **pruned_text(compiled.pruned),
             "test accuracy": percent(compiled.accuracy),
         }
     )
 
 
+def pruned_text(pruned: Pruned | None) -> dict[str, str]:
+    """What was removed that the network has, for people; empty if nothing was."""
+    if pruned is None:
+        return {}
+    ops = f"{pruned.logic_ops_before:,} logic ops to {pruned.logic_ops_after:,}"
+    validation = f"validation {percent(pruned.validation_before)} to {percent(pruned.validation_after)}"
+    return {"pruned (lossy)": f"{ops}; {validation}; {pruned.decided_otherwise:,} test decisions differ"}
+
+
 def compile_folder(
-    run: Path, data: Path | None, *, proof: bool = True, timeout: float = 600.0, quiet: bool = False
+    run: Path,
+    data: Path | None,
+    *,
+    proof: bool = True,
+    prune: bool | None = None,
+    timeout: float = 600.0,
+    quiet: bool = False,
 ) -> Compiled:
     """Compile the run in a folder, with proof and check."""
     from gatewright.data import load
@@ -73,8 +94,8 @@ def compile_folder(
     from gatewright.training.run import load_run
 
     trained = load_run(run)
-    test = load(trained.config.data.name, data, progress=not quiet).test
-    return compile_run(trained, test, proof=proof, timeout=timeout)
+    dataset = load(trained.config.data.name, data, progress=not quiet)
+    return compile_run(trained, dataset, proof=proof, prune_too=prune, timeout=timeout)
 
 
 def compiled_about(compiled: Compiled) -> dict[str, Any]:
@@ -83,6 +104,7 @@ def compiled_about(compiled: Compiled) -> dict[str, Any]:
         **circuit_about(compiled.circuit),
         "proof": compiled.proof and proof_about(compiled.proof),
         "checked_samples": compiled.samples,
+        "pruned": compiled.pruned and compiled.pruned.model_dump(mode="json"),
         "test_accuracy": compiled.accuracy,
         "passes": [
             {

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from gatewright.errors import FormatError
 from gatewright.training.config import Section
 from gatewright.training.files import write_text_atomically
+from gatewright.training.prune import Pruned
 
 
 class Entry(Section):
@@ -53,6 +54,7 @@ class Entry(Section):
         versions: Of gatewright and what it computes with.
         machine: What it ran on.
         mean_iou: Mean intersection over union of the classes, on test, where every pixel has a class; None elsewhere.
+        pruned: What was removed that the network has; None if nothing was. Proof and check are then of the circuit before.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Entry(Section):
     versions: dict[str, str]
     machine: dict[str, str | int]
     mean_iou: float | None = None
+    pruned: Pruned | None = None
 
 
 class Row(Section):

@@ -342,6 +342,17 @@ Discretization = Annotated[
 ]
 
 
+class CircuitOptions(Section):
+    """What becomes of the circuit after lossless simplification.
+
+    Attributes:
+        prune: Whether to remove gates that training samples cannot tell from simpler ones, as far as the accuracy on
+            validation does not fall. This is lossy: the circuit is no longer the network for every input.
+    """
+
+    prune: bool = False
+
+
 class RunConfig(Section):
     """All options of a training run; see the sections."""
 
@@ -352,6 +363,7 @@ class RunConfig(Section):
     connections: Connections = ResampledConnections(kind="resample")
     discretization: Discretization = NoFreezing(kind="none")
     train: TrainOptions
+    circuit: CircuitOptions = CircuitOptions()
 
     def as_dict(self) -> dict[str, Any]:
         """All options, defaults included, as plain values that YAML and JSON can hold."""
