@@ -11,13 +11,15 @@ import json
 import re
 import statistics
 import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from gatewright.pareto.entry import Results
+from gatewright.pareto.published import published
+from gatewright.pareto.table import table
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-ORDER = ("digits", "mnist-fast", "mnist-8k", "mnist-dense-small-hard", "fashion-mnist-8k", "cifar10-8k")
 
 
 def read(name: str) -> Any:
@@ -26,34 +28,9 @@ def read(name: str) -> Any:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def accuracy() -> str:
+def pareto() -> str:
     """Test accuracy and cost of each preset, over its seeds."""
-    found = read("accuracy")
-    if found is None:
-        return ""
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in found["rows"]:
-        groups[row["name"]].append(row)
-    lines = [
-        "| preset | data | test accuracy, % | seeds | logic ops | total ops | training, s |",
-        "|---|---|---:|---:|---:|---:|---:|",
-    ]
-    for name in sorted(groups, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n)):
-        rows = groups[name]
-        tests = [100 * row["test"]["hard"] for row in rows]
-        spread = f" ± {statistics.stdev(tests):.2f}" if len(tests) > 1 else ""
-        middle = {key: statistics.median(row[key] for row in rows) for key in ("logic_ops", "total_ops", "seconds")}
-        lines.append(
-            f"| `{name}` | {rows[0]['data']} | {statistics.mean(tests):.2f}{spread} | {len(rows)} "
-            f"| {middle['logic_ops']:,.0f} | {middle['total_ops']:,.0f} | {middle['seconds']:.0f} |"
-        )
-    machine = found["rows"][-1]["machine"]
-    lines.append("")
-    lines.append(
-        f"Mean and standard deviation over seeds, medians for the rest; one {machine['processor']} machine with "
-        f"{machine['cores']} cores, shared with other work (`python benchmarks/accuracy.py`)."
-    )
-    return "\n".join(lines)
+    return table(Results(HERE / "pareto.json").rows())
 
 
 def training() -> str:
@@ -101,9 +78,26 @@ def connections() -> str:
     return "\n".join(lines)
 
 
+def published_rows() -> str:
+    """What others have published."""
+    lines = ["| published | data | test accuracy, % | gates as the paper counts them |", "|---|---|---:|---:|"]
+    for row in published():
+        gates = "not stated" if row.gates is None else f"{row.gates:,}"
+        lines.append(f"| {row.method} | {row.data} | {row.accuracy:.2f} | {gates} |")
+    sources = dict.fromkeys(f"{row.method}: {row.source}" for row in published())
+    return "\n".join([*lines, "", "; ".join(sources) + "."])
+
+
+def pictures() -> str:
+    """The fronts that `gatewright pareto --draw docs` has drawn."""
+    files = sorted((ROOT / "docs").glob("pareto-*.png"))
+    return "\n\n".join(f"![{file.stem.removeprefix('pareto-')}: accuracy over cost]({file.name})" for file in files)
+
+
 PAGES = {
-    ("README.md", "results"): (accuracy, training),
+    ("README.md", "results"): (pareto, training),
     ("docs/connections.md", "connections"): (connections,),
+    ("docs/pareto.md", "pareto"): (pareto, pictures, published_rows),
 }
 """Which tables stand in which page, between comments of which name."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from gatewright.circuit import Circuit, Encoder, Head, load, prove, save, simplify
+    from gatewright.circuit import Circuit, Encoder, Head, prove, save, simplify
     from gatewright.circuit.cost import cost
     from gatewright.circuit.lower import lower
     from gatewright.encoding import Thermometer
@@ -24,10 +24,19 @@ if TYPE_CHECKING:
         GuidedProposals,
         ScheduledDiscretization,
     )
-    from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers, relaxed
+    from gatewright.nn import (
+        GroupSum,
+        LogicConv2d,
+        LogicDense,
+        NearestUpsample,
+        PixelGroupSum,
+        logic_layers,
+        relaxed,
+    )
+    from gatewright.zoo import load
 
 _HOME = {
-    "gatewright.circuit": ("Circuit", "Encoder", "Head", "cost", "load", "prove", "save", "simplify"),
+    "gatewright.circuit": ("Circuit", "Encoder", "Head", "cost", "prove", "save", "simplify"),
     "gatewright.circuit.lower": ("lower",),
     "gatewright.encoding": ("Thermometer",),
     "gatewright.engine": ("Engine",),
@@ -39,7 +48,16 @@ _HOME = {
         "GuidedProposals",
         "ScheduledDiscretization",
     ),
-    "gatewright.nn": ("GroupSum", "LogicConv2d", "LogicDense", "logic_layers", "relaxed"),
+    "gatewright.nn": (
+        "GroupSum",
+        "LogicConv2d",
+        "LogicDense",
+        "NearestUpsample",
+        "PixelGroupSum",
+        "logic_layers",
+        "relaxed",
+    ),
+    "gatewright.zoo": ("load",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -56,6 +74,8 @@ __all__ = [
     "Head",
     "LogicConv2d",
     "LogicDense",
+    "NearestUpsample",
+    "PixelGroupSum",
     "ScheduledDiscretization",
     "Thermometer",
     "cost",

@@ -30,6 +30,34 @@ def test_round_trip(folder, circuit):
     assert path.read_bytes() == first
 
 
+def test_compressed_files_are_smaller_and_the_same(tmp_path):
+    circuit = random_circuit(3, n_gates=2000)
+    plain, packed = tmp_path / "c.gw", tmp_path / "c.gw.xz"
+    save(circuit, plain)
+    save(circuit, packed)
+    assert load(packed).same_as(circuit)
+    assert packed.stat().st_size < plain.stat().st_size / 2
+    renamed = tmp_path / "renamed.gw"
+    renamed.write_bytes(packed.read_bytes())
+    assert load(renamed).same_as(circuit)
+
+
+def test_damaged_compressed_files_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "c.gw.xz"
+    save(random_circuit(3), path)
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-20])
+    with pytest.raises(FormatError, match=r"c\.gw\.xz: truncated: its xz data end too early"):
+        load(path)
+    path.write_bytes(raw[:40] + bytes([raw[40] ^ 255]) + raw[41:])
+    with pytest.raises(FormatError, match=r"c\.gw\.xz: damaged"):
+        load(path)
+    path.write_bytes(raw)
+    monkeypatch.setattr("gatewright.circuit.io._MOST_BYTES", 100)
+    with pytest.raises(FormatError, match="unpacks to more than 100 bytes"):
+        load(path)
+
+
 def test_names_and_metadata_round_trip(tmp_path):
     circuit = Circuit(
         1,

@@ -108,7 +108,9 @@ def test_eval_counts_what_the_engine_gets_right(tiny, split):
     right = int((Engine(load(tiny.circuit)).predict(part.x) == part.y).sum())
     assert (done["samples"], done["correct"]) == (len(part), right)
     assert done["accuracy"] == right / len(part)
-    assert set(done["recall"]) == set("0123456789")
+    assert set(done["classes"]) == set("0123456789")
+    assert [c["samples"] for c in done["classes"].values()] == np.bincount(part.y, minlength=10).tolist()
+    assert np.trace(done["confusion"]) == right
 
 
 def test_eval_of_other_data_says_why_not(tiny):
@@ -254,13 +256,10 @@ def test_version_help_and_usage_errors():
 
 
 def test_ctrl_c_has_no_traceback(tiny, monkeypatch):
-    from gatewright.circuit import io
-
     def interrupt(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(io, "load", interrupt)
-    monkeypatch.setattr("gatewright.circuit.load", interrupt)
+    monkeypatch.setattr("gatewright.zoo.load_circuit", interrupt)
     done = gatewright("info", tiny.circuit)
     assert done.code == 130
     assert "interrupted" in done.err

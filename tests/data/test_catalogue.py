@@ -22,6 +22,8 @@ ALL = (
     "monks-2",
     "monks-3",
     "mit-bih",
+    "mit-bih-2d",
+    "shapes",
 )
 
 
@@ -60,6 +62,7 @@ def test_a_real_set_is_what_its_description_says(real_data, real_root, name):
     assert (data.class_names, data.source, data.licence) == (info.class_names, info.source, info.licence)
     assert len(data.feature_names) == (0 if info.kind == "image" else info.n_features)
     assert (data.n_features, data.n_classes) == (info.n_features, info.n_classes)
+    assert data.label_shape == info.label_shape
     assert missing(name, real_root) == ()
 
 

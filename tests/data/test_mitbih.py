@@ -145,6 +145,16 @@ def test_a_steady_rhythm_is_256_and_a_lone_beat_has_none():
     assert mitbih.rhythm(np.array([5])).tolist() == [[0, 0, 0, 0]]
 
 
+def test_pictures_set_beats_between_their_neighbours():
+    rows = np.arange(300, dtype=np.int16).reshape(3, 100)
+    found = mitbih.pictures(rows)
+    assert found.shape == (3, 1, 3, 100)
+    assert found[:, 0, :, 0].tolist() == [[0, 0, 100], [0, 100, 200], [100, 200, 200]]
+    assert found[1, 0, 1, 95:].tolist() == [195, 196 - 256, 197 - 256, 198 - 256, 199 - 256]
+    assert rows[0, 99] == 99
+    assert mitbih.pictures(rows[:1])[0, 0, :, 5].tolist() == [5, 5, 5]
+
+
 def test_records_are_split_by_patient_as_published():
     ds1 = "101 106 108 109 112 114 115 116 118 119 122 124 201 203 205 207 208 209 215 220 223 230"
     ds2 = "100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234"
@@ -207,3 +217,17 @@ def test_real_beats(real_data, real_root):
     for i in (0, 1, 2, 700, len(peaks) - 1):
         assert data.train.x[i, :96].tolist() == slow_beat(lead, int(peaks[i]))
         assert data.train.x[i, 96:].tolist() == slow_rhythm(peaks.tolist())[i]
+
+
+def test_real_pictures_are_the_same_beats(real_data):
+    table, pictures = real_data("mit-bih"), real_data("mit-bih-2d")
+    for part in ("train", "validation", "test"):
+        x, rows = pictures.split(part).x, table.split(part).x
+        assert np.array_equal(pictures.split(part).y, table.split(part).y)
+        assert np.array_equal(x[:, 0, 1, :96], rows[:, :96])
+        assert np.array_equal(x[:, 0, 1, 96:], rows[:, 96:] - 256)
+    # Record 106 follows 101 in train: its first beat has no neighbour before it, nor the last one of 101 behind it.
+    first = 1_865
+    assert np.array_equal(pictures.train.x[first, 0, 0], pictures.train.x[first, 0, 1])
+    assert np.array_equal(pictures.train.x[first - 1, 0, 2], pictures.train.x[first - 1, 0, 1])
+    assert np.array_equal(pictures.train.x[first + 1, 0, 0], pictures.train.x[first, 0, 1])

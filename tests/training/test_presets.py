@@ -32,7 +32,7 @@ PAPER = {
 def plans_of(config):
     about = data.describe(config.data.name)
     shape = (about.shape[0] * config.data.encoder.thresholds, *about.shape[1:])
-    return plan_layers(config.model, shape, about.n_classes)
+    return plan_layers(config.model, shape, about.n_classes, about.label_shape)
 
 
 @pytest.mark.parametrize("name", load.preset_names())

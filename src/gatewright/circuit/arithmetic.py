@@ -198,11 +198,12 @@ def head_gates(builder: Builder, outputs: npt.NDArray[Any], head: Head) -> Numbe
         head: The head.
 
     Returns:
-        The binary class index.
+        The binary class index; with places, that of each place one after the other.
     """
     offset = head.offset - head.offset.min()
-    sums = [popcount(builder, outputs[head.group == k], int(offset[k])) for k in range(head.n_classes)]
-    return argmax(builder, sums)
+    sums = [popcount(builder, outputs[head.group == k], int(offset[k])) for k in range(head.n_groups)]
+    classes = head.n_classes
+    return [bit for first in range(0, head.n_groups, classes) for bit in argmax(builder, sums[first : first + classes])]
 
 
 def with_head_gates(circuit: Circuit, *, output: str = "index") -> Circuit:
@@ -213,7 +214,7 @@ def with_head_gates(circuit: Circuit, *, output: str = "index") -> Circuit:
         output: "index" for the class as a binary number, least significant bit first; "onehot" for a bit per class.
 
     Returns:
-        A circuit without head, not simplified, whose outputs are the class.
+        A circuit without head, not simplified, whose outputs are the class; with places, those of one after the other.
     """
     head = _needs(circuit.head, "head")
     if output not in {"index", "onehot"}:
@@ -221,7 +222,11 @@ def with_head_gates(circuit: Circuit, *, output: str = "index") -> Circuit:
     builder = Builder(circuit.n_inputs)
     nodes = builder.include(circuit, np.arange(circuit.n_inputs))
     index = head_gates(builder, nodes[circuit.outputs], head)
-    outputs = index if output == "index" else one_hot(builder, index, head.n_classes)
+    width = index_bits(head.n_classes)
+    places = [index[first : first + width] for first in range(0, len(index), width)]
+    outputs = (
+        index if output == "index" else [node for each in places for node in one_hot(builder, each, head.n_classes)]
+    )
     return builder.build(outputs, encoder=circuit.encoder, metadata=circuit.metadata)
 
 

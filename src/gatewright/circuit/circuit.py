@@ -9,6 +9,9 @@ Conventions, stated once and followed by every back end:
 - **Packing.** Where samples are packed into words, sample s is bit `s % 64` (least significant first) of word `s // 64`.
 - **Outputs.** Output j is the value of node `outputs[j]`; the same node may be listed more than once.
 - **Head.** `count[k] = offset[k] + number of true outputs j with group[j] == k`; the score of class k is `count[k] / tau`.
+- **Places.** A head may decide for several places (the pixels of an image), each with the same classes. Its groups are then
+  numbered `place * classes + class`, places in C order, and counts, scores and classes have the places' shape after the
+  sample's axis: [n, *places, classes] and [n, *places].
 - **Ties.** The predicted class is the *lowest* class among those with the greatest count.
 """
 
@@ -102,34 +105,56 @@ class Head:
     """Bits to scores: a popcount per class, then argmax with ties to the lowest class (group sum).
 
     Attributes:
-        group: int32 [outputs], the class each output counts for.
-        offset: int64 [classes], added to each class's count (outputs that are always true end up here).
+        group: int32 [outputs], the group each output counts for: its class, or `place * classes + class`.
+        offset: int64 [groups], added to each group's count (outputs that are always true end up here).
         tau: Temperature; scores are counts divided by it. It never changes the predicted class.
         class_names: One name per class, or empty.
+        places: Shape of the places that are decided for, each on its own: (height, width) for the pixels of an image; ()
+            for one decision per sample.
     """
 
     group: Array
     offset: Array
     tau: float = 1.0
     class_names: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "group", _array(self.group, np.int32, 1, "head.group"))
         object.__setattr__(self, "offset", _array(self.offset, np.int64, 1, "head.offset"))
         object.__setattr__(self, "class_names", tuple(self.class_names))
+        object.__setattr__(self, "places", tuple(int(n) for n in self.places))
+        if min(self.places, default=1) < 1:
+            raise FormatError(f"head.places must be positive sizes, got {self.places}")
         if self.n_classes < 1:
             raise FormatError("a head needs at least one class")
-        if len(self.group) and not 0 <= self.group.min() <= self.group.max() < self.n_classes:
-            raise FormatError(f"head.group must lie in 0..{self.n_classes - 1}")
+        if self.n_groups % self.n_places:
+            raise FormatError(f"head.offset has {self.n_groups} groups, which do not divide into places {self.places}")
+        if len(self.group) and not 0 <= self.group.min() <= self.group.max() < self.n_groups:
+            raise FormatError(f"head.group must lie in 0..{self.n_groups - 1}")
         if not (np.isfinite(self.tau) and self.tau > 0):
             raise FormatError(f"head.tau must be a positive number, got {self.tau}")
         if self.class_names and len(self.class_names) != self.n_classes:
             raise FormatError(f"{len(self.class_names)} class names for {self.n_classes} classes")
 
     @property
+    def n_groups(self) -> int:
+        """Number of counts: classes, or classes at each place."""
+        return len(self.offset)
+
+    @property
+    def n_places(self) -> int:
+        """Number of decisions per sample."""
+        return int(np.prod(self.places, dtype=np.int64))
+
+    @property
     def n_classes(self) -> int:
         """Number of classes."""
-        return len(self.offset)
+        return len(self.offset) // self.n_places
+
+    def by_place(self, groups: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Numbers [n, groups] as [n, *places, classes]."""
+        return groups.reshape(len(groups), *self.places, self.n_classes)
 
 
 @dataclass(frozen=True, eq=False)

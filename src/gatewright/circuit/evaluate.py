@@ -127,18 +127,18 @@ def counts(circuit: Circuit, bits: npt.ArrayLike) -> npt.NDArray[np.int64]:
         bits: bool [n, n_inputs].
 
     Returns:
-        int64 [n, classes]; scores are these divided by `head.tau`.
+        int64 [n, classes], with places [n, *places, classes]; scores are these divided by `head.tau`.
     """
     head = circuit.head
     if head is None:
         raise OptionError("this circuit has no head: it has outputs (evaluate), but neither counts nor classes")
     given = _bits(bits, circuit.n_inputs)
-    result = np.empty((len(given), head.n_classes), np.int64)
-    members = [np.flatnonzero(head.group == k) for k in range(head.n_classes)]
+    result = np.empty((len(given), head.n_groups), np.int64)
+    members = [np.flatnonzero(head.group == k) for k in range(head.n_groups)]
     for rows, block in _blocks(circuit, given):
         for k, columns in enumerate(members):
             result[rows, k] = head.offset[k] + np.count_nonzero(block[:, columns], axis=1)
-    return result
+    return head.by_place(result)
 
 
 def classify(circuit: Circuit, bits: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -149,9 +149,9 @@ def classify(circuit: Circuit, bits: npt.ArrayLike) -> npt.NDArray[np.int64]:
         bits: bool [n, n_inputs].
 
     Returns:
-        int64 [n].
+        int64 [n], with places [n, *places].
     """
-    winners: npt.NDArray[np.int64] = np.argmax(counts(circuit, bits), axis=1).astype(np.int64)
+    winners: npt.NDArray[np.int64] = np.argmax(counts(circuit, bits), axis=-1).astype(np.int64)
     return winners
 
 

@@ -17,8 +17,9 @@ from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.encoding import Thermometer
 from gatewright.errors import ShapeError, UnsupportedError
 from gatewright.gates import Gate
-from gatewright.nn.head import GroupSum
+from gatewright.nn.head import GroupSum, PixelGroupSum
 from gatewright.nn.layers import LogicLayer
+from gatewright.nn.upsample import NearestUpsample
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -65,8 +66,8 @@ def lower(
     """Turn a discretized network into a circuit, gate for gate (nothing is simplified here).
 
     Args:
-        model: A `torch.nn.Sequential` (nested or not) of logic layers, Flatten, at most one leading `Thermometer` and at
-            most one `GroupSum` at the end.
+        model: A `torch.nn.Sequential` (nested or not) of logic layers, Flatten, `NearestUpsample` (or torch's Upsample of
+            that mode), at most one leading `Thermometer` and at most one `GroupSum` or `PixelGroupSum` at the end.
         in_shape: Shape of one Boolean sample where the model has no Thermometer: (F,) or (C, H, W).
         class_names: Names of the classes, or empty.
         feature_names: Names of the raw features, or empty.
@@ -92,17 +93,19 @@ def lower(
     head: Head | None = None
     for name, module in modules:
         if head is not None:
-            raise UnsupportedError(f"{name} comes after GroupSum; the head must be the last module")
+            raise UnsupportedError(f"{name} comes after the head; it must be the last module")
         if isinstance(module, LogicLayer):
             nodes = _lower_layer(module, nodes, netlist)
         elif isinstance(module, nn.Flatten):
             nodes = _flatten(name, module, nodes)
+        elif isinstance(module, (NearestUpsample, nn.Upsample)):
+            nodes = _upsample(name, module, nodes)
         elif isinstance(module, GroupSum):
             head = _head(name, module, nodes, class_names)
         elif not isinstance(module, nn.Identity):
             raise UnsupportedError(
                 f"{name} is a {type(module).__name__}, which is not an exact circuit; a model that is compiled may hold "
-                "Thermometer, LogicDense, LogicConv2d, Flatten, Identity and GroupSum"
+                "Thermometer, LogicDense, LogicConv2d, NearestUpsample, Flatten, Identity, GroupSum and PixelGroupSum"
             )
     return Circuit(
         n_inputs=netlist.n_inputs,
@@ -141,13 +144,38 @@ def _flatten(name: str, module: nn.Flatten, nodes: Int64Array) -> Int64Array:
     return nodes.ravel()
 
 
+def _upsample(name: str, module: NearestUpsample | nn.Upsample, nodes: Int64Array) -> Int64Array:
+    if nodes.ndim != 3:
+        raise ShapeError(f"{name} enlarges images (C, H, W), but gets {nodes.shape}")
+    if isinstance(module, NearestUpsample):
+        scale = module.scale
+    else:
+        if module.mode != "nearest":
+            raise UnsupportedError(
+                f"{name} is an Upsample of mode {module.mode!r}, which mixes pixels into values that are not Boolean; only "
+                "mode 'nearest' is a circuit (gatewright.NearestUpsample)"
+            )
+        given = module.scale_factor
+        if isinstance(given, tuple) or given is None or int(given) != given:
+            raise UnsupportedError(f"{name} needs one whole scale_factor to be a circuit, got {given!r}")
+        scale = int(given)
+    return nodes.repeat(scale, axis=1).repeat(scale, axis=2)
+
+
 def _head(name: str, module: GroupSum, nodes: Int64Array, class_names: Sequence[str]) -> Head:
-    if nodes.ndim != 1:
+    places: tuple[int, ...] = ()
+    if isinstance(module, PixelGroupSum):
+        if nodes.ndim != 3:
+            raise ShapeError(f"{name}: PixelGroupSum expects images (C, H, W), got {nodes.shape}")
+        places = nodes.shape[1:]
+    elif nodes.ndim != 1:
         raise ShapeError(f"{name}: GroupSum expects a flat input, got {nodes.shape}; put Flatten before it")
-    size = module.group_size(nodes.size)
+    classes = np.repeat(np.arange(module.classes), module.group_size(len(nodes)))
+    place = np.arange(int(np.prod(places)))
     return Head(
-        group=np.repeat(np.arange(module.classes), size),
-        offset=np.zeros(module.classes, np.int64),
-        tau=module.temperature(nodes.size),
+        group=(classes[:, None] + module.classes * place).ravel(),
+        offset=np.zeros(module.classes * len(place), np.int64),
+        tau=module.temperature(len(nodes)),
         class_names=tuple(class_names),
+        places=places,
     )

@@ -28,7 +28,7 @@ class _Side:
     """One circuit of the two: its outputs that are still to be explained, and the equalities found."""
 
     def __init__(self, circuit: Circuit, head: Head) -> None:
-        self.open = {k: np.flatnonzero(head.group == k).tolist() for k in range(head.n_classes)}
+        self.open = {k: np.flatnonzero(head.group == k).tolist() for k in range(head.n_groups)}
         self.offset = head.offset.copy()
         self.constants: list[tuple[int, bool]] = []
         self.inverses: list[tuple[int, int]] = []
@@ -78,7 +78,7 @@ def equalities(one: Circuit, two: Circuit, patterns: npt.NDArray[np.bool_]) -> t
     left, right = _Side(one, head_one), _Side(two, head_two)
     pairs: list[tuple[int, int]] = []
     for keys_one, keys_two in (_structural_keys(one, two), (_signatures(one, patterns), _signatures(two, patterns))):
-        for k in range(head_one.n_classes):
+        for k in range(head_one.n_groups):
             _match(left, right, k, keys_one, keys_two, pairs)
     if any(left.open[k] or right.open[k] for k in left.open) or not np.array_equal(left.offset, right.offset):
         return None
@@ -93,7 +93,7 @@ def count_circuits(one: Circuit, two: Circuit) -> tuple[Circuit, Circuit]:
     heads = [circuit.head for circuit in (one, two) if circuit.head is not None]
     least = np.min([head.offset for head in heads], axis=0)
     width = max(
-        int((np.bincount(head.group, minlength=head.n_classes) + head.offset - least).max()).bit_length()
+        int((np.bincount(head.group, minlength=head.n_groups) + head.offset - least).max()).bit_length()
         for head in heads
     )
     results = []
@@ -101,7 +101,7 @@ def count_circuits(one: Circuit, two: Circuit) -> tuple[Circuit, Circuit]:
         builder = Builder(circuit.n_inputs)
         nodes = builder.include(circuit, np.arange(circuit.n_inputs))[circuit.outputs]
         outputs: list[int] = []
-        for k in range(head.n_classes):
+        for k in range(head.n_groups):
             number = popcount(builder, nodes[head.group == k], int(head.offset[k] - least[k]))
             outputs += [*number, *[builder.constant(False)] * (width - len(number))]
         results.append(builder.build(outputs))

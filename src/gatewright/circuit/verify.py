@@ -150,6 +150,8 @@ class _Question:
             )
         if a.head is not None and b.head is not None and a.head.n_classes != b.head.n_classes:
             raise ShapeError(f"the circuits have {a.head.n_classes} and {b.head.n_classes} classes")
+        if a.head is not None and b.head is not None and a.head.places != b.head.places:
+            raise ShapeError(f"the circuits decide for places of shape {a.head.places} and {b.head.places}")
         if a.head is None and a.n_outputs != b.n_outputs:
             raise ShapeError(f"the circuits have {a.n_outputs} and {b.n_outputs} outputs")
         one, two = a.encoder, b.encoder
@@ -264,7 +266,8 @@ def _random_patterns(n_inputs: int, seed: int) -> BoolArray:
 
 def _first_difference(a: Circuit, b: Circuit, bits: BoolArray) -> BoolArray | None:
     run: Callable[[Circuit, BoolArray], npt.NDArray[Any]] = evaluate if a.head is None else counts
-    differing = np.flatnonzero((run(a, bits) != run(b, bits)).any(axis=1))
+    unequal = (run(a, bits) != run(b, bits)).reshape(len(bits), -1)
+    differing = np.flatnonzero(unequal.any(axis=1))
     return bits[differing[0]] if len(differing) else None
 
 

@@ -12,6 +12,8 @@ from typer.core import TyperGroup
 from gatewright.cli import circuits, demo, exports, lists, synth, train
 from gatewright.cli.bench import bench
 from gatewright.cli.output import complain
+from gatewright.cli.pareto import pareto
+from gatewright.cli.zoo import zoo
 from gatewright.errors import GatewrightError
 
 FAILED = 2
@@ -74,6 +76,8 @@ app.command("predict")(circuits.predict)
 app.command("export")(exports.export_)
 app.command("synth")(synth.synth)
 app.command("verify")(circuits.verify)
+app.command("pareto")(pareto)
+app.command("zoo")(zoo)
 app.command("presets")(lists.presets)
 app.command("data")(lists.data)
 app.add_typer(bench, name="bench")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +15,15 @@ from gatewright.errors import DataError, DtypeError, FormatError, ShapeError, Un
 
 if TYPE_CHECKING:
     from gatewright.circuit import Circuit, Proof
+    from gatewright.confusion import Confusion
     from gatewright.data import Dataset
     from gatewright.training.compile import Compiled
+    from gatewright.training.prune import Pruned
 
-CircuitFile = Annotated[Path, typer.Argument(metavar="FILE.gw", help="A circuit, as `gatewright compile` writes it.")]
+CircuitFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE.gw|NAME", help="A circuit, as `gatewright compile` writes it, or one of the zoo."),
+]
 
 TimeoutFlag = Annotated[float, typer.Option(help="Seconds that the proof may take.", min=1)]
 
@@ -29,13 +35,17 @@ def compile_(
     no_proof: Annotated[
         bool, typer.Option("--no-proof", help="Skip the proof (the check on test data stays).")
     ] = False,
+    prune: Annotated[
+        bool | None,
+        typer.Option("--prune/--no-prune", help="Lossy: drop gates that training samples do not need, see the docs."),
+    ] = None,
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
     """Turn a trained network into a circuit, simplify it, prove that nothing changed, check it on the test split."""
     from gatewright.circuit import save
 
-    compiled = compile_folder(run, data, proof=not no_proof, timeout=timeout, quiet=json)
+    compiled = compile_folder(run, data, proof=not no_proof, prune=prune, timeout=timeout, quiet=json)
     out.parent.mkdir(parents=True, exist_ok=True)
     save(compiled.circuit, out)
     about = compiled_about(compiled)
@@ -54,13 +64,29 @@ def compile_(
             "depth": about["depth"],
             "proof": proof_text(compiled.proof),
             "check": f"equal to the network on all {compiled.samples:,} test samples",
+            **pruned_text(compiled.pruned),
             "test accuracy": percent(compiled.accuracy),
         }
     )
 
 
+def pruned_text(pruned: Pruned | None) -> dict[str, str]:
+    """What was removed that the network has, for people; empty if nothing was."""
+    if pruned is None:
+        return {}
+    ops = f"{pruned.logic_ops_before:,} logic ops to {pruned.logic_ops_after:,}"
+    validation = f"validation {percent(pruned.validation_before)} to {percent(pruned.validation_after)}"
+    return {"pruned (lossy)": f"{ops}; {validation}; {pruned.decided_otherwise:,} test decisions differ"}
+
+
 def compile_folder(
-    run: Path, data: Path | None, *, proof: bool = True, timeout: float = 600.0, quiet: bool = False
+    run: Path,
+    data: Path | None,
+    *,
+    proof: bool = True,
+    prune: bool | None = None,
+    timeout: float = 600.0,
+    quiet: bool = False,
 ) -> Compiled:
     """Compile the run in a folder, with proof and check."""
     from gatewright.data import load
@@ -68,8 +94,8 @@ def compile_folder(
     from gatewright.training.run import load_run
 
     trained = load_run(run)
-    test = load(trained.config.data.name, data, progress=not quiet).test
-    return compile_run(trained, test, proof=proof, timeout=timeout)
+    dataset = load(trained.config.data.name, data, progress=not quiet)
+    return compile_run(trained, dataset, proof=proof, prune_too=prune, timeout=timeout)
 
 
 def compiled_about(compiled: Compiled) -> dict[str, Any]:
@@ -78,6 +104,7 @@ def compiled_about(compiled: Compiled) -> dict[str, Any]:
         **circuit_about(compiled.circuit),
         "proof": compiled.proof and proof_about(compiled.proof),
         "checked_samples": compiled.samples,
+        "pruned": compiled.pruned and compiled.pruned.model_dump(mode="json"),
         "test_accuracy": compiled.accuracy,
         "passes": [
             {
@@ -127,14 +154,20 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
         "inputs": circuit.n_inputs,
         "outputs": circuit.n_outputs,
         "encoder": encoder and {"shape": list(encoder.shape), "dtype": encoder.dtype, "bits": encoder.n_bits},
-        "head": head and {"classes": head.n_classes, "tau": head.tau, "class_names": list(head.class_names)},
+        "head": head
+        and {
+            "classes": head.n_classes,
+            "tau": head.tau,
+            "class_names": list(head.class_names),
+            "places": list(head.places),
+        },
         "metadata": dict(circuit.metadata),
     }
 
 
 def info(file: CircuitFile, json: JsonFlag = False) -> None:
     """Show a circuit's size, cost, interface and origin."""
-    about = circuit_about(_load(file))
+    about = circuit_about(read_circuit(file))
     if json:
         emit_json({"file": str(file), **about})
         return
@@ -154,11 +187,12 @@ def evaluate(
     data: DataFlag = None,
     json: JsonFlag = False,
 ) -> None:
-    """Run a circuit on a data set, and show its accuracy and speed."""
+    """Run a circuit on a data set, and show its accuracy, by class too, and its speed."""
+    from gatewright.confusion import Confusion
     from gatewright.data import load
     from gatewright.engine import Engine
 
-    circuit = _load(file)
+    circuit = read_circuit(file)
     loaded = load(dataset, data, progress=not json)
     samples = loaded.split(split)
     _check_fits(circuit, loaded, file)
@@ -169,27 +203,45 @@ def evaluate(
     begin = time.perf_counter()
     predicted = engine.predict(samples.x)
     seconds = time.perf_counter() - begin
-    right = predicted == samples.y
-    recall = {
-        name: float(right[samples.y == k].mean()) if (samples.y == k).any() else None
-        for k, name in enumerate(loaded.class_names)
-    }
-    result = {
-        "file": str(file),
-        "dataset": dataset,
-        "split": split,
-        "samples": len(samples),
-        "correct": int(right.sum()),
-        "accuracy": float(right.mean()),
-        "recall": recall,
-        "samples_per_second": len(samples) / seconds,
-    }
+    confusion = Confusion.of(samples.y, predicted, len(loaded.class_names))
+    classes = confusion.by_class(loaded.class_names)
+    about: dict[str, Any] = {"file": str(file), "dataset": dataset, "split": split, "samples": len(samples)}
+    mean_iou = confusion.mean_iou if loaded.label_shape else None
+    speed = len(samples) / seconds
     if json:
-        emit_json(result)
-    else:
-        result["accuracy"] = f"{percent(float(right.mean()))} ({int(right.sum()):,} of {len(samples):,})"
-        result["recall"] = ", ".join(f"{name} {'-' if r is None else percent(r)}" for name, r in recall.items())
-        show_pairs({key.replace("_", " "): value for key, value in result.items() if key != "correct"})
+        emit_json(
+            {
+                **about,
+                "correct": confusion.correct,
+                "accuracy": confusion.accuracy,
+                **({} if mean_iou is None else {"mean_iou": mean_iou}),
+                "classes": classes,
+                "confusion": confusion.counts.tolist(),
+                "samples_per_second": speed,
+            }
+        )
+        return
+    accuracy = f"{percent(confusion.accuracy)} ({confusion.correct:,} of {confusion.total:,})"
+    shown = {**about, "accuracy": accuracy}
+    if mean_iou is not None:
+        shown["mean IoU"] = percent(mean_iou)
+    show_pairs({**shown, "samples per second": speed})
+    show_classes(classes, confusion)
+
+
+def show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confusion: Confusion) -> None:
+    """A table of the figures of each class, and what its samples were taken for."""
+
+    def share(value: float | None) -> str:
+        return "-" if value is None else percent(value)
+
+    show_rows(
+        ["class", "samples", "sensitivity", "precision", "F1", *(f"as {name}" for name in classes)],
+        [
+            (name, c["samples"], share(c["sensitivity"]), share(c["precision"]), share(c["f1"]), *row)
+            for (name, c), row in zip(classes.items(), confusion.counts.tolist(), strict=True)
+        ],
+    )
 
 
 def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
@@ -201,6 +253,11 @@ def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
         raise ShapeError(
             f"{file} takes {circuit.encoder.dtype} samples of shape {circuit.encoder.shape}, but {dataset.name} has "
             f"{dataset.dtype} samples of shape {dataset.shape}"
+        )
+    if circuit.head.places != dataset.label_shape:
+        raise ShapeError(
+            f"{file} decides for places of shape {circuit.head.places}, but the labels of {dataset.name} have shape "
+            f"{dataset.label_shape} (() is one class per sample)"
         )
     if circuit.head.n_classes != len(dataset.class_names):
         raise DataError(
@@ -220,7 +277,7 @@ def predict(
 
     from gatewright.engine import Engine
 
-    engine = Engine(_load(file))
+    engine = Engine(read_circuit(file))
     try:
         with samples.open("rb") as source:
             x = np.lib.format.read_array(source, allow_pickle=False)
@@ -260,17 +317,18 @@ def verify(
         raise VerificationError(f"{one} and {two} are not proven equal ({proof.detail})")
 
 
-def _load(path: Path) -> Circuit:
-    from gatewright.circuit import load
+def read_circuit(path: Path) -> Circuit:
+    """The circuit of a file, or of a name in the zoo."""
+    from gatewright.zoo import load, names
 
-    if path.is_dir():
+    if path.is_dir() and str(path) not in names():
         raise FormatError(f"{path} is a folder; compile the run first: gatewright compile {path} -o FILE.gw")
-    return load(path)
+    return load(str(path))
 
 
 def _load_any(path: Path) -> Circuit:
     if not path.is_dir():
-        return _load(path)
+        return read_circuit(path)
     from gatewright.training.run import load_run, lower_run
 
     return lower_run(load_run(path))

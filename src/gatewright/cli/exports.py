@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewright.cli.circuits import CircuitFile
+from gatewright.cli.circuits import CircuitFile, read_circuit
 from gatewright.cli.output import JsonFlag, emit_json, show_rows
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ def export_(
     json: JsonFlag = False,
 ) -> None:
     """Write a circuit in other languages."""
-    from gatewright.circuit import load
-
-    files = export_files(load(file), to, out)
+    files = export_files(read_circuit(file), to, out)
     if json:
         emit_json({"files": files})
     else:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gatewright.cli.circuits import CircuitFile
+from gatewright.cli.circuits import CircuitFile, read_circuit
 from gatewright.cli.output import JsonFlag, emit_json, show_pairs
 
 
@@ -24,14 +24,13 @@ def synth(
     json: JsonFlag = False,
 ) -> None:
     """Build a circuit for an FPGA or a microcontroller and report what it takes."""
-    from gatewright.circuit import load
     from gatewright.errors import unknown_name
     from gatewright.hardware import CORES, TARGETS, footprint
     from gatewright.hardware import synth as build
 
     if target not in {*CORES, *TARGETS}:
         raise unknown_name("target", target, [*CORES, *TARGETS])
-    circuit = load(file)
+    circuit = read_circuit(file)
     if target in CORES:
         measured = footprint(circuit, target, word=word, timeout=timeout)
         if json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
-from gatewright.data import cifar, digits, files, idx, mitbih, uci
+from gatewright.data import cifar, digits, files, idx, mitbih, shapes, uci
 from gatewright.data.dataset import Dataset, DatasetInfo, Reader
 from gatewright.data.download import download as download_files
 from gatewright.data.download import downloads_for
@@ -14,7 +14,14 @@ from gatewright.errors import unknown_name
 _READERS = MappingProxyType(
     {
         reader.info.name: reader
-        for reader in (*digits.READERS, *idx.READERS, *cifar.READERS, *uci.READERS, *mitbih.READERS)
+        for reader in (
+            *digits.READERS,
+            *idx.READERS,
+            *cifar.READERS,
+            *uci.READERS,
+            *mitbih.READERS,
+            *shapes.READERS,
+        )
     }
 )
 

@@ -23,15 +23,15 @@ class Split:
 
     Attributes:
         x: Raw features [n, *shape], C-contiguous.
-        y: int64 [n], class indices.
+        y: int64 [n], class indices; int64 [n, height, width] where every pixel has its own.
     """
 
     x: npt.NDArray[Any]
     y: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        if self.y.ndim != 1 or self.y.dtype != np.int64:
-            raise DtypeError(f"labels must be int64 [n], got {self.y.dtype} {list(self.y.shape)}")
+        if self.y.ndim not in {1, 3} or self.y.dtype != np.int64:
+            raise DtypeError(f"labels must be int64 [n] or [n, height, width], got {self.y.dtype} {list(self.y.shape)}")
         if self.x.ndim < 2 or len(self.x) != len(self.y):
             raise ShapeError(f"{len(self.y)} labels need features [{len(self.y)}, ...], got {list(self.x.shape)}")
         object.__setattr__(self, "x", np.ascontiguousarray(self.x))
@@ -90,12 +90,15 @@ class Dataset:
         where = f"{self.name}, {part} part"
         if split.x.shape[1:] != self.shape:
             raise ShapeError(f"{where}: samples have shape {split.x.shape[1:]}, expected {self.shape}")
+        if split.y.shape[1:] not in {(), self.shape[1:]}:
+            raise ShapeError(f"{where}: labels have shape {split.y.shape[1:]}, expected {self.shape[1:]}, one a pixel")
         if split.x.dtype != self.dtype:
             raise DtypeError(f"{where}: features are {split.x.dtype}, expected {self.dtype}")
         bad = (split.y < 0) | (split.y >= self.n_classes)
         if bad.any():
-            at = int(np.argmax(bad))
-            raise DataError(f"{where}: label of sample {at} is {split.y[at]}, expected 0..{self.n_classes - 1}")
+            at = int(np.argmax(bad.reshape(len(split), -1).any(axis=1)))
+            label = split.y[at][bad[at]].flat[0] if split.y.ndim > 1 else split.y[at]
+            raise DataError(f"{where}: label of sample {at} is {label}, expected 0..{self.n_classes - 1}")
         if split.x.dtype.kind == "f" and not np.isfinite(split.x).all():
             at = int(np.argmin(np.isfinite(split.x).reshape(len(split), -1).all(axis=1)))
             raise DataError(f"{where}: sample {at} contains NaN or infinity")
@@ -109,6 +112,11 @@ class Dataset:
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """Shape of one sample's labels: () for one class per sample, (height, width) for one per pixel."""
+        return self.train.y.shape[1:]
 
     def split(self, name: str) -> Split:
         """Return one part.
@@ -144,6 +152,7 @@ class DatasetInfo:
         licence: Its licence, as upstream states it.
         citation: The work to cite.
         files: Files it needs, relative to the data root (none: it comes with gatewright).
+        label_shape: Shape of one sample's labels: () for one class per sample, (height, width) for one per pixel.
     """
 
     name: str
@@ -160,6 +169,7 @@ class DatasetInfo:
     licence: str
     citation: str
     files: tuple[str, ...] = ()
+    label_shape: tuple[int, ...] = ()
 
     @property
     def n_features(self) -> int:

@@ -57,7 +57,7 @@ def _split(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Split:
     return Split(x[:, None], y.astype(np.int64))
 
 
-def _info(name: str, title: str, folder: str, class_names: tuple[str, ...], **about: str) -> DatasetInfo:
+def _info(name: str, title: str, folder: str, class_names: tuple[str, ...], **about: Any) -> DatasetInfo:
     return DatasetInfo(
         name=name,
         title=title,

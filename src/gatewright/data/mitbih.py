@@ -10,6 +10,10 @@ Every step is integer arithmetic that a microcontroller can do as the beats come
   (3 s), and both as parts of the recent rhythm: 256 times the interval, divided (rounding down) by the mean of the
   last eight previous intervals, this one included. The first beat's previous interval is its next one, and the last
   beat's next interval is its previous one.
+
+`mit-bih-2d` has the same beats as pictures for convolutions: one row each for the previous beat, the beat itself and the
+next one, with their 96 sums and, less 256 so that they lie around 0 as the waveform does, their four rhythm features. The
+neighbour that the first or the last beat of a record lacks is the beat itself.
 """
 
 from __future__ import annotations
@@ -152,6 +156,22 @@ def rhythm(peaks: Int64Array) -> npt.NDArray[np.int16]:
     return np.stack([previous, following, *ratios], axis=1).astype(np.int16)
 
 
+def pictures(rows: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """Set each of consecutive beats between its neighbours, see the module's description.
+
+    Args:
+        rows: int16 [beats, 100], waveform and rhythm.
+
+    Returns:
+        int16 [beats, 1, 3, 100].
+    """
+    levelled = rows.copy()
+    levelled[:, len(_WINDOW) :] -= 256
+    place = np.arange(len(rows))
+    neighbours = [np.maximum(place - 1, 0), place, np.minimum(place + 1, len(rows) - 1)]
+    return np.stack([levelled[beats] for beats in neighbours], axis=1)[:, None]
+
+
 def _decode(info: DatasetInfo, root: Path) -> Arrays:
     contents = read(root, info.files)
     arrays: Arrays = {}
@@ -164,22 +184,34 @@ def _decode(info: DatasetInfo, root: Path) -> Arrays:
             xs.append(np.concatenate([waveforms(lead, peaks), rhythm(peaks)], axis=1))
             ys.append(classes)
         arrays[f"{part}_x"], arrays[f"{part}_y"] = np.concatenate(xs), np.concatenate(ys)
+        arrays[f"{part}_beats"] = np.array([len(y) for y in ys])
     return arrays
 
 
 def _read(info: DatasetInfo, root: Path) -> Dataset:
-    arrays = cached(info.name, 1, info.files, lambda: _decode(info, root))
-    train, validation, test = (Split(arrays[f"{part}_x"], arrays[f"{part}_y"]) for part in RECORDS)
-    return info.dataset(train, validation, test, feature_names=(*(f"ecg{step:+d}" for step in _WINDOW), *_RR_NAMES))
+    arrays = cached("mit-bih", 2, info.files, lambda: _decode(info, root))
+    names = (*(f"ecg{step:+d}" for step in _WINDOW), *_RR_NAMES)
+    if info.shape == (len(names),):
+        train, validation, test = (Split(arrays[f"{part}_x"], arrays[f"{part}_y"]) for part in RECORDS)
+        return info.dataset(train, validation, test, feature_names=names)
+    train, validation, test = (Split(_pictures(arrays, part), arrays[f"{part}_y"]) for part in RECORDS)
+    rows = ("previous", "this", "next")
+    return info.dataset(train, validation, test, feature_names=tuple(f"{row}:{name}" for row in rows for name in names))
 
 
-READERS = (
-    Reader(
+def _pictures(arrays: Arrays, part: str) -> npt.NDArray[np.int16]:
+    """The pictures of a part, record by record, so that no beat gets a neighbour from another patient."""
+    cuts = np.cumsum(arrays[f"{part}_beats"])[:-1]
+    return np.concatenate([pictures(record) for record in np.split(arrays[f"{part}_x"], cuts)])
+
+
+def _reader(name: str, title: str, shape: tuple[int, ...]) -> Reader:
+    return Reader(
         DatasetInfo(
-            name="mit-bih",
-            title="heart beats of an electrocardiogram, by AAMI class",
+            name=name,
+            title=title,
             kind="signal",
-            shape=(len(_WINDOW) + len(_RR_NAMES),),
+            shape=shape,
             dtype="int16",
             class_names=tuple(CLASSES),
             train=39_660,
@@ -200,6 +232,13 @@ READERS = (
             ),
         ),
         _read,
-    ),
+    )
+
+
+_FEATURES = len(_WINDOW) + len(_RR_NAMES)
+
+READERS = (
+    _reader("mit-bih", "heart beats of an electrocardiogram, by AAMI class", (_FEATURES,)),
+    _reader("mit-bih-2d", "the same beats as pictures: each between its neighbours", (1, 3, _FEATURES)),
 )
 """MIT-BIH beats."""

@@ -22,7 +22,9 @@ _Source = tuple[Pipeline, Samples | PackedBits]
 class Engine:
     """Evaluates a circuit on packed bits, 64 samples a word, on all cores.
 
-    Results do not depend on the number of threads or the size of a block. An engine may be used by several threads.
+    A head that decides for several places (the pixels of an image) gives classes [n, *places], and counts, scores and
+    probabilities [n, *places, classes]. Results do not depend on the number of threads or the size of a block. An engine
+    may be used by several threads.
 
     Args:
         circuit: Any circuit, simplified or not; with an encoder it takes raw features, with a head it gives classes.
@@ -144,7 +146,9 @@ class Engine:
         return self.circuit.head
 
     def _classes(self, source: _Source) -> npt.NDArray[np.int64]:
-        self._head()
+        if self._head().places:
+            decided: npt.NDArray[np.int64] = self._counts(source).argmax(axis=-1).astype(np.int64)
+            return decided
         pipeline, samples = source
         classes = np.empty((1, samples.n), np.int64)
         pipeline.run(kernels.CLASSES, samples, self.threads, classes)
@@ -152,9 +156,9 @@ class Engine:
 
     def _counts(self, source: _Source) -> npt.NDArray[np.int64]:
         pipeline, samples = source
-        counts = np.empty((self._head().n_classes, samples.n), np.int64)
+        counts = np.empty((self._head().n_groups, samples.n), np.int64)
         pipeline.run(kernels.COUNTS, samples, self.threads, counts)
-        return np.ascontiguousarray(counts.T)
+        return self._head().by_place(np.ascontiguousarray(counts.T))
 
     def _scores(self, source: _Source) -> npt.NDArray[np.float32]:
         scores: npt.NDArray[np.float32] = (self._counts(source) / self._head().tau).astype(np.float32)
@@ -169,6 +173,6 @@ class Engine:
 
 def _softmax(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     wide = scores.astype(np.float64)
-    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
-    shares: npt.NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
+    shares: npt.NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
     return shares

@@ -72,7 +72,7 @@ class _Counter:
             raise UnsupportedError("a head's offsets must be smaller than 2^61 for the engine to count exactly")
         batches, chosen = [], []
         if head:
-            for k in range(head.n_classes):
+            for k in range(head.n_groups):
                 for inverted in (0, 1):
                     slots = plan.output_slots[(group == k) & (plan.output_inverted == inverted)]
                     padded = np.full(-(-len(slots) // _BATCH) * _BATCH, ONE_SLOT if inverted else ZERO_SLOT, np.int32)

@@ -18,6 +18,7 @@ from gatewright.export.expressions import EXPRESSIONS
 from gatewright.export.files import write_files
 from gatewright.export.names import C_KEYWORDS, check_name, comment
 from gatewright.export.schedule import make_schedule
+from gatewright.export.whole import refuse_places
 
 WORDS = (8, 16, 32, 64)
 """Bits a word can have."""
@@ -54,6 +55,7 @@ def to_c(
     check_name(name, C_KEYWORDS)
     if isinstance(word, bool) or word not in WORDS:
         raise OptionError(f"word is {word!r}, expected one of {WORDS} bits")
+    refuse_places(circuit, "C")
     if circuit.head is not None and np.abs(circuit.head.offset).max() + circuit.n_outputs >= 1 << 31:
         raise UnsupportedError("the head's counts do not fit the 32-bit numbers of the C export")
     files = {f"{name}.h": "\n".join(_header(circuit, name, word)) + "\n"}

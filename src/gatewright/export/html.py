@@ -23,6 +23,7 @@ from gatewright.circuit.passes import simplify
 from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
 from gatewright.export.files import write_files
 from gatewright.export.names import check_name
+from gatewright.export.whole import refuse_places
 from gatewright.gates import IS_LOGIC
 
 LARGEST_PAD = 32
@@ -69,6 +70,7 @@ def to_html(
     check_name(name)
     if white is not None and not (np.isfinite(white) and white > 0):
         raise OptionError(f"white is {white!r}, expected the positive value of a fully drawn pixel")
+    refuse_places(circuit, "a web page")
     small, _ = simplify(circuit)
     if small.head is not None and max(abs(int(o)) for o in small.head.offset) + small.n_outputs >= 1 << 53:
         raise UnsupportedError("the head's counts do not fit the numbers of JavaScript, exact below 2^53")

@@ -65,6 +65,19 @@ def _binary(numbers: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.bool_]
     return bits.reshape(len(numbers), -1)
 
 
+def refuse_places(circuit: Circuit, target: str) -> None:
+    """Refuse a head that decides for several places, which these exports do not write.
+
+    Raises:
+        UnsupportedError: It does.
+    """
+    if circuit.head is not None and circuit.head.places:
+        raise UnsupportedError(
+            f"the head decides for places of shape {circuit.head.places}, which the export to {target} does not write; "
+            "export the gates alone (circuit.replace(head=None)) and count their outputs, or use gatewright.Engine"
+        )
+
+
 def make_whole(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = False) -> Whole:
     """Turn encoder and head into gates and simplify everything together.
 
@@ -81,6 +94,7 @@ def make_whole(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = Fa
     outputs: tuple[tuple[str, int], ...] = (("outputs", circuit.n_outputs),)
     score_bits = score_base = 0
     if head and circuit.head is not None:
+        refuse_places(circuit, "gates")
         score_base = int(circuit.head.offset.min())
         offset = [int(o) - score_base for o in circuit.head.offset]
         if max(offset) + circuit.n_outputs >= 1 << 62:

@@ -2,8 +2,9 @@
 
 from gatewright.kernels.bits import BitTensor
 from gatewright.nn.candidates import Candidates
-from gatewright.nn.head import GroupSum, default_tau
+from gatewright.nn.head import GroupSum, PixelGroupSum, default_tau
 from gatewright.nn.layers import LogicConv2d, LogicDense, LogicLayer, logic_layers, relaxed
+from gatewright.nn.upsample import NearestUpsample
 
 __all__ = [
     "BitTensor",
@@ -12,6 +13,8 @@ __all__ = [
     "LogicConv2d",
     "LogicDense",
     "LogicLayer",
+    "NearestUpsample",
+    "PixelGroupSum",
     "default_tau",
     "logic_layers",
     "relaxed",

@@ -11,8 +11,8 @@ from gatewright.data import Dataset
 from gatewright.encoding import Thermometer
 from gatewright.errors import OptionError
 from gatewright.gates import WIRES
-from gatewright.nn import GroupSum, LogicConv2d, LogicDense
-from gatewright.training.config import Conv, Dense, Flatten, ModelOptions, RunConfig
+from gatewright.nn import GroupSum, LogicConv2d, LogicDense, NearestUpsample, PixelGroupSum
+from gatewright.training.config import Conv, Dense, Flatten, ModelOptions, RunConfig, Upsample
 
 Shape = tuple[int, ...]
 
@@ -30,52 +30,57 @@ class LayerPlan:
         out_shape: Shape of one sample behind it.
     """
 
-    options: Dense | Conv | Flatten
+    options: Dense | Conv | Flatten | Upsample
     in_shape: Shape
     out_shape: Shape
 
     @property
     def neurons(self) -> int:
         """Neurons that are learned (a convolution's are shared over positions)."""
-        return 0 if isinstance(self.options, Flatten) else self.out_shape[0]
+        return self.out_shape[0] if isinstance(self.options, (Dense, Conv)) else 0
 
     @property
     def gates(self) -> int:
         """Gates of the circuit before simplification."""
-        return 0 if isinstance(self.options, Flatten) else prod(self.out_shape)
+        return prod(self.out_shape) if isinstance(self.options, (Dense, Conv)) else 0
 
 
-def plan_layers(model: ModelOptions, in_shape: Shape, classes: int) -> list[LayerPlan]:
+def plan_layers(model: ModelOptions, in_shape: Shape, classes: int, label_shape: Shape = ()) -> list[LayerPlan]:
     """Work out all shapes, allocating nothing.
 
     Args:
         model: The network's options.
         in_shape: Shape of one encoded sample.
         classes: Number of classes.
+        label_shape: Shape of one sample's labels: () for a class per sample, (height, width) for one per pixel.
 
     Raises:
-        OptionError: A layer does not fit what it gets, or the last one does not divide into the classes.
+        OptionError: A layer does not fit what it gets, or the last one does not divide into the classes or fit the labels.
     """
     plans: list[LayerPlan] = []
     shape = in_shape
     for i, options in enumerate(model.layers):
-        for _ in range(1 if isinstance(options, Flatten) else options.repeat):
+        for _ in range(options.repeat if isinstance(options, (Dense, Conv)) else 1):
             plan = LayerPlan(options, shape, _out_shape(model, options, shape, f"model.layers.{i}"))
             plans.append(plan)
             shape = plan.out_shape
     last = f"model.layers.{len(model.layers) - 1}"
-    if not isinstance(model.layers[-1], Dense):
-        raise OptionError(f"{last} is {model.layers[-1].type}, but the last layer must be dense, for the group sum")
+    needed = "conv" if label_shape else "dense"
+    if model.layers[-1].type != needed:
+        raise OptionError(f"{last} is {model.layers[-1].type}, but the last layer must be {needed}, for the group sum")
+    if label_shape and shape[1:] != label_shape:
+        raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one a pixel")
     if shape[0] % classes:
         below = max(1, shape[0] // classes) * classes
+        what = "channels" if label_shape else "neurons"
         raise OptionError(
-            f"{last} has {shape[0]} neurons, which do not divide into {classes} classes; "
+            f"{last} has {shape[0]} {what}, which do not divide into {classes} classes; "
             f"take {below} or {below + classes}"
         )
     return plans
 
 
-def _out_shape(model: ModelOptions, options: Dense | Conv | Flatten, shape: Shape, where: str) -> Shape:
+def _out_shape(model: ModelOptions, options: Dense | Conv | Flatten | Upsample, shape: Shape, where: str) -> Shape:
     if isinstance(options, Flatten):
         return (prod(shape),)
     if isinstance(options, Dense):
@@ -83,7 +88,10 @@ def _out_shape(model: ModelOptions, options: Dense | Conv | Flatten, shape: Shap
             raise OptionError(f"{where} is dense but gets images {shape}: put {{type: flatten}} before it")
         return (model.size(options.width),)
     if len(shape) != 3:
-        raise OptionError(f"{where} is a convolution but gets rows of {shape[0]} features, not images")
+        what = "a convolution" if isinstance(options, Conv) else "an upsampling"
+        raise OptionError(f"{where} is {what} but gets rows of {shape[0]} features, not images")
+    if isinstance(options, Upsample):
+        return (shape[0], shape[1] * options.scale, shape[2] * options.scale)
     if options.channels_in > 1 and shape[0] % options.channels_in:
         raise OptionError(
             f"{where}.channels_in is {options.channels_in}, which does not divide the {shape[0]} channels"
@@ -110,7 +118,7 @@ def build_encoder(config: RunConfig, dataset: Dataset) -> Thermometer:
 
 
 def build_model(
-    config: RunConfig, encoder: Thermometer, classes: int, generator: torch.Generator
+    config: RunConfig, encoder: Thermometer, classes: int, generator: torch.Generator, label_shape: Shape = ()
 ) -> torch.nn.Sequential:
     """The network from raw features to scores: the encoder, the layers in order, the group sum.
 
@@ -119,13 +127,16 @@ def build_model(
         encoder: Raw features to bits.
         classes: Number of classes.
         generator: Draws wiring and logits.
+        label_shape: Shape of one sample's labels.
     """
     options = config.model
     modules: list[torch.nn.Module] = [encoder]
-    for plan in plan_layers(options, encoder.out_shape, classes):
+    for plan in plan_layers(options, encoder.out_shape, classes, label_shape):
         layer = plan.options
         if isinstance(layer, Flatten):
             modules.append(torch.nn.Flatten())
+        elif isinstance(layer, Upsample):
+            modules.append(NearestUpsample(layer.scale))
         elif isinstance(layer, Dense):
             modules.append(
                 LogicDense(
@@ -155,15 +166,16 @@ def build_model(
                     generator=generator,
                 )
             )
-    modules.append(GroupSum(classes, tau=options.tau))
+    head = PixelGroupSum if label_shape else GroupSum
+    modules.append(head(classes, tau=options.tau))
     return torch.nn.Sequential(*modules)
 
 
-def thread_count(config: RunConfig, encoder: Thermometer, classes: int) -> int:
+def thread_count(config: RunConfig, encoder: Thermometer, classes: int, label_shape: Shape = ()) -> int:
     """CPU threads to train with: as given, or by rule from the work of a step."""
     if config.train.threads is not None:
         return config.train.threads
-    gates = sum(plan.gates for plan in plan_layers(config.model, encoder.out_shape, classes))
+    gates = sum(plan.gates for plan in plan_layers(config.model, encoder.out_shape, classes, label_shape))
     small = gates * config.model.candidates * config.train.batch < SMALL_STEP
     return 1 if small else torch.get_num_threads()
 

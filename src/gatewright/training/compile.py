@@ -9,11 +9,13 @@ import numpy as np
 import torch
 
 from gatewright.circuit import Circuit, PassRecord, Proof, require_equal, simplify
-from gatewright.data import Split
+from gatewright.confusion import Confusion
+from gatewright.data import Dataset, Split
 from gatewright.engine import Engine
-from gatewright.errors import UnsupportedError, VerificationError
+from gatewright.errors import OptionError, UnsupportedError, VerificationError
 from gatewright.training.evaluate import predict
 from gatewright.training.feed import EVALUATION_BATCH
+from gatewright.training.prune import Pruned, prune
 from gatewright.training.run import TrainedRun, lower_run
 
 
@@ -22,13 +24,15 @@ class Compiled:
     """A run's circuit, and why it may be trusted.
 
     Attributes:
-        circuit: Simplified; the proof and the check are noted in its metadata.
+        circuit: Simplified, and pruned if that was wanted; proof, check and pruning are noted in its metadata.
         raw: Gate for gate as the network has it.
         records: What each pass of the simplification did.
-        proof: That `raw` and `circuit` are equal for every input; None if it was not wanted.
-        samples: Samples on which the circuit's counts equal the network's.
-        accuracy: On these samples, 0 to 1; the same for both.
-        seconds: Wall-clock time of the stages lower, simplify, prove, check.
+        proof: That `raw` and the simplified circuit, before any pruning, are equal for every input; None if it was not
+            wanted.
+        samples: Samples on which the simplified circuit's counts equal the network's.
+        confusion: On these samples, which class the circuit took for which.
+        pruned: What was removed that the network has; None if nothing was.
+        seconds: Wall-clock time of the stages lower, simplify, prove, check, prune.
     """
 
     circuit: Circuit
@@ -36,21 +40,31 @@ class Compiled:
     records: list[PassRecord]
     proof: Proof | None
     samples: int
-    accuracy: float
+    confusion: Confusion
+    pruned: Pruned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def accuracy(self) -> float:
+        """Of the circuit on the test split, 0 to 1; without pruning the same as the network's."""
+        return self.confusion.accuracy
 
-def compile_run(run: TrainedRun, test: Split, *, proof: bool = True, timeout: float = 600.0) -> Compiled:
+
+def compile_run(
+    run: TrainedRun, dataset: Dataset, *, proof: bool = True, prune_too: bool | None = None, timeout: float = 600.0
+) -> Compiled:
     """Lower, simplify, prove the simplification, and check the result against the network on the whole test split.
 
     Args:
         run: A finished run.
-        test: The split to check on, all of it.
+        dataset: What it was trained on; the check takes all of its test split.
+        prune_too: Whether to remove, after proof and check, what training samples do not need; None for `circuit.prune`.
         proof: Whether to prove; it needs the extra `prove`.
         timeout: Seconds that the proof may take.
 
     Raises:
         VerificationError: Circuit and network differ (the message shows where), or the proof ran out of time.
+        OptionError: Pruning is wanted, but there is no validation split that the network has not learned from.
         MissingExtraError: No engine for proofs is installed.
     """
     seconds: dict[str, float] = {}
@@ -62,25 +76,38 @@ def compile_run(run: TrainedRun, test: Split, *, proof: bool = True, timeout: fl
         seconds[stage] = round(now - clock, 3)
         clock = now
 
+    test = dataset.test
+    wanted = run.config.circuit.prune if prune_too is None else prune_too
+    if wanted and run.config.data.validation == "none":
+        raise OptionError(
+            "pruning is judged on validation, but the network has learned from it (data.validation: none)"
+        )
     raw = lower_run(run)
     lap("lower")
     circuit, records = simplify(raw)
     lap("simplify")
     proven = require_equal(raw, circuit, timeout=timeout) if proof else None
     lap("prove")
-    accuracy = check_circuit(circuit, run.model, test)
+    confusion = check_circuit(circuit, run.model, test)
     lap("check")
+    pruned = None
+    if wanted:
+        circuit, pruned = prune(circuit, dataset.train, dataset.validation, test)
+        confusion = Confusion.of(test.y, Engine(circuit).predict(test.x), dataset.n_classes)
+        lap("prune")
     notes = {
         "proof": "none" if proven is None else proven.method,
         "checked_samples": str(len(test)),
-        "test_accuracy": f"{accuracy:.6f}",
+        "test_accuracy": f"{confusion.accuracy:.6f}",
     }
+    if pruned is not None:
+        notes["pruned"] = f"lossy: not the network for every input (tolerance {pruned.tolerance})"
     circuit = circuit.replace(metadata={**circuit.metadata, **notes})
-    return Compiled(circuit, raw, records, proven, len(test), accuracy, seconds)
+    return Compiled(circuit, raw, records, proven, len(test), confusion, pruned, seconds)
 
 
 @torch.no_grad()
-def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> float:
+def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> Confusion:
     """Compare a circuit's counts and classes with the discretized network's, sample by sample.
 
     Args:
@@ -89,7 +116,7 @@ def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> flo
         split: Raw samples and labels.
 
     Returns:
-        The accuracy of both, 0 to 1.
+        What both decided, against the labels.
 
     Raises:
         VerificationError: They differ; the message names the first sample and shows both counts.
@@ -101,9 +128,10 @@ def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> flo
     model.eval()
     parts = torch.from_numpy(split.x).split(EVALUATION_BATCH)
     scores = torch.cat([model(part) for part in parts])
-    expected = np.rint(scores.double().numpy() * circuit.head.tau).astype(np.int64)
+    expected = np.rint(scores.movedim(1, -1).double().numpy() * circuit.head.tau).astype(np.int64)
     chosen = predict(scores).numpy()
-    wrong = (expected != counts).any(axis=1) | (chosen != classes)
+    apart = (expected != counts).any(axis=-1) | (chosen != classes)
+    wrong = apart.reshape(len(split), -1).any(axis=1)
     if wrong.any():
         first = int(wrong.argmax())
         raise VerificationError(
@@ -111,4 +139,4 @@ def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> flo
             f"counts are {counts[first].tolist()} (class {classes[first]}), the network's {expected[first].tolist()} "
             f"(class {chosen[first]})"
         )
-    return float((classes == split.y).mean())
+    return Confusion.of(split.y, classes, circuit.head.n_classes)

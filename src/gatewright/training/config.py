@@ -150,8 +150,18 @@ class Flatten(Section):
     type: Literal["flatten"]
 
 
+class Upsample(Section):
+    """Repeats each pixel `scale` times in both directions (nearest neighbour: pixels that are mixed are not Boolean)."""
+
+    type: Literal["upsample"]
+    scale: PositiveInt = 2
+
+
 class ModelOptions(Section):
     """The network between the encoder and the group sum.
+
+    Where every pixel of the data has a class, the group sum is taken at each pixel: the last layer is a convolution whose
+    channels divide into the classes, and whose size is that of the labels.
 
     Attributes:
         layers: The layers in order.
@@ -163,7 +173,9 @@ class ModelOptions(Section):
         tau: Temperature of the group sum; null for the rule of `gatewright.nn.GroupSum`.
     """
 
-    layers: Annotated[list[Annotated[Dense | Conv | Flatten, Field(discriminator="type")]], Field(min_length=1)]
+    layers: Annotated[
+        list[Annotated[Dense | Conv | Flatten | Upsample, Field(discriminator="type")]], Field(min_length=1)
+    ]
     k: PositiveInt | None = None
     candidates: PositiveInt = 16
     relaxation: Literal["soft", "hard"] = "soft"
@@ -337,6 +349,17 @@ Discretization = Annotated[
 ]
 
 
+class CircuitOptions(Section):
+    """What becomes of the circuit after lossless simplification.
+
+    Attributes:
+        prune: Whether to remove gates that training samples cannot tell from simpler ones, as far as the accuracy on
+            validation does not fall. This is lossy: the circuit is no longer the network for every input.
+    """
+
+    prune: bool = False
+
+
 class RunConfig(Section):
     """All options of a training run; see the sections."""
 
@@ -347,6 +370,7 @@ class RunConfig(Section):
     connections: Connections = ResampledConnections(kind="resample")
     discretization: Discretization = NoFreezing(kind="none")
     train: TrainOptions
+    circuit: CircuitOptions = CircuitOptions()
 
     def as_dict(self) -> dict[str, Any]:
         """All options, defaults included, as plain values that YAML and JSON can hold."""

@@ -11,7 +11,7 @@ from gatewright.training.feed import Feed
 
 
 class Accuracy(NamedTuple):
-    """Shares of samples classified right, 0 to 1.
+    """Shares of samples (of pixels, where these have classes) classified right, 0 to 1.
 
     Attributes:
         soft: With the soft relaxation in all layers that are not frozen.
@@ -33,7 +33,7 @@ def evaluate(model: torch.nn.Module, feed: Feed) -> Accuracy:
             soft = _correct(model, feed)
     finally:
         model.train(training)
-    return Accuracy(soft / len(feed), hard / len(feed))
+    return Accuracy(soft / feed.decisions, hard / feed.decisions)
 
 
 def _correct(model: torch.nn.Module, feed: Feed) -> int:
@@ -41,11 +41,11 @@ def _correct(model: torch.nn.Module, feed: Feed) -> int:
 
 
 def predict(scores: torch.Tensor) -> torch.Tensor:
-    """int64 [batch]: the lowest class among those with the greatest score.
+    """int64 [batch] or [batch, H, W]: the lowest class (axis 1 of the scores) among those with the greatest score.
 
     Whole-number counts are divided by one temperature, so equal counts give equal scores; torch's argmax does not
     promise the first of equals, hence this detour.
     """
-    classes = torch.arange(scores.shape[1], device=scores.device)
+    classes = torch.arange(scores.shape[1], device=scores.device).view(-1, *[1] * (scores.ndim - 2))
     best = scores == scores.amax(dim=1, keepdim=True)
     return torch.where(best, classes, scores.shape[1]).amin(dim=1)

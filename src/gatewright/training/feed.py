@@ -34,6 +34,11 @@ class Feed:
     def __len__(self) -> int:
         return len(self._x)
 
+    @property
+    def decisions(self) -> int:
+        """Labels of all samples: one a sample, or one a pixel."""
+        return self._y.numel()
+
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Raw samples and int64 labels at these indices, augmented."""
         indices = indices.to(self._x.device)

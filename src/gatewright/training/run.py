@@ -113,8 +113,9 @@ def train(
 
     generator = torch.Generator().manual_seed(config.train.seed)
     encoder = build_encoder(config, dataset)
-    model = build_model(config, encoder, dataset.n_classes, generator).to(device)
-    with use_threads(thread_count(config, encoder, dataset.n_classes)):
+    shape = dataset.label_shape
+    model = build_model(config, encoder, dataset.n_classes, generator, shape).to(device)
+    with use_threads(thread_count(config, encoder, dataset.n_classes, shape)):
         training = Feed(dataset.train, device, _augment(config, dataset, generator))
         validation = Feed(dataset.validation, device) if len(dataset.validation) else None
         trainer = Trainer(config, model, training, validation, generator, folder)
@@ -149,6 +150,8 @@ def _augment(
         return None
     if len(dataset.shape) != 3:
         raise OptionError(f"data.augment changes images, but the samples of {dataset.name} have shape {dataset.shape}")
+    if dataset.label_shape:
+        raise OptionError(f"data.augment would move the pixels of {dataset.name} away from their labels; leave it out")
     augment = Augment(rotation=options.rotation, shift=options.shift, flip=options.flip, crop=options.crop)
     return lambda images: augment(images, generator)
 
@@ -162,6 +165,7 @@ def _save_model(
         "config": config.as_dict(),
         "step": step,
         "class_names": list(dataset.class_names),
+        "label_shape": list(dataset.label_shape),
         "feature_names": list(dataset.feature_names),
         "encoder": {"shape": list(encoder.shape), "dtype": encoder.dtype, "thresholds": _thresholds(encoder)},
         "model": model.state_dict(),
@@ -226,7 +230,8 @@ def load_run(folder: Path) -> TrainedRun:
         config = load.from_dict(state["config"], str(path))
         encoder = Thermometer(state["encoder"]["thresholds"], state["encoder"]["shape"], state["encoder"]["dtype"])
         classes = tuple(state["class_names"])
-        model = build_model(config, encoder, len(classes), torch.Generator())
+        label_shape = tuple(state.get("label_shape", ()))  # absent in models of versions without segmentation
+        model = build_model(config, encoder, len(classes), torch.Generator(), label_shape)
         model.load_state_dict(state["model"])
         return TrainedRun(state["name"], config, model.eval(), classes, tuple(state["feature_names"]))
     except KeyError as error:

@@ -235,7 +235,8 @@ class Trainer:
 
 def check_same_run(saved: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
     """Refuse to go on with a run under options that would change its result, naming the first that differs."""
-    one, two = _flat(saved), _flat(wanted)
+    # Options that a later version has added are at their defaults in what an earlier one has saved.
+    one, two = _flat(RunConfig.model_validate(saved).as_dict()), _flat(wanted)
     for key in sorted(set(one) | set(two)):
         if key not in FREE_ON_RESUME and one.get(key) != two.get(key):
             raise FormatError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from enum import Flag, auto
 
 import numpy as np
@@ -137,7 +138,7 @@ def fold_outputs(outputs: Int32Array, head: Head) -> tuple[Int32Array, Head]:
     keep &= node > 0
     settled = pairs * (node[order][run_start] > 0)
     np.add.at(offset, head.group[order][run_start], settled)
-    return outputs[keep], Head(head.group[keep], offset, head.tau, head.class_names)
+    return outputs[keep], replace(head, group=head.group[keep], offset=offset)
 
 
 @njit(cache=True, nogil=True)

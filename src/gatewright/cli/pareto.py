@@ -1,0 +1,196 @@
+"""`gatewright pareto`: accuracy against cost, presets over seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gatewright.cli.circuits import TimeoutFlag
+from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_rows
+from gatewright.cli.progress import StopRequest, TrainingProgress
+from gatewright.cli.train import STOPPED, DataFlag
+from gatewright.errors import GatewrightError, OptionError
+
+if TYPE_CHECKING:
+    from gatewright.circuit import Circuit
+    from gatewright.pareto.entry import Entry, Results, Row
+    from gatewright.pareto.sweep import Job
+
+
+def pareto(
+    presets: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Presets to measure; none: only show and draw what was measured.")
+    ] = "",
+    seeds: Annotated[str, typer.Option(metavar="N,M,...", help="Seeds of each preset.")] = "11,12,13",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change an option in all presets; may be repeated."),
+    ] = None,
+    results: Annotated[Path, typer.Option(help="File of the results, added to.")] = Path("benchmarks/pareto.json"),
+    runs: Annotated[Path, typer.Option(help="Folder of the runs; a sweep that was stopped goes on there.")] = Path(
+        "runs/pareto"
+    ),
+    keep_circuits: Annotated[
+        Path | None, typer.Option("--keep-circuits", metavar="DIR", help="Write every circuit to this folder.")
+    ] = None,
+    zoo: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Put each preset's best circuit on validation into this folder, with a card."),
+    ] = None,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw the front of each data set into this folder.")
+    ] = None,
+    data: DataFlag = None,
+    timeout: TimeoutFlag = 600.0,
+    json: JsonFlag = False,
+) -> None:
+    """Train presets over seeds, compile, prove, evaluate on test once; add to the results, and show them.
+
+    What is in the results already is not measured again, unless its options have changed. Ctrl-C (or a kill) loses
+    nothing: the same command goes on.
+    """
+    from gatewright.pareto.entry import Results
+    from gatewright.pareto.sweep import jobs
+
+    wanted = jobs(_words(presets), [_number(word) for word in _words(seeds)], overrides or ())
+    store = Results(results)
+    sweep = _Sweep(store, runs, data, timeout, quiet=json)
+    sweep.measure(wanted, keep_circuits)
+    if zoo is not None:
+        sweep.fill(zoo, wanted)
+    sweep.check_stopped()
+    failures = sweep.failures
+    rows = store.rows()
+    drawn = [] if draw is None else _draw(rows, draw)
+    if json:
+        emit_json({"rows": [row.model_dump(mode="json") for row in rows], "drawn": drawn, "failures": failures})
+    else:
+        _show(rows)
+        for path in drawn:
+            err().print(f"drawn: {path}", markup=False)
+    if failures:
+        raise GatewrightError(f"{len(failures)} of {len(wanted)} runs failed: {'; '.join(failures)}")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _number(word: str) -> int:
+    if not word.isdecimal():
+        raise OptionError(f"--seeds takes whole numbers between commas, got {word!r}")
+    return int(word)
+
+
+class _Sweep:
+    """Measures jobs one after the other and tells about it. One failure does not keep the others from being measured."""
+
+    def __init__(self, store: Results, runs: Path, data: Path | None, timeout: float, *, quiet: bool) -> None:
+        self.failures: list[str] = []
+        self._stopped = False
+        self._store = store
+        self._runs = runs
+        self._data = data
+        self._timeout = timeout
+        self._quiet = quiet
+
+    def measure(self, wanted: list[Job], keep: Path | None) -> None:
+        """Measure what is missing, and keep the circuits where that is wanted."""
+        from gatewright.circuit import save
+        from gatewright.pareto.sweep import is_done
+
+        for place, job in enumerate(wanted, 1):
+            title = f"{place}/{len(wanted)} {job.name}, seed {job.seed}"
+            if is_done(job, self._store.entries()):
+                self._say(f"{title}: measured before")
+                continue
+            made = self._run(title, job)
+            if made is None:
+                continue
+            entry, circuit = made
+            self._store.add(entry)
+            if keep is not None:
+                keep.mkdir(parents=True, exist_ok=True)
+                save(circuit, keep / f"{job.folder(Path()).name}.gw")
+            ops = f"{entry.logic_ops:,} logic ops, {entry.total_ops:,} total ops"
+            self._say(f"{title}: test {percent(entry.test)}, {ops}")
+
+    def fill(self, folder: Path, wanted: list[Job]) -> None:
+        """Bring a zoo up to date; a circuit is compiled again from its run, which is trained again only if it is gone."""
+        from gatewright import zoo
+
+        for row in self._store.rows():
+            mine = [job for job in wanted if job.name == row.name]
+            if not mine:
+                continue
+            entries = [entry for entry in self._store.entries() if entry.name == row.name]
+            best = max(entries, key=lambda entry: (entry.validation or 0.0, -entry.seed))
+            if row.name in zoo.names(folder) and zoo.card(row.name, folder).measured == best:
+                zoo.refresh(row.name, row, folder)
+                continue
+            job = mine[0].with_seed(best.seed)
+            made = self._run(f"zoo: {job.name}, seed {job.seed}", job)
+            if made is None:
+                continue
+            if (made[0].test, made[0].logic_ops) != (best.test, best.logic_ops):
+                self.failures.append(f"{job.name}, seed {job.seed}: trained again, it is not what was measured")
+            else:
+                card = zoo.add(made[1], best, row, job.config, folder)
+                self._say(f"zoo: {card.name}, {card.bytes:,} bytes")
+
+    def _run(self, title: str, job: Job) -> tuple[Entry, Circuit] | None:
+        from gatewright.pareto.sweep import measure
+
+        self.check_stopped()
+        made = None
+        with StopRequest() as stop:
+            try:
+                with TrainingProgress(title, job.config.train.steps, quiet=self._quiet) as progress:
+                    made = measure(
+                        job,
+                        self._runs,
+                        data_root=self._data,
+                        timeout=self._timeout,
+                        progress=not self._quiet,
+                        watch=progress.update,
+                        stop=stop.requested,
+                    )
+            except GatewrightError as error:
+                self.failures.append(f"{job.name}, seed {job.seed}: {error}")
+                self._say(f"{title}: failed: {error}")
+            else:
+                if made is None and not stop.requested():
+                    self._say(f"{title}: another process is at it")
+            self._stopped = stop.requested()
+        return made
+
+    def check_stopped(self) -> None:
+        """End the command if it was asked to stop."""
+        if self._stopped:
+            self._say("stopped; the same command goes on")
+            raise typer.Exit(STOPPED)
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            err().print(text, markup=False)
+
+
+def _draw(rows: list[Row], folder: Path) -> list[str]:
+    from gatewright.pareto.draw import draw
+    from gatewright.pareto.published import published
+
+    files: list[str] = []
+    for name in dict.fromkeys(row.data for row in rows):
+        mine = [row for row in rows if row.data == name]
+        others = [row for row in published() if row.data == name]
+        if len(mine) > 1 or others:  # a point alone is no front
+            files += map(str, draw(name, mine, others, folder))
+    return files
+
+
+def _show(rows: list[Row]) -> None:
+    from gatewright.pareto.table import COLUMNS, cells
+
+    show_rows(list(COLUMNS), [cells(row) for row in rows])

@@ -1,0 +1,70 @@
+"""`gatewright zoo`: the circuits that come with gatewright."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gatewright.cli.output import JsonFlag, emit_json, percent, show_pairs, show_rows
+
+
+def zoo(
+    name: Annotated[str | None, typer.Argument(help="Show this circuit's card.")] = None, json: JsonFlag = False
+) -> None:
+    """List the trained circuits that come with gatewright, or show the card of one."""
+    from gatewright import zoo as circuits
+
+    if name is not None:
+        card = circuits.card(name)
+        if json:
+            emit_json(card.model_dump(mode="json"))
+            return
+        entry, over = card.measured, card.over_seeds
+        spread = "" if over.deviation is None else f" ± {100 * over.deviation:.2f}"
+        show_pairs(
+            {
+                "circuit": card.name,
+                "what it is": card.description,
+                "file": circuits.zoo_folder() / card.file,
+                "bytes": card.bytes,
+                "data": f"{card.data.name}: {card.data.title}",
+                "source of the data": card.data.source,
+                "licence of the data": card.data.licence,
+                "citation": card.data.citation,
+                "test accuracy": percent(entry.test),
+                "validation accuracy": "none" if entry.validation is None else percent(entry.validation),
+                f"test accuracy over {len(over.seeds)} seed(s), %": f"{100 * over.accuracy:.2f}{spread}",
+                "logic ops": entry.logic_ops,
+                "total ops": entry.total_ops,
+                "of these, encoder": entry.encoder_ops,
+                "of these, head": entry.head_ops,
+                "depth": entry.depth,
+                "LUT6 of the gates": "not counted" if entry.lut6 is None else entry.lut6,
+                "seconds of training": entry.train_seconds,
+                "machine": ", ".join(f"{key} {value}" for key, value in entry.machine.items()),
+                "proof": f"equal to the network for every input ({entry.proof})",
+                "made by": entry.command,
+            }
+        )
+        return
+    cards = [circuits.card(each) for each in circuits.names()]
+    if json:
+        emit_json([card.model_dump(mode="json") for card in cards])
+        return
+    show_rows(
+        ["circuit", "data", "test accuracy", "logic ops", "total ops", "depth", "bytes", "licence of the data"],
+        [
+            (
+                card.name,
+                card.data.name,
+                percent(card.measured.test),
+                card.measured.logic_ops,
+                card.measured.total_ops,
+                card.measured.depth,
+                card.bytes,
+                card.data.licence,
+            )
+            for card in cards
+        ],
+    )

@@ -1,0 +1,91 @@
+"""Shapes in noise: small pictures made by rule, in which every pixel has its class. For segmentation.
+
+A picture is 24 x 24 and grey. It has two to four shapes (discs, squares and crosses of random size and place, later ones in
+front of earlier ones), each brighter or darker than the ground by a random amount; then noise is added to every pixel. What
+a pixel belongs to can thus not be told from its own value: a network has to see edges and corners around it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.data.dataset import Dataset, DatasetInfo, Reader, Split
+
+SIZE = 24
+CLASSES = ("ground", "disc", "square", "cross")
+_SIZES = {"train": 4_000, "validation": 500, "test": 1_000}
+_SEEDS = {"train": 1, "validation": 2, "test": 3}
+_NOISE = 18
+
+
+def draw(n: int, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Make pictures and their labels.
+
+    Args:
+        n: How many.
+        seed: The same seed gives the same pictures on every machine.
+
+    Returns:
+        uint8 [n, 1, 24, 24] and int64 [n, 24, 24].
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    pictures = np.empty((n, 1, SIZE, SIZE), np.uint8)
+    labels = np.zeros((n, SIZE, SIZE), np.int64)
+    down, across = np.mgrid[:SIZE, :SIZE]
+    for picture, label in zip(pictures[:, 0], labels, strict=True):
+        value = np.full((SIZE, SIZE), 128)
+        for _ in range(int(rng.integers(2, 5))):
+            kind = int(rng.integers(1, len(CLASSES)))
+            radius = int(rng.integers(3, 6))
+            y, x = (int(rng.integers(2, SIZE - 2)) for _ in range(2))
+            contrast = int(rng.integers(30, 90)) * (1 if rng.integers(2) else -1)
+            inside = _inside(CLASSES[kind], down - y, across - x, radius)
+            value[inside], label[inside] = 128 + contrast, kind
+        noisy = (
+            value + rng.integers(-_NOISE, _NOISE + 1, (SIZE, SIZE)) + rng.integers(-_NOISE, _NOISE + 1, (SIZE, SIZE))
+        )
+        picture[:] = np.clip(noisy, 0, 255)
+    return pictures, labels
+
+
+def _inside(kind: str, dy: npt.NDArray[Any], dx: npt.NDArray[Any], radius: int) -> npt.NDArray[np.bool_]:
+    """Which pixels a shape covers, in whole numbers."""
+    box: npt.NDArray[np.bool_] = (abs(dy) <= radius) & (abs(dx) <= radius)
+    if kind == "square":
+        return box
+    if kind == "disc":
+        return np.asarray(dy * dy + dx * dx <= radius * radius + radius // 2)
+    return box & ((abs(dy) <= 1) | (abs(dx) <= 1))
+
+
+def _read(info: DatasetInfo, root: Path) -> Dataset:  # noqa: ARG001 - nothing is read
+    train, validation, test = (Split(*draw(n, _SEEDS[part])) for part, n in _SIZES.items())
+    return info.dataset(train, validation, test)
+
+
+READERS = (
+    Reader(
+        DatasetInfo(
+            name="shapes",
+            title="discs, squares and crosses in noise; every pixel has a class",
+            kind="image",
+            shape=(1, SIZE, SIZE),
+            dtype="uint8",
+            class_names=CLASSES,
+            train=_SIZES["train"],
+            validation=_SIZES["validation"],
+            test=_SIZES["test"],
+            split="made with seeds of their own",
+            source="made by gatewright.data.shapes",
+            licence="MIT, as gatewright",
+            citation="none: it is made by rule",
+            label_shape=(SIZE, SIZE),
+        ),
+        _read,
+    ),
+)
+"""Shapes in noise."""

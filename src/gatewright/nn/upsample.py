@@ -1,0 +1,58 @@
+"""`NearestUpsample`: larger images by repeating pixels, the one way of enlarging that keeps bits bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.autograd import Function
+
+from gatewright.errors import OptionError, ShapeError
+from gatewright.kernels.bits import BitTensor, rows
+
+
+class _Repeat(Function):
+    """On packed bits: rows of words are repeated, and gradients of the copies are added."""
+
+    @staticmethod
+    def forward(ctx: Any, x: BitTensor, scale: int) -> Tensor:
+        n, channels, height, width = x.shape
+        ctx.scale, ctx.shape = scale, (channels, height, width)
+        words = x.words.view(channels, height, 1, width, 1, -1).expand(-1, -1, scale, -1, scale, -1)
+        words = words.reshape(channels * height * width * scale * scale, -1)
+        return BitTensor(words, (n, channels, height * scale, width * scale))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        channels, height, width = ctx.shape
+        copies = rows(grads[0]).view(channels, height, ctx.scale, width, ctx.scale, -1)
+        return copies.sum(dim=(2, 4)).movedim(-1, 0), None
+
+
+class NearestUpsample(nn.Module):
+    """Repeats each pixel `scale` times in both directions. It has no gates: in a circuit it is only wiring.
+
+    Args:
+        scale: Factor, a whole number.
+    """
+
+    def __init__(self, scale: int = 2) -> None:
+        super().__init__()
+        if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
+            raise OptionError(f"NearestUpsample needs a whole number of at least 1, got {scale!r}")
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) to (N, C, H * scale, W * scale)."""
+        if x.ndim != 4:
+            raise ShapeError(f"{self} expects images (N, C, H, W), got shape {tuple(x.shape)}")
+        if isinstance(x, BitTensor):
+            repeated: Tensor = _Repeat.apply(x, self.scale)  # type: ignore[no-untyped-call]
+            return repeated
+        n, channels, height, width = x.shape
+        copies = rows(x).view(channels, height, 1, width, 1, n).expand(-1, -1, self.scale, -1, self.scale, -1)
+        return copies.reshape(channels, height * self.scale, width * self.scale, n).movedim(-1, 0)
+
+    def extra_repr(self) -> str:
+        """Scale, for repr."""
+        return str(self.scale)

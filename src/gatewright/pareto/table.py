@@ -1,0 +1,75 @@
+"""Rows as a Markdown table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gatewright.pareto.entry import Row
+
+COLUMNS = {
+    "preset": "---",
+    "data": "---",
+    "test accuracy, %": "---:",
+    "seeds": "---:",
+    "logic ops": "---:",
+    "total ops": "---:",
+    "encoder / logic / head, %": "---:",
+    "depth": "---:",
+    "LUT6": "---:",
+    "training, s": "---:",
+}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """One line per row, and below it how to read them; empty without rows."""
+    if not rows:
+        return ""
+    heading = [f"| {' | '.join(COLUMNS)} |", f"|{'|'.join(COLUMNS.values())}|"]
+    return "\n".join([*heading, *map(_line, rows), "", _remark(rows)])
+
+
+def accuracy_text(row: Row) -> str:
+    """Mean and deviation in per cent, of pixels where these have classes."""
+    spread = "" if row.deviation is None else f" ± {100 * row.deviation:.2f}"
+    iou = "" if row.mean_iou is None else f" (mIoU {100 * row.mean_iou:.2f})"
+    return f"{100 * row.accuracy:.2f}{spread}{iou}"
+
+
+def shares_text(row: Row) -> str:
+    """Shares of encoder, logic and head in per cent."""
+    return " / ".join(f"{100 * share:.0f}" for share in (row.encoder_share, row.logic_share, row.head_share))
+
+
+def cells(row: Row) -> list[str]:
+    """A row's texts, one for each of `COLUMNS`."""
+    return [
+        row.name,
+        row.data,
+        accuracy_text(row),
+        str(len(row.seeds)),
+        f"{row.logic_ops:,}",
+        f"{row.total_ops:,}",
+        shares_text(row),
+        str(row.depth),
+        "" if row.lut6 is None else f"{row.lut6:,}",
+        f"{row.train_seconds:,.0f}",
+    ]
+
+
+def _line(row: Row) -> str:
+    name, *others = cells(row)
+    return f"| `{name}` | {' | '.join(others)} |"
+
+
+def _remark(rows: Sequence[Row]) -> str:
+    machines = dict.fromkeys(_machine(row) for row in rows)
+    return (
+        "Mean and sample standard deviation of the accuracy over seeds, medians for the rest. Weights are chosen on "
+        "validation, test is read once. LUT6: six-input tables of the gates alone, as mapped by ABC. "
+        f"Times: {'; '.join(machines)} (`gatewright pareto`)."
+    )
+
+
+def _machine(row: Row) -> str:
+    where = row.machine.get("gpu") or f"{row.machine['processor']}, {row.machine['cores']} cores"
+    return f"{where}, shared with other work" if "gpu" not in row.machine else str(where)
