@@ -128,6 +128,13 @@ def test_predict(tiny, tmp_path):
     assert np.array_equal(np.load(tmp_path / "out.npy"), engine.predict(x))
     gatewright("predict", tiny.circuit, tmp_path / "in.npy", "-o", tmp_path / "scores.npy", "--scores")
     assert np.array_equal(np.load(tmp_path / "scores.npy"), engine.scores(x))
+    gatewright("predict", tiny.circuit, tmp_path / "in.npy", "-o", tmp_path / "shares.npy", "--probabilities")
+    assert np.array_equal(np.load(tmp_path / "shares.npy"), engine.predict_proba(x))
+    both = gatewright(
+        "predict", tiny.circuit, tmp_path / "in.npy", "-o", tmp_path / "no.npy", "--probabilities", "--scores"
+    )
+    assert both.code == 2
+    assert "exclude each other" in both.err
 
 
 def bad_inputs(folder):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.engine import Engine
+from gatewright.engine.inputs import as_array
 from gatewright.errors import DataError, DtypeError, OptionError, ShapeError, UnsupportedError
 from support.circuits import (
     circuits,
@@ -185,6 +186,33 @@ def test_torch_tensors_are_read():
         Engine(circuit).counts(torch.from_numpy(x).requires_grad_())
 
 
+def test_arrow_is_read_in_place():
+    arrow = pytest.importorskip("pyarrow")
+    circuit = random_circuit(3, 48, 300, 60)
+    x = random_features(circuit, 100)
+    engine = Engine(circuit)
+    expected = engine.counts(x)
+    lists = arrow.FixedSizeListArray.from_arrays(arrow.array(x.ravel()), 24)
+    columns = {f"feature {i}": x[:, i] for i in range(24)}
+    column = arrow.chunked_array([lists[:30], lists[30:]])
+    for same in (lists, arrow.Tensor.from_numpy(x), arrow.table(columns), arrow.record_batch(columns), column):
+        np.testing.assert_array_equal(engine.counts(same), expected)
+    np.testing.assert_array_equal(engine.counts(lists[7:60]), expected[7:60])
+    assert np.shares_memory(as_array(lists, "x"), lists.flatten().to_numpy())
+    assert np.shares_memory(as_array(arrow.Tensor.from_numpy(x), "x"), x)
+
+    images = circuit.replace(encoder=Encoder(circuit.encoder.feature, circuit.encoder.threshold, (4, 6), "uint8"))
+    rows = arrow.FixedSizeListArray.from_arrays(arrow.array(x.ravel()), 6)
+    nested = arrow.FixedSizeListArray.from_arrays(rows, 4)
+    tensors = arrow.ExtensionArray.from_storage(arrow.fixed_shape_tensor(arrow.uint8(), [4, 6]), lists)
+    for same in (nested, tensors):
+        np.testing.assert_array_equal(Engine(images).counts(same), expected)
+
+    for pieces in ([None, *x.tolist()], [[None] * 24]):
+        with pytest.raises(DtypeError, match="null"):
+            engine.counts(arrow.array(pieces, arrow.list_(arrow.uint8(), 24)))
+
+
 def test_memory_mapped_files_and_streams(tmp_path):
     circuit = random_circuit(4, 60, 500, 80)
     x = random_features(circuit, 9000)
@@ -196,6 +224,11 @@ def test_memory_mapped_files_and_streams(tmp_path):
     parts = list(engine.predict_stream(mapped[i : i + 700] for i in range(0, 9000, 700)))
     assert [len(part) for part in parts] == [700] * 12 + [600]
     np.testing.assert_array_equal(np.concatenate(parts), expected)
+    for result, whole in (("scores", engine.scores(x)), ("probabilities", engine.predict_proba(x))):
+        parts = engine.predict_stream((mapped[i : i + 700] for i in range(0, 9000, 700)), result)
+        np.testing.assert_array_equal(np.concatenate(list(parts)), whole)
+    with pytest.raises(OptionError, match="unknown result 'class'; did you mean 'classes'"):
+        engine.predict_stream([x], "class")
 
 
 def test_extreme_features_meet_extreme_thresholds():
@@ -236,6 +269,10 @@ def test_nan_is_found_in_features_that_no_gate_reads():
     x[2900, 99] = np.nan
     with pytest.raises(DataError, match="sample 2900, feature 99"):
         Engine(circuit, threads=2).outputs(x)
+    stream = Engine(circuit.replace(head=Head([0], [0]))).predict_stream([x[:2000], x[:100], x[2000:]])
+    assert len(next(stream)) + len(next(stream)) == 2100
+    with pytest.raises(DataError, match="sample 3000, feature 99"):
+        next(stream)
 
 
 def test_bad_bits_are_refused_by_name():

@@ -11,7 +11,7 @@ import typer
 
 from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_pairs, show_rows
 from gatewright.cli.train import DataFlag
-from gatewright.errors import DataError, DtypeError, FormatError, ShapeError, UnsupportedError, VerificationError
+from gatewright.errors import DataError, FormatError, OptionError, ShapeError, UnsupportedError, VerificationError
 
 if TYPE_CHECKING:
     from gatewright.circuit import Circuit, Proof
@@ -270,25 +270,20 @@ def predict(
     samples: Annotated[Path, typer.Argument(metavar="IN.npy", help="Raw samples [n, ...] of the circuit's type.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.npy", help="Where to write the classes, int64 [n].")],
     scores: Annotated[bool, typer.Option("--scores", help="Write the scores, float32 [n, classes], instead.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the softmax of the scores, float32 [n, classes], instead.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Classify the samples in a NumPy file."""
-    import numpy as np
-
+    """Classify the samples in a NumPy file, which may be larger than memory."""
     from gatewright.engine import Engine
+    from gatewright.engine.files import predict_file
 
+    if scores and probabilities:
+        raise OptionError("--scores and --probabilities exclude each other: one file holds one result")
     engine = Engine(read_circuit(file))
-    try:
-        with samples.open("rb") as source:
-            x = np.lib.format.read_array(source, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise FormatError(f"{samples} is not a NumPy .npy file of numbers, or is damaged: {error}") from error
-    try:
-        result = engine.scores(x) if scores else engine.predict(x)
-    except (ShapeError, DtypeError) as error:
-        raise type(error)(f"{samples}: {error}") from error
-    with out.open("wb") as target:
-        np.save(target, result)
+    wanted = "scores" if scores else "probabilities" if probabilities else "classes"
+    result = predict_file(engine, samples, out, wanted)
     about = {"file": str(out), "samples": len(result), "dtype": str(result.dtype), "shape": list(result.shape)}
     if json:
         emit_json(about)

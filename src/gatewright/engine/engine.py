@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,9 +14,13 @@ from gatewright.circuit.circuit import Circuit, Head
 from gatewright.engine import kernels
 from gatewright.engine.inputs import PackedBits, Samples, bit_samples, feature_samples
 from gatewright.engine.pipeline import BLOCKS, Pipeline
-from gatewright.errors import OptionError, UnsupportedError
+from gatewright.errors import OptionError, UnsupportedError, unknown_name
+
+RESULTS = ("classes", "scores", "probabilities")
+"""What a stream of samples can be turned into."""
 
 _Source = tuple[Pipeline, Samples | PackedBits]
+_Run = Callable[[_Source], npt.NDArray[Any]]
 
 
 class Engine:
@@ -90,7 +94,7 @@ class Engine:
 
     def predict_proba(self, x: Any) -> npt.NDArray[np.float32]:
         """Softmax of the scores, float32 [n, classes]; arguments and errors as for `predict`."""
-        return _softmax(self._scores(self._features(x)))
+        return self._probabilities(self._features(x))
 
     def outputs(self, x: Any) -> npt.NDArray[np.bool_]:
         """Outputs of the gates, bool [n, outputs], before any head; arguments and errors as for `predict`."""
@@ -120,22 +124,42 @@ class Engine:
 
     def predict_proba_bits(self, bits: Any, n: int | None = None) -> npt.NDArray[np.float32]:
         """Softmax of the scores, float32 [n, classes]; arguments and errors as for `predict_bits`."""
-        return _softmax(self._scores(self._bits(bits, n)))
+        return self._probabilities(self._bits(bits, n))
 
     def outputs_bits(self, bits: Any, n: int | None = None) -> npt.NDArray[np.bool_]:
         """Outputs of the gates, bool [n, outputs]; arguments and errors as for `predict_bits`."""
         return self._outputs(self._bits(bits, n))
 
-    def predict_stream(self, arrays: Iterable[Any]) -> Iterator[npt.NDArray[np.int64]]:
-        """Classes for each array of a stream, as `predict` gives them, one array in memory at a time."""
-        for x in arrays:
-            yield self.predict(x)
+    def predict_stream(self, arrays: Iterable[Any], result: str = "classes") -> Iterator[npt.NDArray[Any]]:
+        """Results for each array of a stream in turn, one array in memory at a time.
 
-    def _features(self, x: Any) -> _Source:
+        Args:
+            arrays: Samples as for `predict`, in parts.
+            result: One of `RESULTS`: "classes" as `predict` gives them, "scores", or "probabilities".
+
+        Raises:
+            OptionError: `result` is unknown.
+            UnsupportedError: The circuit has no head.
+            DataError: As for `predict`, when its turn comes; samples are counted over the whole stream.
+        """
+        if result not in RESULTS:
+            raise unknown_name("result", str(result), RESULTS)
+        self._head()
+        runs: dict[str, _Run] = {"classes": self._classes, "scores": self._scores, "probabilities": self._probabilities}
+        return self._stream(arrays, runs[result])
+
+    def _stream(self, arrays: Iterable[Any], run: _Run) -> Iterator[npt.NDArray[Any]]:
+        first = 0
+        for x in arrays:
+            source = self._features(x, first)
+            yield run(source)
+            first += source[1].n
+
+    def _features(self, x: Any, first: int = 0) -> _Source:
         encoder = self.circuit.encoder
         if encoder is None:
             return self._bits(x)
-        return self._from_features, feature_samples(x, encoder.shape, encoder.dtype)
+        return self._from_features, feature_samples(x, encoder.shape, encoder.dtype, first)
 
     def _bits(self, bits: Any, n: int | None = None) -> _Source:
         return self._from_bits, bit_samples(bits, self.circuit.n_inputs, n)
@@ -164,15 +188,14 @@ class Engine:
         scores: npt.NDArray[np.float32] = (self._counts(source) / self._head().tau).astype(np.float32)
         return scores
 
+    def _probabilities(self, source: _Source) -> npt.NDArray[np.float32]:
+        wide = self._scores(source).astype(np.float64)
+        powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
+        shares: npt.NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+        return shares
+
     def _outputs(self, source: _Source) -> npt.NDArray[np.bool_]:
         pipeline, samples = source
         outputs = np.empty((samples.n, self.circuit.n_outputs), np.uint8)
         pipeline.run(kernels.OUTPUTS, samples, self.threads, outputs)
         return outputs.view(np.bool_)
-
-
-def _softmax(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    wide = scores.astype(np.float64)
-    powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
-    shares: npt.NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return shares

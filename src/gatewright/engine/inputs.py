@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +23,14 @@ class Samples:
         dtype: The type the kernels compare in.
         n: Number of samples.
         n_features: Features of one sample.
+        first: Number of the first sample, where these are part of a stream.
     """
 
     array: npt.NDArray[Any]
     dtype: np.dtype[Any]
     n: int
     n_features: int
+    first: int = 0
     packed: bool = False
 
     @property
@@ -44,7 +47,8 @@ class Samples:
         part = np.ascontiguousarray(self.array[start:stop], dtype=self.dtype).reshape(stop - start, self.n_features)
         if self.dtype.kind == "f" and has_nan(part):
             sample, feature = np.argwhere(np.isnan(part))[0]
-            raise DataError(f"x contains NaN: sample {start + sample}, feature {feature}; thresholds need numbers")
+            number = self.first + start + sample
+            raise DataError(f"x contains NaN: sample {number}, feature {feature}; thresholds need numbers")
         rows, columns = -(-len(part) // TILE) * TILE, max(TILE, self.n_features)
         if part.shape != (rows, columns):
             padded = np.zeros((rows, columns), self.dtype)
@@ -76,12 +80,33 @@ def _writable(chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return chunk if chunk.flags.writeable else chunk.copy()
 
 
+def _unlist(x: Any, name: str) -> Any:
+    """Arrow's lists of one size, nested or not, and its tensors of one shape, as views; anything else as it is.
+
+    NumPy itself would make Python objects of them.
+    """
+    arrow = sys.modules.get("pyarrow")  # whoever has an Arrow array has imported it
+    if arrow is None or not isinstance(x, (arrow.Array, arrow.ChunkedArray)):
+        return x
+    x = x.combine_chunks() if isinstance(x, arrow.ChunkedArray) else x
+    if isinstance(x, arrow.FixedShapeTensorArray) and not x.null_count:
+        return x.to_numpy_ndarray()
+    shape = [len(x)]
+    while not x.null_count and isinstance(x, arrow.FixedSizeListArray):
+        shape.append(x.type.list_size)
+        x = x.flatten()
+    if x.null_count:
+        raise DtypeError(f"{name} has {x.null_count} null(s) in Arrow's array, expected a number everywhere")
+    return np.asarray(x).reshape(shape)
+
+
 def as_array(x: Any, name: str) -> npt.NDArray[Any]:
-    """NumPy view of anything that offers `__array__` or `__dlpack__` (torch CPU tensors, Arrow, CuPy refused).
+    """NumPy view of anything that offers `__array__` or `__dlpack__`: torch's CPU tensors, Arrow, but not CuPy.
 
     Raises:
         DtypeError: It cannot be viewed as an array of numbers.
     """
+    x = _unlist(x, name)
     try:
         if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
             return np.from_dlpack(x)
@@ -96,13 +121,14 @@ def as_array(x: Any, name: str) -> npt.NDArray[Any]:
     return array
 
 
-def feature_samples(x: Any, shape: tuple[int, ...], dtype: str) -> Samples:
+def feature_samples(x: Any, shape: tuple[int, ...], dtype: str, first: int = 0) -> Samples:
     """Check raw features.
 
     Args:
         x: Array-like [n, *shape]; for samples of one axis [n, features].
         shape: Shape of one sample.
         dtype: Type of the encoder's features.
+        first: Number of the first sample, for messages.
 
     Raises:
         ShapeError: Not [n, *shape].
@@ -118,7 +144,7 @@ def feature_samples(x: Any, shape: tuple[int, ...], dtype: str) -> Samples:
             f"x is {array.dtype}, which {dtype} features cannot hold without loss; "
             f"convert it yourself if you know its values fit: x.astype({dtype!r})"
         )
-    return Samples(array, np.dtype(dtype), len(array), int(np.prod(shape)))
+    return Samples(array, np.dtype(dtype), len(array), int(np.prod(shape)), first)
 
 
 def bit_samples(bits: Any, n_inputs: int, n: int | None = None) -> Samples | PackedBits:

@@ -1,0 +1,84 @@
+"""Classifying NumPy files that may be larger than memory: read by the page, written as results come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.circuit.circuit import Circuit
+from gatewright.engine.engine import Engine
+from gatewright.engine.inputs import PackedBits, bit_samples, feature_samples
+from gatewright.errors import DataError, DtypeError, FormatError, OptionError, ShapeError
+
+_PART_BYTES = 1 << 26
+
+
+def predict_file(engine: Engine, source: Path, target: Path, result: str = "classes") -> npt.NDArray[Any]:
+    """Classify the samples in a `.npy` file, part by part, into another one.
+
+    Neither file is ever in memory as a whole. The target appears when it is complete, and replaces what was there.
+
+    Args:
+        engine: The engine of a circuit with a head.
+        source: The samples [n, ...], as `Engine.predict` takes them.
+        target: Where to write: int64 [n] for "classes", float32 [n, classes] for "scores" and "probabilities".
+        result: One of `engine.RESULTS`.
+
+    Returns:
+        What was written, memory-mapped.
+
+    Raises:
+        FormatError: The source is no `.npy` file of numbers, or is damaged.
+        OptionError: The result is unknown, or the target is the source.
+        UnsupportedError: The circuit has no head.
+        ShapeError: As for `Engine.predict`, with the name of the file.
+        DtypeError: Likewise.
+        DataError: Likewise.
+    """
+    x = _open(source)
+    if target.exists() and target.samefile(source):
+        raise OptionError(f"{target} is the file that the samples come from; give the results another name")
+    part = target.with_name(f".{target.name}.part")
+    try:
+        _check(engine.circuit, x)
+        like = next(engine.predict_stream([x[:0]], result))
+        step = max(1, _PART_BYTES * len(x) // max(1, x.nbytes))
+        starts = range(0, len(x), step)
+        written = np.lib.format.open_memmap(part, "w+", like.dtype, (len(x), *like.shape[1:]))
+        parts = engine.predict_stream((x[start : start + step] for start in starts), result)
+        for start, done in zip(starts, parts, strict=True):
+            written[start : start + step] = done
+        written.flush()
+        del written
+        part.replace(target)
+    except (ShapeError, DtypeError, DataError) as error:
+        raise type(error)(f"{source}: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return np.lib.format.open_memmap(target, "r")
+
+
+def _check(circuit: Circuit, x: npt.NDArray[Any]) -> None:
+    """Complain of the whole array, whose parts have other shapes."""
+    if circuit.encoder is not None:
+        feature_samples(x, circuit.encoder.shape, circuit.encoder.dtype)
+    elif isinstance(bit_samples(x, circuit.n_inputs), PackedBits):
+        raise DtypeError(
+            f"x holds packed bits, expected bool [n, {circuit.n_inputs}]: use Engine.predict_bits for these"
+        )
+
+
+def _open(source: Path) -> npt.NDArray[Any]:
+    """The array in a file, memory-mapped."""
+    with source.open("rb"):  # NumPy would call a file that is not there damaged
+        pass
+    try:
+        array = np.lib.format.open_memmap(source, "r")
+    except ValueError as error:
+        raise FormatError(f"{source} is not a NumPy .npy file of numbers, or is damaged: {error}") from error
+    if array.ndim == 0:
+        raise ShapeError(f"{source} holds a single number, expected samples [n, ...]")
+    return array
