@@ -20,6 +20,7 @@ from gatewright.gates import Gate
 from gatewright.nn.head import GroupSum, PixelGroupSum
 from gatewright.nn.layers import LogicLayer
 from gatewright.nn.upsample import NearestUpsample
+from gatewright.nn.weighted import WeightedSum
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -100,12 +101,15 @@ def lower(
             nodes = _flatten(name, module, nodes)
         elif isinstance(module, (NearestUpsample, nn.Upsample)):
             nodes = _upsample(name, module, nodes)
+        elif isinstance(module, WeightedSum):
+            head, nodes = _weighted_head(name, module, nodes, netlist, class_names)
         elif isinstance(module, GroupSum):
             head = _head(name, module, nodes, class_names)
         elif not isinstance(module, nn.Identity):
             raise UnsupportedError(
                 f"{name} is a {type(module).__name__}, which is not an exact circuit; a model that is compiled may hold "
-                "Thermometer, LogicDense, LogicConv2d, NearestUpsample, Flatten, Identity, GroupSum and PixelGroupSum"
+                "Thermometer, LogicDense, LogicConv2d, NearestUpsample, Flatten, Identity, GroupSum,"
+                " PixelGroupSum and WeightedSum"
             )
     return Circuit(
         n_inputs=netlist.n_inputs,
@@ -179,3 +183,29 @@ def _head(name: str, module: GroupSum, nodes: Int64Array, class_names: Sequence[
         class_names=tuple(class_names),
         places=places,
     )
+
+
+def _weighted_head(
+    name: str, module: WeightedSum, nodes: Int64Array, netlist: _Netlist, class_names: Sequence[str]
+) -> tuple[Head, Int64Array]:
+    """A bit of weight w is counted abs(w) times, inverted if w is negative: w x = abs(w) (1 - x) - abs(w) then."""
+    if nodes.shape != (module.features,):
+        raise ShapeError(f"{name}: {module} expects ({module.features},), got {nodes.shape}")
+    weight = module.whole().astype(np.int64)
+    negative = (weight < 0).any(0)
+    inverse = np.zeros(len(nodes), np.int64)
+    if negative.any():
+        gate = np.full(negative.sum(), Gate.NOT_A, np.uint8)
+        inverse[negative] = netlist.append(gate, nodes[negative], nodes[negative])
+    group, feature = weight.nonzero()
+    copies = np.abs(weight[group, feature])
+    node = np.where(weight[group, feature] < 0, inverse[feature], nodes[feature])
+    # Scores are sum(w x) - floor(sum(w) / 2): what all classes have in common may be added, so that no offset is negative.
+    offset = np.minimum(weight, 0).sum(1) - weight.sum(1) // 2
+    head = Head(
+        group=np.repeat(group, copies),
+        offset=offset - offset.min(),
+        tau=module.tau,
+        class_names=tuple(class_names),
+    )
+    return head, np.repeat(node, copies)

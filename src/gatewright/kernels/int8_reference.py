@@ -141,3 +141,8 @@ def int8_input_grad(
     p = shape.padding
     dx = dx.view(-1, shape.height + 2 * p, shape.width + 2 * p, n)[:, p : p + shape.height, p : p + shape.width]
     return quantize(dx.reshape(-1, shape.unit, n))
+
+
+def weigh_input(weight: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+    """Rounded gradient of the bits of `reference.weigh`: int8 [C, F], float32 [C, N] to q int8 [F, 1, 64 W], scale [F]."""
+    return quantize((weight.to(grad.dtype).T @ grad)[:, None])

@@ -157,6 +157,24 @@ def group_count(words: Tensor, classes: int, n: int) -> Tensor:
     return reference.group_count(words, classes, n)
 
 
+@_op("weigh")
+def weigh(words: Tensor, weight: Tensor, n: int) -> Tensor:
+    """See `reference.weigh`."""
+    return reference.weigh(words, weight, n)
+
+
+@_op("weight_sums")
+def weight_sums(words: Tensor, grad: Tensor) -> Tensor:
+    """See `reference.weight_sums`."""
+    return reference.weight_sums(words, grad)
+
+
+@_op("weigh_input")
+def weigh_input(weight: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+    """See `int8_reference.weigh_input`."""
+    return int8_reference.weigh_input(weight, grad)
+
+
 @_op("pack")
 def pack(x: Tensor) -> tuple[Tensor, bool]:
     """Pack rows [R, N] to words [R, W]; also whether every value was 0 or 1."""
@@ -190,6 +208,9 @@ _use_cpu(logits_grad, cpu.logits_grad, 3)
 _use_cpu(threshold, cpu.threshold, None)
 _use_cpu(group_count, cpu.group_count, None)
 _use_cpu(unpack, cpu.unpack, None)
+_use_cpu(weigh, int8_cpu.weigh, None)
+_use_cpu(weight_sums, int8_cpu.weight_sums, 1)
+_use_cpu(weigh_input, int8_cpu.weigh_input, 1, int8_reference)
 _use_cpu(quantize, int8_cpu.quantize, 0, int8_reference)
 _use_cpu(int8_sums, int8_cpu.int8_sums, None, int8_reference)
 _use_cpu(int8_input_grad, int8_cpu.int8_input_grad, None, int8_reference)
@@ -287,6 +308,23 @@ def _(words: Tensor, classes: int, n: int) -> Tensor:
     return words.new_empty(classes, n, dtype=torch.float32)
 
 
+@_shapes(weigh)
+def _(words: Tensor, weight: Tensor, n: int) -> Tensor:
+    return words.new_empty(len(weight), n, dtype=torch.float32)
+
+
+@_shapes(weight_sums)
+def _(words: Tensor, grad: Tensor) -> Tensor:
+    return grad.new_empty(len(grad), len(words))
+
+
+@_shapes(weigh_input)
+def _(weight: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+    features = weight.shape[1]
+    q = weight.new_empty(features, 1, n_words(grad.shape[1]) * WORD, dtype=torch.int8)
+    return q, grad.new_empty(features)
+
+
 @_shapes(unpack)
 def _(words: Tensor, n: int) -> Tensor:
     return words.new_empty(words.shape[0], n, dtype=torch.float32)
@@ -311,4 +349,7 @@ __all__ = [
     "soft_forward",
     "threshold",
     "unpack",
+    "weigh",
+    "weigh_input",
+    "weight_sums",
 ]

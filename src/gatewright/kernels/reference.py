@@ -221,3 +221,13 @@ def _operands(x: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
 
 def _scatter(dx: Tensor, rows: Tensor, positions: Tensor, values: Tensor) -> None:
     dx.index_add_(0, _index(rows, positions), values.reshape(-1, dx.shape[1]))
+
+
+def weigh(words: Tensor, weight: Tensor, n: int) -> Tensor:
+    """Weighted sums of packed bits: words [F, W], int8 weight [C, F] to float32 [C, n]."""
+    return weight.to(torch.float32) @ unpack(words, n)
+
+
+def weight_sums(words: Tensor, grad: Tensor) -> Tensor:
+    """Gradient of the weights of `weigh`: words [F, W], gradient float [C, N] of the sums to float [C, F]."""
+    return grad @ unpack(words, grad.shape[1], grad.dtype).T

@@ -5,6 +5,7 @@ from gatewright.nn.candidates import Candidates
 from gatewright.nn.head import GroupSum, PixelGroupSum, default_tau
 from gatewright.nn.layers import LogicConv2d, LogicDense, LogicLayer, logic_layers, relaxed
 from gatewright.nn.upsample import NearestUpsample
+from gatewright.nn.weighted import WeightedSum
 
 __all__ = [
     "BitTensor",
@@ -15,6 +16,7 @@ __all__ = [
     "LogicLayer",
     "NearestUpsample",
     "PixelGroupSum",
+    "WeightedSum",
     "default_tau",
     "logic_layers",
     "relaxed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import torch
 
@@ -11,8 +12,8 @@ from gatewright.data import Dataset
 from gatewright.encoding import Thermometer
 from gatewright.errors import OptionError
 from gatewright.gates import WIRES
-from gatewright.nn import GroupSum, LogicConv2d, LogicDense, NearestUpsample, PixelGroupSum
-from gatewright.training.config import Conv, Dense, Flatten, ModelOptions, RunConfig, Upsample
+from gatewright.nn import GroupSum, LogicConv2d, LogicDense, NearestUpsample, PixelGroupSum, WeightedSum
+from gatewright.training.config import Conv, Dense, Flatten, ModelOptions, RunConfig, Upsample, WeightedHead
 
 Shape = tuple[int, ...]
 
@@ -70,7 +71,7 @@ def plan_layers(model: ModelOptions, in_shape: Shape, classes: int, label_shape:
         raise OptionError(f"{last} is {model.layers[-1].type}, but the last layer must be {needed}, for the group sum")
     if label_shape and shape[1:] != label_shape:
         raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one a pixel")
-    if shape[0] % classes:
+    if shape[0] % classes and not isinstance(model.head, WeightedHead):
         below = max(1, shape[0] // classes) * classes
         what = "channels" if label_shape else "neurons"
         raise OptionError(
@@ -131,7 +132,8 @@ def build_model(
     """
     options = config.model
     modules: list[torch.nn.Module] = [encoder]
-    for plan in plan_layers(options, encoder.out_shape, classes, label_shape):
+    plans = plan_layers(options, encoder.out_shape, classes, label_shape)
+    for plan in plans:
         layer = plan.options
         if isinstance(layer, Flatten):
             modules.append(torch.nn.Flatten())
@@ -166,9 +168,18 @@ def build_model(
                     generator=generator,
                 )
             )
-    head = PixelGroupSum if label_shape else GroupSum
-    modules.append(head(classes, tau=options.tau))
+    modules.append(_build_head(options, plans[-1].out_shape, classes, generator, label_shape))
     return torch.nn.Sequential(*modules)
+
+
+def _build_head(
+    options: ModelOptions, in_shape: Shape, classes: int, generator: torch.Generator, label_shape: Shape
+) -> torch.nn.Module:
+    if isinstance(options.head, WeightedHead):
+        if label_shape:
+            raise OptionError("model.head is weighted, which decides for whole samples, but the labels are of pixels")
+        return WeightedSum(in_shape[0], classes, limit=options.head.limit, tau=options.tau, generator=generator)
+    return (PixelGroupSum if label_shape else GroupSum)(classes, tau=options.tau)
 
 
 def thread_count(config: RunConfig, encoder: Thermometer, classes: int, label_shape: Shape = ()) -> int:
@@ -178,6 +189,20 @@ def thread_count(config: RunConfig, encoder: Thermometer, classes: int, label_sh
     gates = sum(plan.gates for plan in plan_layers(config.model, encoder.out_shape, classes, label_shape))
     small = gates * config.model.candidates * config.train.batch < SMALL_STEP
     return 1 if small else torch.get_num_threads()
+
+
+def parameter_groups(config: RunConfig, model: torch.nn.Module) -> list[dict[str, Any]]:
+    """The optimizer's parameter groups, each with its peak learning rate as `lr` and `peak`."""
+    rates: dict[float, list[torch.nn.Parameter]] = {}
+    for module in model.modules():
+        own = list(module.parameters(recurse=False))
+        if own:
+            head = config.model.head
+            rate = (
+                head.lr if isinstance(module, WeightedSum) and isinstance(head, WeightedHead) else learning_rate(config)
+            )
+            rates.setdefault(rate, []).extend(own)
+    return [{"params": own, "lr": rate, "peak": rate} for rate, own in rates.items()]
 
 
 def learning_rate(config: RunConfig) -> float:

@@ -157,6 +157,34 @@ class Upsample(Section):
     scale: PositiveInt = 2
 
 
+def _with_kind(kind: str) -> BeforeValidator:
+    """Options without a kind are those of this kind."""
+    return BeforeValidator(lambda value: {"kind": kind, **value} if isinstance(value, dict) else value)
+
+
+class SumHead(Section):
+    """Each class counts the bits of its own group."""
+
+    kind: Literal["sum"]
+
+
+class WeightedHead(Section):
+    """Each class weighs every bit with a learned whole number: more adders, but far fewer gates.
+
+    Attributes:
+        kind: `weighted`.
+        limit: Greatest magnitude of a weight.
+        lr: Learning rate of the weights, which follows the schedule of the gates'.
+    """
+
+    kind: Literal["weighted"]
+    limit: PositiveInt = 1
+    lr: PositiveFloat = 0.001
+
+
+HeadOptions = Annotated[Annotated[SumHead | WeightedHead, Field(discriminator="kind")], _with_kind("sum")]
+
+
 class ModelOptions(Section):
     """The network between the encoder and the group sum.
 
@@ -170,7 +198,8 @@ class ModelOptions(Section):
         relaxation: `soft` (the paper's mixture) or `hard` (straight-through).
         gradients: `int8` (rounded stochastically; only with the hard relaxation on the CPU) or `float`.
         init: Initial logits.
-        tau: Temperature of the group sum; null for the rule of `gatewright.nn.GroupSum`.
+        tau: Temperature of the head; null for the rule of `gatewright.nn.GroupSum` or `WeightedSum`.
+        head: `sum` or `weighted`.
     """
 
     layers: Annotated[
@@ -182,6 +211,7 @@ class ModelOptions(Section):
     gradients: Literal["int8", "float"] = "int8"
     init: Literal["gaussian", "residual"] = "gaussian"
     tau: PositiveFloat | None = None
+    head: HeadOptions = SumHead(kind="sum")
 
     def size(self, value: int | str) -> int:
         """A size as a number, relative ones multiplied out."""
@@ -332,11 +362,6 @@ class TrainOptions(Section):
     def checkpoint_interval(self) -> int:
         """Steps between checkpoints."""
         return self.checkpoint_every or self.evaluation_interval
-
-
-def _with_kind(kind: str) -> BeforeValidator:
-    """Options without a kind are those of this kind."""
-    return BeforeValidator(lambda value: {"kind": kind, **value} if isinstance(value, dict) else value)
 
 
 Connections = Annotated[

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from gatewright import nn
 from gatewright.errors import DataError, FormatError, GatewrightError
-from gatewright.training.build import learning_rate
+from gatewright.training.build import parameter_groups
 from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
 from gatewright.training.evaluate import Accuracy, evaluate
@@ -69,10 +69,9 @@ class Trainer:
         self._train = train
         self._validation = validation
         self._generator = generator
-        self._rate = learning_rate(config)
         self._device = next(model.parameters()).device
         self.optimizer = torch.optim.Adam(
-            model.parameters(), lr=self._rate, betas=(config.optimizer.betas[0], config.optimizer.betas[1]), fused=True
+            parameter_groups(config, model), betas=(config.optimizer.betas[0], config.optimizer.betas[1]), fused=True
         )
         self.learners = build_learners(config, model, self.optimizer, generator)
         self.order = DataOrder(len(train), config.train.batch, generator)
@@ -128,9 +127,9 @@ class Trainer:
 
     def _one_step(self) -> None:
         optimizer = self.optimizer
-        rate = self._rate * rate_factor(self.config.optimizer, self.step, self.config.train.steps)
+        factor = rate_factor(self.config.optimizer, self.step, self.config.train.steps)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = group["peak"] * factor
         x, y = self._train.batch(self.order.next())
         loss = cross_entropy(self.model(x), y)
         if loss.requires_grad:  # not where every layer is frozen
