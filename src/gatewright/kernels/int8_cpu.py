@@ -170,7 +170,7 @@ def _weigh(start: int, stop: int, words: Any, weight: Any, n: int, out: Any) -> 
         for f in range(words.shape[0]):
             row = words_at + types.uintp(f) * row_bytes
             side = counts_at + types.uintp(n_w * 64 if weight[c, f] < 0 else 0)
-            for _ in range(abs(weight[c, f])):
+            for _ in range(abs(np.int32(weight[c, f]))):
                 for w in range(n_w):
                     add_bits(side + types.uintp(w * 64), row + types.uintp(w * 8))
                 added += 1

@@ -92,9 +92,9 @@ class WeightedSum(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if features < 1 or classes < 1 or limit < 1:
+        if features < 1 or classes < 1 or not 1 <= limit <= 127:
             raise OptionError(
-                f"WeightedSum needs positive features, classes and limit, got {features}, {classes} and {limit}"
+                f"WeightedSum needs positive features and classes and a limit in 1..127, got {features}, {classes}, {limit}"
             )
         if tau is not None and not (math.isfinite(tau) and tau > 0):
             raise OptionError(f"tau must be a positive number, got {tau}")
