@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         LogicDense,
         NearestUpsample,
         PixelGroupSum,
+        WeightedSum,
         logic_layers,
         relaxed,
     )
@@ -54,6 +55,7 @@ _HOME = {
         "LogicDense",
         "NearestUpsample",
         "PixelGroupSum",
+        "WeightedSum",
         "logic_layers",
         "relaxed",
     ),
@@ -78,6 +80,7 @@ __all__ = [
     "PixelGroupSum",
     "ScheduledDiscretization",
     "Thermometer",
+    "WeightedSum",
     "cost",
     "load",
     "logic_layers",
