@@ -1,6 +1,6 @@
 """What each part of the method is worth: one thing changed at a time, three seeds each.
 
-    python benchmarks/ablation.py                       # all studies, about 25 minutes of one core
+    python benchmarks/ablation.py                       # all studies, about 10 minutes of one core
     python benchmarks/ablation.py heads pruning         # some of them
     python benchmarks/ablation.py --show                # only print
 
@@ -113,7 +113,7 @@ STUDIES = {
     "connections": Study(
         "learned connections: the paper's resampling (constants as published, and scaled to the length of the run), guided",
         "mnist-fast",
-        [*SOFT, *QUICK, dense(3000), "train.steps=1500"],
+        [*SOFT, *QUICK, dense(2000), "train.steps=1000"],
         {
             "fixed": ["connections={kind: fixed}"],
             "resample": ["connections={kind: resample}"],
@@ -130,7 +130,7 @@ STUDIES = {
             "model.tau=null",
             "discretization={kind: none}",
             "connections={kind: fixed}",
-            "train.steps=1000",
+            "train.steps=600",
         ],
         {
             "compact, 24 channels": [conv(24)],
@@ -141,7 +141,7 @@ STUDIES = {
     "discretization": Study(
         "freezing layers one after the other while the network learns, three soft layers",
         "mnist-fast",
-        [*SOFT, *QUICK, dense(2000, 2000, 2000), "connections={kind: fixed}", "train.steps=2000", "train.keep=last"],
+        [*SOFT, *QUICK, dense(1000, 1000, 1000), "connections={kind: fixed}", "train.steps=1500", "train.keep=last"],
         {
             "at the end": ["discretization={kind: none}"],
             "adaptive": ["discretization={kind: adaptive, start: 0.6, patience: 20, decay: 0.9, tolerance: 0.001}"],
@@ -151,13 +151,13 @@ STUDIES = {
     "relaxation": Study(
         "hard against soft relaxation, equal steps, guided connections",
         "mnist-fast",
-        [*QUICK, dense(3000, 3000), "connections={kind: guided, every: 20}", "train.steps=1000"],
+        [*QUICK, dense(2000, 2000), "connections={kind: guided, every: 20}", "train.steps=1000"],
         {"hard": HARD, "soft": SOFT, "hard, 16 candidates": [*HARD, "model.candidates=16"]},
     ),
     "heads": Study(
         "narrow heads: fewer bits for the group sum",
         "mnist-fast",
-        [*HARD, *QUICK, "connections={kind: guided, every: 20, trials: 32, stop: 0.8}", "train.steps=2000"],
+        [*HARD, *QUICK, "connections={kind: guided, every: 20, trials: 32, stop: 0.8}", "train.steps=1500"],
         {
             "8000": [dense(8000)],
             "2000": [dense(2000)],
@@ -167,9 +167,9 @@ STUDIES = {
         },
     ),
     "pruning": Study(
-        "removal of gates that training samples do not need (20,000 samples; judged on one half of validation, shown on the other)",
+        "removal of gates that 20,000 training samples do not need, judged on one half of validation, shown on the other",
         "mnist-fast",
-        [*HARD, *QUICK, dense(3000, 2000), "connections={kind: guided, every: 20}", "train.steps=1500"],
+        [*HARD, *QUICK, dense(3000, 2000), "connections={kind: guided, every: 20}", "train.steps=1000"],
         {},
         pruned,
     ),
