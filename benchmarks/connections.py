@@ -13,21 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gatewright.training.load import load_preset
-from gatewright.training.metrics import read_lines
 from gatewright.training.result import machine, versions
-from gatewright.training.run import train
+from short_runs import SEEDS, run_once
 
 HERE = Path(__file__).parent
 RESULT = HERE / "connections.json"
 PICTURE = HERE.parent / "docs" / "connections.png"
-SEEDS = (0, 1, 2)
 DENSE = ["model.layers=[{type: flatten}, {type: dense, width: 8000}]", "train.batch=128"]
 CASES: dict[str, tuple[str, list[str]]] = {
     "mnist-dense": ("mnist-fast", [*DENSE, "train.steps=1500"]),
@@ -63,31 +59,13 @@ KINDS = {
 }
 
 
-def run_once(preset: str, changes: list[str], seed: int) -> dict[str, Any]:
-    """One training; its validation curve and time."""
-    options = [*changes, f"train.seed={seed}", "train.eval_every=100"]
-    with tempfile.TemporaryDirectory() as folder:
-        result = train(load_preset(preset, options), preset, Path(folder) / "run")
-        assert result is not None
-        assert result.validation is not None
-        lines = [line for line in read_lines(Path(folder) / "run" / "metrics.jsonl") if "validation" in line]
-    curve = [[line["step"], line["seconds"], round(line["validation"]["hard"], 4)] for line in lines]
-    return {
-        "seed": seed,
-        "validation": round(result.validation.hard, 4),
-        "seconds": round(result.seconds, 1),
-        "logic_ops": result.logic_ops,
-        "curve": curve,
-    }
-
-
 def measure(case: str) -> dict[str, Any]:
     """All kinds and seeds of a case; kinds take turns, so that a drifting machine is unfair to none."""
     preset, changes = CASES[case]
     rows: dict[str, Any] = {kind: {"runs": []} for kind in KINDS}
     for seed in SEEDS:
         for kind, change in (KINDS | GUIDED.get(case, {})).items():
-            row = run_once(preset, [*changes, change], seed)
+            row = run_once(preset, [*changes, change, "train.eval_every=100"], seed)
             rows[kind]["runs"].append(row)
             print(case, kind, seed, row["validation"], row["seconds"], flush=True)
     for row in rows.values():

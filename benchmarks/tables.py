@@ -88,6 +88,29 @@ def published_rows() -> str:
     return "\n".join([*lines, "", "; ".join(sources) + "."])
 
 
+def ablation() -> str:
+    """One study a table."""
+    found = read("ablation")
+    if found is None:
+        return ""
+    parts = []
+    for study in found["studies"].values():
+        lines = [
+            f"**{study['question'][0].upper()}{study['question'][1:]}** (from `{study['preset']}`)\n",
+            "| arm | validation accuracy, % | seeds | logic ops | total ops | head, % | training, s |",
+            "|---|---:|---:|---:|---:|---:|---:|",
+        ]
+        for arm, row in study["arms"].items():
+            spread = "" if row["deviation"] is None else f" ± {100 * row['deviation']:.2f}"
+            seconds = f"{row['seconds']:,.0f}" if "seconds" in row else ""
+            lines.append(
+                f"| {arm} | {100 * row['mean']:.2f}{spread} | {len(row['runs'])} | {row['logic_ops']:,.0f} "
+                f"| {row['total_ops']:,.0f} | {100 * row['head_ops'] / row['total_ops']:.0f} | {seconds} |"
+            )
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
 def pictures() -> str:
     """The fronts that `gatewright pareto --draw docs` has drawn."""
     files = sorted((ROOT / "docs").glob("pareto-*.png"))
@@ -97,6 +120,7 @@ def pictures() -> str:
 PAGES = {
     ("README.md", "results"): (pareto, training),
     ("docs/connections.md", "connections"): (connections,),
+    ("docs/ablation.md", "ablation"): (ablation,),
     ("docs/pareto.md", "pareto"): (pareto, pictures, published_rows),
 }
 """Which tables stand in which page, between comments of which name."""
