@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import OptionError, UnsupportedError
 from gatewright.export import to_c
-from gatewright.export.c import LONGEST
+from gatewright.export.c import LONGEST, WORDS
 from support.circuits import (
     circuits,
     random_circuit,
@@ -32,7 +32,7 @@ def compiled(tool, run, tmp_path_factory):
     def build(circuit, change=None, **options):
         folder = tmp_path_factory.mktemp("c")
         paths = to_c(circuit, folder, driver=True, **options)
-        assert [path.suffix for path in paths] == [".h", ".c", ".c"]
+        assert [path.suffix for path in paths[:3]] == [".h", ".c", ".c"]
         if change:
             paths[1].write_text(change(paths[1].read_text()))
         program = folder / "program"
@@ -63,7 +63,7 @@ def check(circuit, program, n, seed=0):
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(circuits, st.sampled_from([8, 16, 32, 64]), st.sampled_from([1, 7, 64, 65, 130]))
+@given(circuits, st.sampled_from(WORDS), st.sampled_from([1, 7, 64, 65, 130, 511, 513]))
 def test_compiled_code_equals_slow_evaluation(compiled, circuit, word, n):
     check(circuit, compiled(circuit, word=word), n)
 
@@ -88,6 +88,59 @@ def test_many_functions_hand_their_values_on(compiled):
     circuit = random_circuit(2, 60, 9000, 700, classes=10)
     program = compiled(circuit, word=64)
     check(circuit, program, 500)
+
+
+@pytest.mark.parametrize("word", [16, 512])
+def test_large_circuits_are_split_into_sources(compiled, monkeypatch, tmp_path, word):
+    circuit = random_circuit(2, 60, 9000, 700, classes=10)
+    monkeypatch.setattr("gatewright.export.c.gates.LARGEST", 10 * LONGEST)
+    paths = to_c(circuit, tmp_path, word=word)
+    parts = [path.read_text().count(" g") for path in paths if "_gates_" in path.name]
+    assert len(parts) > 4
+    assert [path.name for path in paths[:4]] == ["model.h", "model.c", "model_gates_0.c", "model_gates_1.c"]
+    check(circuit, compiled(circuit, word=word), 600)
+
+
+@pytest.mark.parametrize("word", [128, 256, 512])
+@pytest.mark.parametrize("machine", ["x86-64", "native"])
+def test_words_of_lanes_at_addresses_that_are_no_multiple_of_their_size(tool, run, tmp_path, word, machine):
+    circuit = random_circuit(13, 30, 300, 50, classes=5)
+    to_c(circuit, tmp_path, word=word)
+    x = random_features(circuit, 1000)
+    (tmp_path / "use.c").write_text(
+        """
+#include <stdio.h>
+#include "model.h"
+static uint64_t memory[sizeof(model_workspace) / 8 + 8], input[MODEL_INPUTS * MODEL_WORD_BITS / 64 + 8];
+static model_feature x[1000 * MODEL_FEATURES];
+int main(void) {
+    static int32_t classes[1000], again[MODEL_WORD_BITS];
+    if (fread(x, sizeof x, 1, stdin) != 1) return 1;
+    for (int at = 0; at < 8; at++) {
+        model_workspace *work = (void *)(memory + at);
+        model_predict_batch(x, 1000, classes, 0, work);
+        model_encode(x, 100, (model_word *)(input + at));
+        /* Sample s is bit s % 64 of number s / 64. */
+        for (int s = 0; s < 100; s++) {
+            for (int i = 0; i < MODEL_INPUTS; i++) {
+                const uint64_t bit = input[at + i * MODEL_WORD_BITS / 64 + s / 64] >> (s % 64) & 1;
+                if (s == 99 && at == 7) putchar(bit ? '1' : '0');
+            }
+        }
+        model_classify((model_word *)(input + at), 100, again, 0, work);
+        for (int s = 0; s < 100; s++) if (again[s] != classes[s]) return 2;
+    }
+    for (int s = 0; s < 1000; s++) printf(" %d", (int)classes[s]);
+    return 0;
+}
+"""
+    )
+    flags = [*FLAGS, f"-march={machine}"]
+    run(tool("gcc"), *flags, "-o", tmp_path / "use", tmp_path / "use.c", tmp_path / "model.c")
+    bits, *classes = run(tmp_path / "use", stdin=x.tobytes()).split()
+    wanted = slow_encode(circuit, x)
+    assert bits == "".join(map(str, wanted[99].astype(int)))
+    np.testing.assert_array_equal([int(k) for k in classes], slow_classes(circuit, wanted))
 
 
 def test_functions_stay_short_and_their_number_is_linear(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from gatewright.circuit import save
 from gatewright.errors import OptionError, ToolError
 from gatewright.export import to_c
+from gatewright.export.c import LONGEST
 from gatewright.export.schedule import make_schedule
 from gatewright.hardware import CORES, footprint
 from gatewright.hardware import tools as tools_module
@@ -63,7 +64,7 @@ def test_ram_is_the_workspace(tool):
     circuit = random_circuit(1, n, 0, 0, encoder=False, head=False).replace(
         gate=np.full(n, 6), a=np.arange(n), b=(np.arange(n) + 1) % n, outputs=n + np.arange(n)
     )
-    slots = make_schedule(circuit, 100).n_slots
+    slots = make_schedule(circuit, LONGEST).n_slots
     assert footprint(circuit, "cortex-m4", word=32).ram == 4 * (n + n + max(1, slots))
 
 

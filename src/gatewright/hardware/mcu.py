@@ -87,15 +87,16 @@ def footprint(circuit: Circuit, target: str = "cortex-m4", *, word: int = 32, ti
     small, _ = simplify(circuit)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
-        to_c(small, folder, word=word)
+        sources = [path.name for path in to_c(small, folder, word=word)[1:]]
         (folder / "entry.c").write_text(_entry(small), encoding="utf-8")
         options = [*CORES[target], *FLAGS]
-        run_tool([gcc, *options, "-fstack-usage", "-c", "model.c", "entry.c"], folder, timeout)
+        run_tool([gcc, *options, "-fstack-usage", "-c", *sources, "entry.c"], folder, timeout)
         (folder / "model.ld").write_text(_LINKER, encoding="utf-8")
         link = ["-nostdlib", "-Wl,--gc-sections", "-T", "model.ld", "-o", "model.elf"]
-        run_tool([gcc, *options, *link, "entry.o", "model.o", "-lgcc"], folder, timeout)
+        objects = [f"{Path(source).stem}.o" for source in sources]
+        run_tool([gcc, *options, *link, "entry.o", *objects, "-lgcc"], folder, timeout)
         text, data, bss = map(int, run_tool([size, "model.elf"], folder, timeout).splitlines()[1].split()[:3])
-        stack = _stack((folder / "model.su").read_text(encoding="utf-8"))
+        stack = _stack("".join(path.read_text(encoding="utf-8") for path in folder.glob("model*.su")))
         version = run_tool([gcc, "-dumpfullversion"], folder, timeout).strip()
     return Footprint(target, word, text + data, data + bss, stack, f"arm-none-eabi-gcc {version}")
 
