@@ -8,21 +8,28 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from gatewright.data.warp import warp
 from gatewright.errors import DtypeError, OptionError, ShapeError
+
+BEND_POINTS = 5
+"""Side of the grid of points whose displacements bend an image."""
 
 _DTYPES = (torch.uint8, torch.float32)
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Random flip, rotation, shift and crop, another one for every image of a batch.
+    """Random flip, rotation, scale, bend, shift and crop, another one for every image of a batch.
 
-    They are done in that order. What comes in from outside an image is 0. Without rotation, pixels move whole steps and
-    keep their exact values; with rotation they are interpolated (bilinear), and rounded if they are uint8.
+    They are done in that order. What comes in from outside an image is 0. Without rotation, scale and bend, pixels move
+    whole steps and keep their exact values; with them they are interpolated (bilinear), and rounded if they are uint8.
 
     Attributes:
         rotation: Greatest rotation about the centre, in degrees, 0..180; the angle is uniform in -rotation..rotation.
-        shift: Greatest shift in pixels, in both directions; uniform in -shift..shift, whole pixels without rotation.
+        scale: Greatest relative change of size, 0..0.5; the factor is uniform in 1 - scale .. 1 + scale.
+        bend: Greatest displacement in pixels of a grid of 5 x 5 points, independent and uniform both ways, with
+            displacements between them interpolated: elastic distortion, as handwriting has it (Simard et al. 2003).
+        shift: Greatest shift in pixels, in both directions; uniform in -shift..shift, whole pixels without the above.
         flip: Whether every other image, by chance, is mirrored left to right.
         crop: Pixels of zeros put around the image, out of which a part of its size is cut, each equally likely.
 
@@ -34,11 +41,19 @@ class Augment:
     shift: int = 0
     flip: bool = False
     crop: int = 0
+    scale: float = 0.0
+    bend: float = 0.0
 
     def __post_init__(self) -> None:
-        number = isinstance(self.rotation, int | float) and not isinstance(self.rotation, bool)
-        if not (number and 0 <= self.rotation <= 180):
-            raise OptionError(f"rotation must be degrees in 0..180, got {self.rotation!r}")
+        for name, limit, what in (
+            ("rotation", 180, "degrees in 0..180"),
+            ("scale", 0.5, "a share in 0..0.5"),
+            ("bend", 16, "pixels in 0..16"),
+        ):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and 0 <= value <= limit):
+                raise OptionError(f"{name} must be {what}, got {value!r}")
         for name in ("shift", "crop"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -67,8 +82,8 @@ class Augment:
         if self.flip:
             chosen = _random(len(images), 1, images, generator)[:, 0] < 0.5
             images = torch.where(chosen[:, None, None, None], images.flip(3), images)
-        if self.rotation:
-            images = self._turn(images, generator)
+        if self.rotation or self.scale or self.bend:
+            images = self._warp(images, generator)
         elif self.shift:
             images = _displace(images, self.shift, generator)
         if self.crop:
@@ -88,20 +103,22 @@ class Augment:
             if getattr(self, name) >= size:
                 raise OptionError(f"{name}={getattr(self, name)} would move images of {size} pixels out of sight")
 
-    def _turn(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Rotate and shift with a single interpolation."""
-        height, width = images.shape[2:]
+    def _warp(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Rotate, scale, bend and shift with a single interpolation."""
         random = _random(len(images), 3, images, generator) * 2 - 1
         angle = random[:, 0] * math.radians(self.rotation)
         cos, sin = torch.cos(angle), torch.sin(angle)
-        # Sampling coordinates run from -1 to 1 whatever the size, so a rotation has to allow for the image's sides.
+        if self.scale:
+            factor = 1 / (1 + self.scale * (_random(len(images), 1, images, generator)[:, 0] * 2 - 1))
+            cos, sin = cos * factor, sin * factor
         rows = (
-            torch.stack([cos, -sin * height / width, random[:, 1] * (2 * self.shift / width)], dim=1),
-            torch.stack([sin * width / height, cos, random[:, 2] * (2 * self.shift / height)], dim=1),
+            torch.stack([cos, -sin, random[:, 1] * self.shift], dim=1),
+            torch.stack([sin, cos, random[:, 2] * self.shift], dim=1),
         )
-        grid = F.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
-        turned = F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-        return turned.round_().to(images.dtype) if images.dtype == torch.uint8 else turned
+        points = torch.zeros(len(images), 2, BEND_POINTS, BEND_POINTS, device=images.device)
+        if self.bend:
+            points = (_random(len(images), points[0].numel(), images, generator) * 2 - 1).view_as(points) * self.bend
+        return warp(images, torch.stack(rows, dim=1), points)
 
 
 def _random(n: int, k: int, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -82,12 +82,16 @@ class AugmentOptions(Section):
 
     Attributes:
         rotation: Greatest angle, in degrees, either way.
+        scale: Greatest relative change of size.
+        bend: Greatest displacement of a coarse grid of points, in pixels: elastic distortion.
         shift: Greatest shift along each axis, in pixels.
         flip: Whether to mirror half of the images.
         crop: Pixels of padding from which a window of the original size is cut.
     """
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    scale: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    bend: Annotated[float, Field(ge=0, le=16)] = 0.0
     shift: NonNegativeInt = 0
     flip: bool = False
     crop: NonNegativeInt = 0
@@ -95,7 +99,7 @@ class AugmentOptions(Section):
     @property
     def active(self) -> bool:
         """Whether anything is changed at all."""
-        return bool(self.rotation or self.shift or self.flip or self.crop)
+        return bool(self.rotation or self.scale or self.bend or self.shift or self.flip or self.crop)
 
 
 class DataOptions(Section):

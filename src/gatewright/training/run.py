@@ -152,7 +152,7 @@ def _augment(
         raise OptionError(f"data.augment changes images, but the samples of {dataset.name} have shape {dataset.shape}")
     if dataset.label_shape:
         raise OptionError(f"data.augment would move the pixels of {dataset.name} away from their labels; leave it out")
-    augment = Augment(rotation=options.rotation, shift=options.shift, flip=options.flip, crop=options.crop)
+    augment = Augment(**options.model_dump())
     return lambda images: augment(images, generator)
 
 
