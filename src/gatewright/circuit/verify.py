@@ -121,7 +121,15 @@ def require_equal(a: Circuit, b: Circuit, **options: Any) -> Proof:
     Raises:
         VerificationError: The circuits differ (the message has the counter-example), or time ran out.
     """
-    proof = prove(a, b, **options)
+    return require(prove(a, b, **options))
+
+
+def require(proof: Proof) -> Proof:
+    """The proof itself, if it is one of equality.
+
+    Raises:
+        VerificationError: As `require_equal`.
+    """
     if proof.equal:
         return proof
     if proof.equal is None:
@@ -182,7 +190,7 @@ class _Question:
         if self.encoder is None:
             return None
         if self.raw:
-            return _sample_of_raw(self.encoder, bits)
+            return sample_of_raw(self.encoder, bits)
         return sample_of(self.encoder, bits)
 
 
@@ -243,7 +251,8 @@ def sample_of(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
     return value.astype(encoder.dtype).reshape(encoder.shape)
 
 
-def _sample_of_raw(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
+def sample_of_raw(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
+    """A raw sample [*shape] from the bits of its features, as `with_encoder_gates` takes them."""
     if encoder.dtype == "bool":
         return bits.reshape(encoder.shape)
     packed = np.packbits(bits.reshape(encoder.n_features, FEATURE_BITS[encoder.dtype]), axis=1, bitorder="little")

@@ -292,21 +292,21 @@ def predict(
 
 
 def verify(
-    one: Annotated[Path, typer.Argument(metavar="A", help="A circuit file, or the folder of a run.")],
-    two: Annotated[Path, typer.Argument(metavar="B", help="A circuit file, or the folder of a run.")],
+    one: Annotated[Path, typer.Argument(metavar="A", help="The folder of a run, or a .gw, .aig, .blif or .v file.")],
+    two: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same kind or any other.")],
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
-    """Prove that two circuits (or the networks of runs) compute the same, or show an input on which they differ."""
-    from gatewright.circuit import prove, require_equal
+    """Prove that two networks compute the same, or show an input on which they differ."""
+    from gatewright.circuit.verify import require
+    from gatewright.verification import verify as verify_files
 
-    a, b = (_load_any(path) for path in (one, two))
     if not json:
         err().print("proving ...", markup=False)
-        proof = require_equal(a, b, timeout=timeout)
+        proof = require(verify_files(one, two, timeout=timeout))
         show_pairs({"result": proof_text(proof), "compared": proof.detail})
         return
-    proof = prove(a, b, timeout=timeout)
+    proof = verify_files(one, two, timeout=timeout)
     emit_json(proof_about(proof))
     if not proof.equal:
         raise VerificationError(f"{one} and {two} are not proven equal ({proof.detail})")
@@ -319,11 +319,3 @@ def read_circuit(path: Path) -> Circuit:
     if path.is_dir() and str(path) not in names():
         raise FormatError(f"{path} is a folder; compile the run first: gatewright compile {path} -o FILE.gw")
     return load(str(path))
-
-
-def _load_any(path: Path) -> Circuit:
-    if not path.is_dir():
-        return read_circuit(path)
-    from gatewright.training.run import load_run, lower_run
-
-    return lower_run(load_run(path))

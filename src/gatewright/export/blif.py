@@ -80,16 +80,17 @@ def _lines(whole: Whole, name: str) -> Iterator[str]:
 
 @dataclass
 class _Cover:
-    """One `.names`: its inputs, and cubes all with the same output value."""
+    """One `.names`: its inputs, and cubes all with the same output value; or a `.latch`: a wire a clock late."""
 
     line: int
     inputs: list[str]
     cubes: list[str] = field(default_factory=list)
     value: str = "1"
+    register: bool = False
 
 
-def from_blif(path: str | Path, *, like: Circuit | None = None) -> Circuit:
-    """Read a combinational BLIF file of one model made of `.names`.
+def from_blif(path: str | Path, *, like: Circuit | None = None, registers: bool = False) -> Circuit:
+    """Read a BLIF file of one model made of `.names`, combinational or a pipeline.
 
     Tables of up to two inputs become gates, larger ones sums of products of gates; `simplify` cleans them up.
 
@@ -97,14 +98,18 @@ def from_blif(path: str | Path, *, like: Circuit | None = None) -> Circuit:
         path: The file.
         like: The circuit that was exported (without encoder and head as gates), to give its encoder, head and metadata
             to what came back.
+        registers: Whether there may be registers. Every way to an output must lead through the same number of them; the
+            circuit is what the outputs are that number of clocks later. Their clocks are no inputs of the circuit.
 
     Raises:
         FormatError: The file is no BLIF, damaged, cyclic, or does not fit `like`; the message names the line.
-        UnsupportedError: It has latches, subcircuits, mapped gates or several models.
+        UnsupportedError: It has registers that are not allowed or make no pipeline, subcircuits, mapped gates or several
+            models.
     """
-    inputs, outputs, covers = _parse(_statements(path), str(path))
+    inputs, outputs, covers = _parse(_statements(path), str(path), registers=registers)
     netlist = _Netlist(inputs, covers, str(path))
     nodes = [netlist.node(name) for name in outputs]
+    netlist.check_delays(outputs)
     names = {INPUT_NAMES: inputs, OUTPUT_NAMES: outputs}
     metadata = {key: json.dumps({str(i): name for i, name in enumerate(table)}) for key, table in names.items()}
     gate, a, b, outs = (np.array(part, np.int64) for part in (netlist.gate, netlist.a, netlist.b, nodes))
@@ -128,10 +133,13 @@ def _statements(path: str | Path) -> Iterator[tuple[int, list[str]]]:
         yield first, words
 
 
-def _parse(statements: Iterator[tuple[int, list[str]]], source: str) -> tuple[list[str], list[str], dict[str, _Cover]]:
+def _parse(
+    statements: Iterator[tuple[int, list[str]]], source: str, *, registers: bool
+) -> tuple[list[str], list[str], dict[str, _Cover]]:
     inputs: list[str] = []
     outputs: list[str] = []
     covers: dict[str, _Cover] = {}
+    clocks: set[str] = set()
     current: _Cover | None = None
     started = False
     for line, (keyword, *words) in statements:
@@ -151,9 +159,10 @@ def _parse(statements: Iterator[tuple[int, list[str]]], source: str) -> tuple[li
         elif keyword == ".outputs":
             outputs += words
         elif keyword == ".names" and words:
-            if words[-1] in covers:
-                raise FormatError(f"{where}: {words[-1]!r} is defined a second time")
-            current = covers[words[-1]] = _Cover(line, words[:-1])
+            current = _define(covers, words[-1], _Cover(line, words[:-1]), where)
+        elif keyword == ".latch" and registers and len(words) >= 2:
+            _define(covers, words[1], _Cover(line, words[:1], ["1"], register=True), where)
+            clocks.update(words[3:4])
         elif keyword == ".end":
             break
         elif keyword in {".latch", ".subckt", ".gate", ".mlatch", ".exdc"}:
@@ -167,7 +176,14 @@ def _parse(statements: Iterator[tuple[int, list[str]]], source: str) -> tuple[li
         if name in seen:
             raise FormatError(f"{source}: input {name!r} is defined a second time")
         seen.add(name)
-    return inputs, outputs, covers
+    return [name for name in inputs if name not in clocks], outputs, covers
+
+
+def _define(covers: dict[str, _Cover], name: str, cover: _Cover, where: str) -> _Cover:
+    if name in covers:
+        raise FormatError(f"{where}: {name!r} is defined a second time")
+    covers[name] = cover
+    return cover
 
 
 def _add_cube(cover: _Cover, words: list[str], where: str) -> None:
@@ -191,6 +207,8 @@ class _Netlist:
         self._nodes = {name: i for i, name in enumerate(inputs)}
         self._covers = covers
         self._source = source
+        # By name, how many registers lie between the inputs and a value; None for constants, which have no time.
+        self._delay: dict[str, int | None] = dict.fromkeys(inputs, 0)
 
     def node(self, name: str) -> int:
         """The node of a name, after making all that it depends on."""
@@ -206,11 +224,26 @@ class _Netlist:
             missing = [i for i in cover.inputs if i not in self._nodes]
             if not missing:
                 self._nodes[top] = self._make(cover)
+                delay = self._common_delay(cover.inputs, f"line {cover.line}: {top!r} reads")
+                self._delay[top] = delay + 1 if cover.register and delay is not None else delay
             elif top in open_:
                 raise FormatError(f"{self._source}, line {cover.line}: {top!r} depends on itself")
             open_.add(top)
             stack += missing
         return self._nodes[name]
+
+    def check_delays(self, outputs: list[str]) -> None:
+        """Check that all outputs are behind the same number of registers."""
+        self._common_delay(outputs, "the outputs are")
+
+    def _common_delay(self, names: list[str], what: str) -> int | None:
+        delays = {self._delay[name] for name in names} - {None}
+        if len(delays) > 1:
+            raise UnsupportedError(
+                f"{self._source}, {what} values of different clocks (behind {sorted(map(str, delays))} registers); "
+                "only pipelines can be read, in which all ways lead through the same number"
+            )
+        return next(iter(delays), None)
 
     def _append(self, gate: int, a: int = 0, b: int = 0) -> int:
         self.gate.append(int(gate))

@@ -1,0 +1,55 @@
+"""Verilog back to a circuit, read by yosys rather than by a parser of our own: as other tools understand it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from gatewright.circuit.circuit import Circuit
+from gatewright.errors import ToolError
+from gatewright.export.blif import from_blif
+from gatewright.export.files import read_bytes
+from gatewright.hardware.tools import run_yosys
+
+_STEPS = (
+    "read_verilog source.v",
+    "hierarchy -check -auto-top",
+    "tee -q proc",
+    "tee -q flatten",
+    "hierarchy -auto-top",
+    "tee -q techmap",
+    "tee -q opt_clean",
+    "write_blif netlist.blif",
+)
+"""What yosys does. What says a line per cell is silenced, the rest not, as its errors would be silenced, too."""
+
+
+def from_verilog(path: str | Path, *, like: Circuit | None = None, timeout: float = 600.0) -> Circuit:
+    """Read a Verilog module: combinational, or a pipeline whose ways all lead through the same number of registers.
+
+    Args:
+        path: The source; of several modules the one that no other contains.
+        like: The circuit that was exported (without encoder and head as gates), to give its encoder, head and metadata
+            to what came back.
+        timeout: Seconds that yosys may take.
+
+    Returns:
+        The circuit that the outputs are (of a pipeline, once a sample has gone through). The names of the ports' bits are
+        in its metadata, as `from_blif` keeps them; the clock is no input.
+
+    Raises:
+        DataError: There is no such file.
+        MissingExtraError: yosys (the package pyosys) is not installed.
+        ToolError: yosys did not accept the file, or took too long.
+        UnsupportedError: It has registers that make no pipeline, or memories.
+        FormatError: It does not fit `like`.
+    """
+    source = read_bytes(path)
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
+        folder = Path(name)
+        (folder / "source.v").write_bytes(source)
+        try:
+            run_yosys(_STEPS, folder, timeout)
+        except ToolError as error:
+            raise ToolError(f"{path}: yosys could not read it: {error}") from error
+        return from_blif(folder / "netlist.blif", like=like, registers=True)
