@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
@@ -66,7 +65,7 @@ def test_the_command_line_lists_shows_and_takes_names(tmp_path):
     assert [card["name"] for card in listed.json] == NAMES
     assert "licence of the data" in gatewright("zoo").out
     shown = gatewright("zoo", "digits", "--json").json
-    assert shown == json.loads((zoo.zoo_folder() / "digits.json").read_text())
+    assert zoo.Card.model_validate(shown) == zoo.card("digits")
     assert "gatewright pareto --presets digits" in gatewright("zoo", "digits").out
     assert gatewright("info", "digits", "--json").json["logic_ops"] == shown["measured"]["logic_ops"]
     assert gatewright("eval", "digits", "--dataset", "digits", "--json").json["accuracy"] == pytest.approx(
@@ -104,3 +103,12 @@ def test_a_file_of_that_name_comes_first(copy, tmp_path, monkeypatch):
     circuit = gw.load("digits").replace(metadata={"mine": "yes"})
     gw.save(circuit, tmp_path / "digits")
     assert gw.load("digits").metadata["mine"] == "yes"
+
+
+def test_an_installed_package_has_it_inside(tmp_path, monkeypatch):
+    package = tmp_path / "site-packages" / "gatewright"
+    monkeypatch.setattr(zoo, "__file__", str(package / "zoo.py"))
+    assert zoo.zoo_folder() == package / "_zoo"
+    shutil.copytree(zoo.Path(__file__).parents[1] / "zoo", package / "_zoo")
+    assert zoo.names() == NAMES
+    assert gw.load("digits").n_gates == zoo.card("digits").measured.logic_ops

@@ -21,7 +21,7 @@ from gatewright.training.metrics import MetricsLog, read_lines
 from gatewright.training.result import RunResult
 from gatewright.training.run import load_run, lower_run, pick_device, train
 from gatewright.training.sampler import DataOrder
-from gatewright.training.trainer import Trainer
+from gatewright.training.trainer import Trainer, check_same_run
 
 
 def changed(config, **sections):
@@ -231,3 +231,12 @@ def test_augmentation_touches_training_batches_only():
     feed = Feed(split, torch.device("cpu"), lambda images: images + 100)
     assert feed.batch(torch.tensor([1]))[0].flatten().tolist() == [104, 105, 106, 107]
     assert torch.cat([x for x, _ in feed.all()]).flatten().tolist() == list(range(8))
+
+
+def test_options_of_a_later_version_do_not_keep_a_run_from_going_on(hard_config, tmp_path):
+    saved = hard_config.as_dict()
+    del saved["circuit"]  # as an earlier version wrote it
+    check_same_run(saved, hard_config.as_dict(), tmp_path)
+    saved["train"]["steps"] += 1
+    with pytest.raises(FormatError, match=r"is of a run with train\.steps = 61, but 60 is asked for now"):
+        check_same_run(saved, hard_config.as_dict(), tmp_path)

@@ -1,8 +1,8 @@
 """Shapes in noise: small pictures made by rule, in which every pixel has its class. For segmentation.
 
-A picture is 24 x 24 and grey. It has two to four shapes (discs, squares and crosses of random size and place, later ones in
-front of earlier ones), each brighter or darker than the ground by a random amount; then noise is added to every pixel. What
-a pixel belongs to can thus not be told from its own value: a network has to see edges and corners around it.
+A picture is 24 x 24 and grey. It has two to four shapes (discs, and bars that lie or stand, of random size and place, later
+ones in front of earlier ones), each brighter or darker than the ground by a random amount; then noise is added to every
+pixel. What a pixel belongs to can thus not be told from its own value: a network has to see what is around it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from gatewright.data.dataset import Dataset, DatasetInfo, Reader, Split
 
 SIZE = 24
-CLASSES = ("ground", "disc", "square", "cross")
+CLASSES = ("ground", "disc", "lying bar", "standing bar")
 _SIZES = {"train": 4_000, "validation": 500, "test": 1_000}
 _SEEDS = {"train": 1, "validation": 2, "test": 3}
 _NOISE = 18
@@ -54,12 +54,10 @@ def draw(n: int, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64
 
 def _inside(kind: str, dy: npt.NDArray[Any], dx: npt.NDArray[Any], radius: int) -> npt.NDArray[np.bool_]:
     """Which pixels a shape covers, in whole numbers."""
-    box: npt.NDArray[np.bool_] = (abs(dy) <= radius) & (abs(dx) <= radius)
-    if kind == "square":
-        return box
     if kind == "disc":
         return np.asarray(dy * dy + dx * dx <= radius * radius + radius // 2)
-    return box & ((abs(dy) <= 1) | (abs(dx) <= 1))
+    along, thick = (dx, dy) if kind == "lying bar" else (dy, dx)
+    return np.asarray((abs(along) <= radius + 2) & (abs(thick) <= 1))
 
 
 def _read(info: DatasetInfo, root: Path) -> Dataset:  # noqa: ARG001 - nothing is read
@@ -71,7 +69,7 @@ READERS = (
     Reader(
         DatasetInfo(
             name="shapes",
-            title="discs, squares and crosses in noise; every pixel has a class",
+            title="discs and bars in noise; every pixel has a class",
             kind="image",
             shape=(1, SIZE, SIZE),
             dtype="uint8",
