@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import pad
@@ -27,12 +28,14 @@ class Geometry:
         out_shape: Shape of the outputs: (M,) or (M, H', W').
         padding: Zero rows and columns on each side (0 if dense).
         positions: int32 [P], row offset of each output position in the padded input.
+        window: (kernel, stride, height, width) of a convolution, height and width with padding; None if dense.
     """
 
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     padding: int
     positions: Tensor
+    window: tuple[int, int, int, int] | None = None
 
     def pad_rows(self, x: Tensor) -> Tensor:
         """Rows [R, n] of the input to rows of the padded input."""
@@ -108,7 +111,14 @@ class _Soft(Function):
         wiring, geometry, record = ctx.layer
         grad = _grad_rows(grads[0], len(logits))
         s0, sums, dx = ops.soft_backward(
-            inputs, grad, wiring.rows_a, wiring.rows_b, geometry.positions, coef, ctx.needs_input_grad[0]
+            inputs,
+            grad,
+            wiring.rows_a,
+            wiring.rows_b,
+            geometry.positions,
+            coef,
+            ctx.needs_input_grad[0],
+            geometry.window,
         )
         if record is not None:
             record(Recorded(geometry, inputs, grad, s0, sums))
@@ -147,15 +157,21 @@ class _Hard(Function):
         dx = None
         if ctx.needs_input_grad[0]:
             dx = geometry.crop_rows(
-                ops.hard_input_grad(words, grad, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions)
+                ops.hard_input_grad(
+                    words, grad, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions, geometry.window
+                )
             )
         return dx, d_logits, None, None, None
 
 
 def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
-    """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory."""
-    if isinstance(x, BitTensor):
-        x = x.unpack().to(logits.dtype)
+    """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory.
+
+    Activations have the type of the logits, or that of `torch.autocast` where it is on for the device; sums are float32 then.
+    """
+    device = logits.device.type
+    kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else logits.dtype
+    x = x.unpack().to(kind) if isinstance(x, BitTensor) else x.to(kind)
     out: Tensor = _Soft.apply(x, logits, wiring, geometry, record)  # type: ignore[no-untyped-call]
     return out
 
