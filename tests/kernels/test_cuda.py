@@ -5,6 +5,10 @@ Sizes are odd on purpose: partial tiles, several tiles along the batch, several 
 
 import contextlib
 import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -30,10 +34,9 @@ SIZES = [
     (1, 1, 1, 1, 1),
     (5, 3, 1, 33, 1),
     (7, 4, 2, 64, 2),
-    (40, 20, 16, 128, 1),
-    (13, 9, 17, 100, 3),
-    (6, 2, 5, 300, 9),
-    (30, 3, 9, 65, 40),
+    (20, 6, 16, 128, 1),
+    (5, 3, 17, 150, 2),
+    (3, 2, 3, 129, 17),
 ]
 
 
@@ -105,8 +108,10 @@ def test_every_kernel_equals_the_reference(sizes, device):
     check_layer(sizes, device)
 
 
-@given(st.integers(1, 20), st.integers(1, 6), st.integers(1, 9), st.integers(1, 140), st.integers(1, 4), st.integers(0, 99))
-@settings(max_examples=12)
+@given(
+    st.integers(1, 9), st.integers(1, 4), st.integers(1, 9), st.integers(1, 140), st.integers(1, 2), st.integers(0, 99)
+)
+@settings(max_examples=6)
 def test_every_kernel_equals_the_reference_at_random_sizes(rows, neurons, candidates, n, positions, seed):
     check_layer((rows, neurons, candidates, n, positions), "cuda" if torch.cuda.is_available() else "cpu", seed)
 
@@ -123,7 +128,9 @@ def test_short_activations_lose_only_their_own_rounding(kind, device):
     exact = reference.soft_backward(x.float(), grad.float(), *many, t["coef"], True)
     # Sums are taken in float32 from what was read; only what is written back is rounded.
     close((s0, sums), exact[:2])
-    close((out.float(), dx.float()), (reference.soft_forward(x.float(), *many, t["coef"]), exact[2]), rtol=1e-2, atol=1e-2)
+    close(
+        (out.float(), dx.float()), (reference.soft_forward(x.float(), *many, t["coef"]), exact[2]), rtol=1e-2, atol=1e-2
+    )
 
 
 @anywhere
@@ -160,12 +167,16 @@ def test_threshold_compares_exactly(dtype, device, generator):
 def test_group_count(classes, group, n, device, generator):
     words = reference.pack(torch.rand(classes * group, n, generator=generator) < 0.5)
     with kernels(device):
-        assert torch.equal(ops.group_count(words.to(device), classes, n).cpu(), reference.group_count(words, classes, n))
+        assert torch.equal(
+            ops.group_count(words.to(device), classes, n).cpu(), reference.group_count(words, classes, n)
+        )
 
 
 @anywhere
 def test_ties_go_to_the_first_candidate_and_softmax_is_accurate(device):
-    logits = torch.tensor([[0.0, 0.0, -3.0], [-200.0, 5.0, 5.0], [1e-3, 80.0, -80.0], [30.0, 30.0, 30.0]], device=device)
+    logits = torch.tensor(
+        [[0.0, 0.0, -3.0], [-200.0, 5.0, 5.0], [1e-3, 80.0, -80.0], [30.0, 30.0, 30.0]], device=device
+    )
     wires = torch.full((4, 3), 3, dtype=torch.uint8, device=device)  # coefficient c1 = 1
     with kernels(device):
         assert ops.best(logits).tolist() == [0, 1, 1, 0]
@@ -174,28 +185,28 @@ def test_ties_go_to_the_first_candidate_and_softmax_is_accurate(device):
 
 
 CONVOLUTIONS = [  # channels in, out, kernel, stride, padding, height, width
-    (1, 2, 3, 1, 1, 4, 5),
-    (2, 3, 3, 2, 1, 7, 8),
-    (3, 4, 2, 1, 0, 5, 5),
-    (2, 3, 1, 1, 0, 3, 4),
-    (1, 2, 3, 3, 2, 6, 5),
-    (2, 2, 5, 2, 2, 6, 7),
+    (1, 2, 3, 1, 1, 3, 4),
+    (2, 2, 3, 2, 1, 3, 4),
+    (2, 2, 2, 1, 0, 3, 3),
+    (2, 2, 1, 1, 0, 2, 3),
+    (1, 2, 3, 3, 2, 4, 3),
+    (1, 2, 4, 2, 2, 2, 3),
 ]
 
 
 @anywhere
 @pytest.mark.parametrize("sizes", CONVOLUTIONS)
-@pytest.mark.parametrize("n", [3, 65])
-def test_readers_found_by_the_window_are_those_of_all_positions(sizes, n, device):
+def test_readers_found_by_the_window_are_those_of_all_positions(sizes, device):
+    n = 33
     channels, out, kernel, stride, padding, height, width = sizes
-    conv = LogicConv2d(channels, out, kernel, stride=stride, padding=padding, channels=0, candidates=4).to(device)
+    conv = LogicConv2d(channels, out, kernel, stride=stride, padding=padding, channels=0, candidates=2).to(device)
     geometry = conv.geometry((channels, height, width))
     wiring = conv.wiring(geometry)
     g = torch.Generator().manual_seed(1)
     shape = (channels * (height + 2 * padding) * (width + 2 * padding), n)
     x, p = torch.rand(shape, generator=g).to(device), geometry.positions
     grad = torch.randn(out, len(p), n, generator=g).to(device)
-    coef = torch.randn(out, 4, 4, generator=g).to(device)
+    coef = torch.randn(out, 2, 4, generator=g).to(device)
     args = (x, grad, wiring.rows_a, wiring.rows_b, p, coef, True)
     words = reference.pack(x < 0.5)
     one = wiring.pick(torch.zeros(out, dtype=torch.int64, device=device))
@@ -215,14 +226,14 @@ def test_the_geometry_of_a_convolution_names_its_window():
 
 def network(relaxation):
     g = torch.Generator().manual_seed(2)
-    options = {"relaxation": relaxation, "generator": g, "candidates": 5}
+    options = {"relaxation": relaxation, "generator": g, "candidates": 3}
     return nn.Sequential(
-        Thermometer([[80, 160]] * 2, (2, 6, 7), "uint8"),
-        LogicConv2d(4, 6, 3, stride=2, **options),
-        LogicConv2d(6, 8, 3, channels=2, **options),
+        Thermometer([[80, 160]] * 2, (2, 4, 5), "uint8"),
+        LogicConv2d(4, 5, 3, stride=2, **options),
+        LogicConv2d(5, 4, 3, channels=0, **options),
         nn.Flatten(),
-        LogicDense(8 * 12, 30, **options),
-        LogicDense(30, 12, **options),
+        LogicDense(4 * 6, 12, **options),
+        LogicDense(12, 6, **options),
         GroupSum(3),
     )
 
@@ -242,7 +253,7 @@ def test_gradients_of_a_whole_network(relaxation, frozen, device):
     for one in logic_layers(model)[:frozen]:
         one.freeze()
     g = torch.Generator().manual_seed(0)
-    x = torch.randint(0, 256, (37, 2, 6, 7), generator=g, dtype=torch.uint8)
+    x = torch.randint(0, 256, (37, 2, 4, 5), generator=g, dtype=torch.uint8)
     y = torch.randint(3, (37,), generator=g)
     with ops.reference_kernels():
         scores, truth = gradients(model, x, y)
@@ -258,16 +269,14 @@ def test_gradients_of_a_whole_network(relaxation, frozen, device):
 def test_autocast_takes_short_activations_through_a_soft_network(device):
     model = network("soft").to(device)
     g = torch.Generator().manual_seed(0)
-    x = torch.randint(0, 256, (16, 2, 6, 7), generator=g, dtype=torch.uint8).to(device)
+    x = torch.randint(0, 256, (16, 2, 4, 5), generator=g, dtype=torch.uint8).to(device)
     y = torch.randint(3, (16,), generator=g).to(device)
     with kernels(device):
         scores, truth = gradients(model, x, y)
+        kinds = []
+        model[1].register_forward_hook(lambda *args: kinds.append(args[-1].dtype))
         with torch.autocast(device, torch.bfloat16):
             short, found = gradients(model, x, y)
-    kinds = []
-    model[1].register_forward_hook(lambda *args: kinds.append(args[-1].dtype))
-    with kernels(device), torch.autocast(device, torch.bfloat16):
-        model(x)
     assert kinds == [torch.bfloat16]
     assert short.dtype == torch.float32
     assert not torch.equal(short, scores)
@@ -291,3 +300,20 @@ def test_results_do_not_change_from_call_to_call():
     runs = [compute() for _ in range(5)]
     for one, two in itertools.pairwise(runs):
         assert all(map(torch.equal, one, two))
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+def test_every_kernel_compiles_for_gpus_without_spilling(capability, tmp_path):
+    """The interpreter takes what the compiler does not; so compile them all, in a process that does not interpret."""
+    script = Path(__file__).with_name("compile_cuda.py")
+    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, script, str(capability)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert len({name for name, *_ in rows}) == 13
+    assert [name for name, _, spilled, _ in rows if int(spilled)] == []
+    # Rows of float32 samples are read 16 bytes a thread.
+    wide = {name for name, _, _, width in rows if int(width) == 128}
+    assert {"soft._forward", "soft._sums", "soft._input", "hard._sums", "hard._input"} <= wide

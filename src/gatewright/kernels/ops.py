@@ -1,8 +1,8 @@
 """The kernels as torch custom ops `gatewright::*`, dispatched by device.
 
-The reference is each op's default; `cpu.py` takes float32 on the CPU, `cuda` (Triton, imported at the first use) float32, bfloat16
-and float16 on NVIDIA GPUs. Shapes and meanings are those of `reference.py`.
-Gradients are not registered here: `nn.functional` joins the forward ops with their backward ops.
+The reference is each op's default; `cpu.py` takes float32 on the CPU, `cuda` (Triton, imported at the first use)
+float32, bfloat16 and float16 on NVIDIA GPUs. Shapes and meanings are those of `reference.py`. Gradients are not
+registered here: `nn.functional` joins the forward ops with their backward ops.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def reference_kernels() -> AbstractContextManager[None]:
 def triton_kernels() -> AbstractContextManager[None]:
     """Compute with the kernels for GPUs on CPU tensors, too, within the context: for tests.
 
-    Needs Triton's interpreter: `TRITON_INTERPRET=1` must be set before the first of these kernels is used. Backward passes as in
-    `reference_kernels`.
+    Needs Triton's interpreter: `TRITON_INTERPRET=1` must be set before the first of these kernels is used. Backward
+    passes as in `reference_kernels`.
     """
     return _force("triton")
 
 
-# `torch.library.custom_op` would do the same in fewer lines, but it brings torch's compiler along: two seconds at the first
-# call, and checks at each call that cost as much as a small layer.
+# `torch.library.custom_op` would do the same in fewer lines, but it brings torch's compiler along: two seconds at the
+# first call, and checks at each call that cost as much as a small layer.
 _library = Library("gatewright", "DEF")
 
 

@@ -2,16 +2,19 @@
 
 Shapes, shared by all kernels (DESIGN section 3, "Activations are batch-last in memory"):
 
-- Activations are rows of the batch: `x` float [R, N], or packed `words` int64 [R, W] with W = ceil(N / 64), where sample s
+- Activations are rows of the batch: `x` float [R, N], or packed `words` int64 [R, W] with W = ceil(N / 64), where
+sample s
   is bit `s % 64` of word `s // 64` and the bits past N are zero.
 - A layer has M neurons (dense) or channels (convolution) at P positions (P = 1 if dense). Operand rows are
   `rows[m, k] + positions[p]`, so a convolution is a dense layer whose operands move.
 - Outputs are [M, P, N], or packed [M * P, W].
 
-Soft activations may have a smaller floating type than the coefficients (bfloat16): sums are taken in the coefficients' type.
+Soft activations may have a smaller floating type than the coefficients (bfloat16): sums are taken in the
+coefficients' type.
 
-Kernels know no gates: they get multilinear coefficients [M, K, 4] (already weighted by the candidates' probabilities) or,
-for Boolean neurons, gate ids, and give back sums over samples and positions from which the gradient of any gate follows.
+Kernels know no gates: they get multilinear coefficients [M, K, 4] (already weighted by the candidates' probabilities)
+or, for Boolean neurons, gate ids, and give back sums over samples and positions from which the gradient of any gate
+follows.
 """
 
 from __future__ import annotations
@@ -78,7 +81,7 @@ def soft_backward(
     positions: Tensor,
     coef: Tensor,
     need_input: bool,
-    window: Sequence[int] | None = None,
+    window: Sequence[int] | None = None,  # noqa: ARG001 - a hint for others
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Candidate sums and the gradient of the input.
 
@@ -90,7 +93,8 @@ def soft_backward(
         positions: int32 [P].
         coef: float [M, K, 4].
         need_input: Whether the gradient of x is wanted.
-        window: (kernel, stride, height, width) if the positions are those of a convolution over padded planes of this height
+        window: (kernel, stride, height, width) if the positions are those of a convolution over padded planes of this
+            height
             and width: a hint, by which a kernel finds the readers of a row without trying every position.
 
     Returns:
@@ -130,7 +134,8 @@ def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, posi
     a = _operands(words, row_a, positions)
     b = _operands(words, row_b, positions)
     g = gate.to(torch.int64)[:, None, None]
-    # Algebraic normal form f00 ^ (f00^f10) a ^ (f00^f01) b ^ (f00^f01^f10^f11) ab, each coefficient spread to a full word.
+    # Algebraic normal form f00 ^ (f00^f10) a ^ (f00^f01) b ^ (f00^f01^f10^f11) ab, each coefficient spread to a full
+    # word.
     f00, f01, f10, f11 = (-((g >> s) & 1) for s in (3, 2, 1, 0))
     out = f00 ^ ((f00 ^ f10) & a) ^ ((f00 ^ f01) & b) ^ ((f00 ^ f01 ^ f10 ^ f11) & a & b)
     out = out.reshape(-1, words.shape[1])

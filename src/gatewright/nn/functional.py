@@ -167,7 +167,8 @@ class _Hard(Function):
 def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
     """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory.
 
-    Activations have the type of the logits, or that of `torch.autocast` where it is on for the device; sums are float32 then.
+    Activations have the type of the logits, or that of `torch.autocast` where it is on for the device; sums are
+    float32 then.
     """
     device = logits.device.type
     kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else logits.dtype

@@ -1,7 +1,8 @@
-"""The kernels of `reference.py` on NVIDIA GPUs, written in Triton, which comes with torch's CUDA builds: no CUDA toolkit.
+"""The kernels of `reference.py` on NVIDIA GPUs.
 
-Imported at the first use only (see `ops.py`). With `TRITON_INTERPRET=1` set before that, the same kernels run on CPU tensors,
-statement by statement: slow, but the very code, for tests.
+They are written in Triton, which comes with torch's CUDA builds and needs no CUDA toolkit. Imported at the first use
+only (see `ops.py`). With `TRITON_INTERPRET=1` set before that, the same kernels run on CPU tensors, statement by
+statement: slow, but the very code, for tests.
 """
 
 from gatewright.errors import require_extra

@@ -1,18 +1,17 @@
 """Packed bits: pack, unpack, compare with thresholds, evaluate gates, count groups.
 
-Words are 64 bits in memory; where single bits are wanted they are read as two halves of 32, which is what a GPU computes with.
+Words are 64 bits in memory; where single bits are wanted they are read as two halves of 32, which is what a GPU
+computes with.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from gatewright.kernels.cuda.launch import tuned
+from gatewright.kernels.cuda.launch import OPTIONS, tuned
 from gatewright.kernels.reference import WORD, n_words
 
 _FLAT = [{"BLOCK": block, "num_warps": warps} for block, warps in ((512, 4), (256, 2), (1024, 4), (1024, 8))]
@@ -23,7 +22,7 @@ COUNT_PART = 512
 
 
 @tuned(_TILES, key=["rows", "n"])
-def _pack(x: Any, words: Any, bad: Any, rows: Any, n: Any, n_w: Any, BLOCK: tl.constexpr) -> None:
+def _pack(x, words, bad, rows, n, n_w, BLOCK: tl.constexpr):
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     w = tl.program_id(1)
     lane = tl.arange(0, 64)
@@ -44,12 +43,14 @@ def pack(x: Tensor) -> tuple[Tensor, bool]:
     rows, n = x.shape
     words = torch.empty(rows, n_words(n), dtype=torch.int64, device=x.device)
     bad = torch.zeros(1, dtype=torch.int32, device=x.device)
-    _pack[lambda meta: (triton.cdiv(rows, meta["BLOCK"]), words.shape[1])](x, words, bad, rows, n, words.shape[1])
+    _pack[lambda meta: (triton.cdiv(rows, meta["BLOCK"]), words.shape[1])](
+        x, words, bad, rows, n, words.shape[1], **OPTIONS
+    )
     return words, not bool(bad)
 
 
 @tuned(_FLAT, key=["total"])
-def _unpack(halves: Any, out: Any, total: Any, n: Any, n_h: Any, BLOCK: tl.constexpr) -> None:
+def _unpack(halves, out, total, n, n_h, BLOCK: tl.constexpr):
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     row, s = i // n, i % n
     half = tl.load(halves + row * n_h + s // 32, mask=i < total, other=0)
@@ -60,7 +61,7 @@ def unpack(words: Tensor, n: int) -> Tensor:
     """Unpack int64 words [R, W] to float32 [R, n]."""
     out = torch.empty(words.shape[0], n, device=words.device)
     grid = lambda meta: (triton.cdiv(out.numel(), meta["BLOCK"]),)  # noqa: E731
-    _unpack[grid](halves(words), out, out.numel(), n, 2 * words.shape[1])
+    _unpack[grid](halves(words), out, out.numel(), n, 2 * words.shape[1], **OPTIONS)
     return out
 
 
@@ -70,9 +71,7 @@ def halves(words: Tensor) -> Tensor:
 
 
 @tuned(_TILES, key=["bits", "n"])
-def _threshold(
-    x: Any, feature: Any, thresholds: Any, words: Any, bits: Any, n: Any, n_w: Any, BLOCK: tl.constexpr
-) -> None:
+def _threshold(x, feature, thresholds, words, bits, n, n_w, BLOCK: tl.constexpr):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     w = tl.program_id(1)
     lane = tl.arange(0, 64)
@@ -91,24 +90,24 @@ def threshold(x: Tensor, feature: Tensor, thresholds: Tensor) -> Tensor:
     n, bits = x.shape[1], len(feature)
     words = torch.empty(bits, n_words(n), dtype=torch.int64, device=x.device)
     grid = lambda meta: (triton.cdiv(bits, meta["BLOCK"]), words.shape[1])  # noqa: E731
-    _threshold[grid](x.contiguous(), feature, thresholds, words, bits, n, words.shape[1])
+    _threshold[grid](x.contiguous(), feature, thresholds, words, bits, n, words.shape[1], **OPTIONS)
     return words
 
 
 @tuned(_FLAT, key=["total"])
 def _hard_forward(
-    words: Any,
-    row_a: Any,
-    row_b: Any,
-    gate: Any,
-    positions: Any,
-    out: Any,
-    total: Any,
-    n_positions: Any,
-    n_w: Any,
-    last: Any,
+    words,
+    row_a,
+    row_b,
+    gate,
+    positions,
+    out,
+    total,
+    n_positions,
+    n_w,
+    last,
     BLOCK: tl.constexpr,
-) -> None:
+):
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = i < total
     w, row = i % n_w, i // n_w
@@ -133,15 +132,13 @@ def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, posi
     last = (1 << (n % WORD)) - 1 if n % WORD else -1
     grid = lambda meta: (triton.cdiv(out.numel(), meta["BLOCK"]),)  # noqa: E731
     _hard_forward[grid](
-        words.contiguous(), row_a, row_b, gate, positions, out, out.numel(), len(positions), n_w, last
+        words.contiguous(), row_a, row_b, gate, positions, out, out.numel(), len(positions), n_w, last, **OPTIONS
     )
     return out
 
 
 @triton.jit
-def _count(
-    halves: Any, counts: Any, group: Any, n: Any, n_h: Any, parts: Any, PART: tl.constexpr, BLOCK: tl.constexpr
-) -> None:
+def _count(halves, counts, group, n, n_h, parts, PART: tl.constexpr, BLOCK: tl.constexpr):
     part, half, c = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     lane = tl.arange(0, 32)
     total = tl.zeros([BLOCK, 32], tl.int32)
@@ -159,6 +156,6 @@ def group_count(words: Tensor, classes: int, n: int) -> Tensor:
     parts, n_h = triton.cdiv(group, COUNT_PART), 2 * words.shape[1]
     counts = torch.empty(classes, parts, n, dtype=torch.int32, device=words.device)
     _count[parts, triton.cdiv(n, 32), classes](
-        halves(words), counts, group, n, n_h, parts, PART=COUNT_PART, BLOCK=32, num_warps=4
+        halves(words), counts, group, n, n_h, parts, PART=COUNT_PART, BLOCK=32, num_warps=4, **OPTIONS
     )
     return counts.sum(1, dtype=torch.int32).to(torch.float32)

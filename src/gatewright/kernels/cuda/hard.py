@@ -1,12 +1,10 @@
 """Hard kernels' backward passes: Boolean activations as packed bits, float gradients.
 
-A tile is [candidates, halves of words, 32 bits]: each half is read once and its bits are spread over a warp, so operands cost
-one thirty-second of their float form, and the arithmetic of the masked sums is what is left.
+A tile is [candidates, halves of words, 32 bits]: each half is read once and its bits are spread over a warp, so
+operands cost one thirty-second of their float form, and the arithmetic of the masked sums is what is left.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import triton
@@ -20,7 +18,7 @@ from gatewright.kernels.cuda.soft import split_tiles
 
 
 @triton.jit
-def _bits(words: Any, row: Any, h: Any, mask: Any, n_h: Any) -> Any:
+def _bits(words, row, h, mask, n_h):
     """Bits of rows [K] at halves [H]: bool [K, H, 32]."""
     half = tl.load(words + row.to(tl.int64)[:, None] * n_h + h[None, :], mask=mask, other=0)
     return ((half[:, :, None] >> tl.arange(0, 32)[None, None, :]) & 1) != 0
@@ -28,24 +26,26 @@ def _bits(words: Any, row: Any, h: Any, mask: Any, n_h: Any) -> Any:
 
 @triton.jit
 def _sums(
-    words: Any,
-    grad: Any,
-    rows_a: Any,
-    rows_b: Any,
-    positions: Any,
-    s0: Any,
-    sums: Any,
-    neurons: Any,
-    n_k: Any,
-    n_positions: Any,
-    n: Any,
-    n_h: Any,
-    tiles_each: Any,
+    words,
+    grad,
+    rows_a,
+    rows_b,
+    positions,
+    s0,
+    sums,
+    neurons,
+    n_k,
+    n_positions,
+    n,
+    n_h,
+    tiles_each,
     K: tl.constexpr,
     H: tl.constexpr,
-) -> None:
-    neuron, part = tl.program_id(0).to(tl.int64), tl.program_id(2)
-    k = tl.program_id(1) * K + tl.arange(0, K)
+):
+    # Programs of one neuron are neighbours, so its gradients are read from memory once.
+    k_blocks = tl.cdiv(n_k, K)
+    neuron, k_block, part = (tl.program_id(0) // k_blocks).to(tl.int64), tl.program_id(0) % k_blocks, tl.program_id(1)
+    k = k_block * K + tl.arange(0, K)
     real = k < n_k
     base_a = tl.load(rows_a + neuron * n_k + k, mask=real, other=0)
     base_b = tl.load(rows_b + neuron * n_k + k, mask=real, other=0)
@@ -65,15 +65,16 @@ def _sums(
         a = _bits(words, base_a + shift, h, mask, n_h)
         b = _bits(words, base_b + shift, h, mask, n_h)
         gs = g[None, :, :]
-        sa += tl.where(a, gs, 0.0)
+        ga = tl.where(a, gs, 0.0)
+        sa += ga
         sb += tl.where(b, gs, 0.0)
-        sab += tl.where(a & b, gs, 0.0)
+        sab += tl.where(b, ga, 0.0)
         total += g
     at = (part * neurons + neuron) * n_k + k
     tl.store(sums + 3 * at, tl.sum(tl.sum(sa, 2), 1), mask=real)
     tl.store(sums + 3 * at + 1, tl.sum(tl.sum(sb, 2), 1), mask=real)
     tl.store(sums + 3 * at + 2, tl.sum(tl.sum(sab, 2), 1), mask=real)
-    if tl.program_id(1) == 0:
+    if k_block == 0:
         tl.store(s0 + part * neurons + neuron, tl.sum(tl.sum(total, 1), 0))
 
 
@@ -81,12 +82,12 @@ def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, posit
     """See `reference.hard_sums`."""
     neurons, n_k = rows_a.shape
     p, n = grad.shape[1:]
-    blocks = launch.SUMS
+    blocks = launch.HARD_SUMS
     block, many = blocks.samples_of(n), min(blocks.many, triton.next_power_of_2(n_k))
     each, parts = split_tiles(p * triton.cdiv(n, block), block, blocks.part)
     s0 = torch.empty(parts, neurons, device=grad.device)
     sums = torch.empty(parts, neurons, n_k, 3, device=grad.device)
-    _sums[neurons, triton.cdiv(n_k, many), parts](
+    _sums[neurons * triton.cdiv(n_k, many), parts](
         halves(words),
         grad.contiguous(),
         rows_a.contiguous(),
@@ -102,40 +103,40 @@ def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, posit
         each,
         K=many,
         H=block // 32,
-        num_warps=blocks.warps,
+        **blocks.options,
     )
     return (s0[0], sums[0]) if parts == 1 else (s0.sum(0), sums.sum(0))
 
 
 @triton.jit
 def _input(
-    words: Any,
-    grad: Any,
-    row_a: Any,
-    row_b: Any,
-    gate: Any,
-    positions: Any,
-    order: Any,
-    start: Any,
-    dx: Any,
-    neurons: Any,
-    n_positions: Any,
-    n: Any,
-    n_h: Any,
-    taps: Any,
-    kernel: Any,
-    stride: Any,
-    height: Any,
-    width: Any,
+    words,
+    grad,
+    row_a,
+    row_b,
+    gate,
+    positions,
+    order,
+    start,
+    dx,
+    neurons,
+    n_positions,
+    n,
+    n_h,
+    taps,
+    kernel,
+    stride,
+    height,
+    width,
     WINDOW: tl.constexpr,
     E: tl.constexpr,
     H: tl.constexpr,
-) -> None:
+):
     row = tl.program_id(0)
     h = tl.program_id(1) * H + tl.arange(0, H)
     s = h[:, None] * 32 + tl.arange(0, 32)[None, :]
     total = tl.zeros([H, 32], tl.float32)
-    for tap in range(0, taps):
+    for tap in range(taps):
         p, shift, first, last = reader_span(start, row, tap, positions, kernel, stride, height, width, WINDOW)
         for e in range(first, last, E):
             i = e + tl.arange(0, E)
@@ -194,6 +195,6 @@ def hard_input_grad(
         WINDOW=windowed,
         E=blocks.many,
         H=block // 32,
-        num_warps=blocks.warps,
+        **blocks.options,
     )
     return dx

@@ -1,19 +1,20 @@
-"""Small kernels over a neuron's candidates: softmax, its Jacobian, and the best one. A program handles a block of neurons."""
+"""Small kernels over a neuron's candidates: softmax, its Jacobian, and the best one.
+
+A program handles a block of neurons.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from gatewright.kernels.cuda.launch import ROWS
+from gatewright.kernels.cuda.launch import OPTIONS, ROWS
 
 
 @triton.jit
-def _coefficients(gate: Any) -> Any:
+def _coefficients(gate):
     """Multilinear coefficients c0 c1 c2 c3 of gate ids."""
     g = gate.to(tl.int32)
     f00, f01, f10, f11 = (g >> 3) & 1, (g >> 2) & 1, (g >> 1) & 1, g & 1
@@ -26,7 +27,7 @@ def _coefficients(gate: Any) -> Any:
 
 
 @triton.jit
-def _softmax(logits: Any, at: Any, real: Any) -> Any:
+def _softmax(logits, at, real):
     value = tl.load(logits + at, mask=real, other=float("-inf"))
     top = tl.max(value, 1)
     # Neurons past the last one have no logits at all.
@@ -36,7 +37,7 @@ def _softmax(logits: Any, at: Any, real: Any) -> Any:
 
 
 @triton.jit
-def _best(logits: Any, out: Any, neurons: Any, n_k: Any, ROWS: tl.constexpr, K: tl.constexpr) -> None:
+def _best(logits, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
     m = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     k = tl.arange(0, K)
     real = (m < neurons)[:, None] & (k < n_k)[None, :]
@@ -47,7 +48,7 @@ def _best(logits: Any, out: Any, neurons: Any, n_k: Any, ROWS: tl.constexpr, K: 
 
 
 @triton.jit
-def _mixture(logits: Any, gate: Any, out: Any, neurons: Any, n_k: Any, ROWS: tl.constexpr, K: tl.constexpr) -> None:
+def _mixture(logits, gate, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
     m = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     k = tl.arange(0, K)
     real = (m < neurons)[:, None] & (k < n_k)[None, :]
@@ -61,9 +62,7 @@ def _mixture(logits: Any, gate: Any, out: Any, neurons: Any, n_k: Any, ROWS: tl.
 
 
 @triton.jit
-def _logits_grad(
-    logits: Any, gate: Any, s0: Any, sums: Any, out: Any, neurons: Any, n_k: Any, ROWS: tl.constexpr, K: tl.constexpr
-) -> None:
+def _logits_grad(logits, gate, s0, sums, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
     m = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     k = tl.arange(0, K)
     real = (m < neurons)[:, None] & (k < n_k)[None, :]
@@ -89,7 +88,7 @@ def best(logits: Tensor) -> Tensor:
     """See `reference.best`."""
     out = torch.empty(len(logits), dtype=torch.int64, device=logits.device)
     grid, blocks = _grid(logits)
-    _best[grid](logits.contiguous(), out, *logits.shape, **blocks)
+    _best[grid](logits.contiguous(), out, *logits.shape, **blocks, **OPTIONS)
     return out
 
 
@@ -97,7 +96,7 @@ def mixture(logits: Tensor, gate: Tensor) -> Tensor:
     """See `reference.mixture`."""
     out = torch.empty(*logits.shape, 4, device=logits.device)
     grid, blocks = _grid(logits)
-    _mixture[grid](logits.contiguous(), gate, out, *logits.shape, **blocks)
+    _mixture[grid](logits.contiguous(), gate, out, *logits.shape, **blocks, **OPTIONS)
     return out
 
 
@@ -105,5 +104,5 @@ def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tenso
     """See `reference.logits_grad`."""
     out = torch.empty(logits.shape, device=logits.device)
     grid, blocks = _grid(logits)
-    _logits_grad[grid](logits.contiguous(), gate, s0, sums.contiguous(), out, *logits.shape, **blocks)
+    _logits_grad[grid](logits.contiguous(), gate, s0, sums.contiguous(), out, *logits.shape, **blocks, **OPTIONS)
     return out

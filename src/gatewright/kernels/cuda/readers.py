@@ -1,22 +1,22 @@
 """Who reads a row? Input gradients without atomics.
 
-A row's gradient is a sum over the candidates that read it. Scattering it from the candidates needs atomics, whose order, and
-with it the result, differs from run to run; gathering it needs to know the readers. So the operands of all candidates, a
-list of 2 M K rows, are sorted (stable, on the device, nobody waits), and each row finds its readers between two marks: every
-program owns one row of the gradient, adds its readers in one order, and writes once.
+A row's gradient is a sum over the candidates that read it. Scattering it from the candidates needs atomics, whose
+order, and with it the result, differs from run to run; gathering it needs to know the readers. So the operands of all
+candidates, a list of 2 M K rows, are sorted (stable, on the device, nobody waits), and each row finds its readers
+between two marks: every program owns one row of the gradient, adds its readers in one order, and writes once.
 
-Sorting costs little beside the sums (2 M K keys against 2 M K rows of samples), so it is done in each backward pass: the
-wiring changes when connections are learned, and a list kept from an earlier step could be a stale one.
+Sorting costs little beside the sums (2 M K keys against 2 M K rows of samples), so it is done in each backward pass:
+the wiring changes when connections are learned, and a list kept from an earlier step could be a stale one.
 
-In a convolution the readers of a row are those of its taps: for each (dy, dx) of the window there is at most one position at
-which the window's corner lies such that the tap falls on the row. With `window` = (kernel, stride, height, width) of the
-padded input that position is arithmetic; without it all positions are tried.
+In a convolution the readers of a row are those of its taps: for each (dy, dx) of the window there is at most one
+position at which the window's corner lies such that the tap falls on the row. With `window` = (kernel, stride,
+height, width) of the padded input that position is arithmetic; without it all positions are tried.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import triton
@@ -50,16 +50,16 @@ def find_readers(rows_a: Tensor, rows_b: Tensor, rows: int) -> Readers:
 
 @triton.jit
 def reader_span(
-    start: Any,
-    row: Any,
-    tap: Any,
-    positions: Any,
-    kernel: Any,
-    stride: Any,
-    height: Any,
-    width: Any,
+    start,
+    row,
+    tap,
+    positions,
+    kernel,
+    stride,
+    height,
+    width,
     WINDOW: tl.constexpr,
-) -> Any:
+):
     """Readers of a row through one tap (or at one position): (position, its row offset, first, past the last)."""
     if WINDOW:
         dy, dx = tap // kernel, tap % kernel

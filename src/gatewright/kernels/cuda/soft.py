@@ -1,12 +1,10 @@
 """Soft kernels: float activations, all candidates weighted.
 
-Warps run along the batch, so each row of samples is one coalesced read. Activations and gradients may be bfloat16 or float16
-(half the bytes); everything is added in float32.
+Warps run along the batch, so each row of samples is one coalesced read. Activations and gradients may be bfloat16 or
+float16 (half the bytes); everything is added in float32.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import triton
@@ -19,18 +17,18 @@ from gatewright.kernels.cuda.readers import Window, find_readers, reader_span, t
 
 @triton.jit
 def _forward(
-    x: Any,
-    rows_a: Any,
-    rows_b: Any,
-    positions: Any,
-    coef: Any,
-    out: Any,
-    n_k: Any,
-    n_positions: Any,
-    n: Any,
+    x,
+    rows_a,
+    rows_b,
+    positions,
+    coef,
+    out,
+    n_k,
+    n_positions,
+    n,
     K: tl.constexpr,
     N: tl.constexpr,
-) -> None:
+):
     row = tl.program_id(0)
     neuron = (row // n_positions).to(tl.int64)
     shift = tl.load(positions + row % n_positions)
@@ -73,30 +71,32 @@ def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, c
         n,
         K=min(blocks.many, triton.next_power_of_2(n_k)),
         N=block,
-        num_warps=blocks.warps,
+        **blocks.options,
     )
     return out
 
 
 @triton.jit
 def _sums(
-    x: Any,
-    grad: Any,
-    rows_a: Any,
-    rows_b: Any,
-    positions: Any,
-    s0: Any,
-    sums: Any,
-    neurons: Any,
-    n_k: Any,
-    n_positions: Any,
-    n: Any,
-    tiles_each: Any,
+    x,
+    grad,
+    rows_a,
+    rows_b,
+    positions,
+    s0,
+    sums,
+    neurons,
+    n_k,
+    n_positions,
+    n,
+    tiles_each,
     K: tl.constexpr,
     N: tl.constexpr,
-) -> None:
-    neuron, part = tl.program_id(0).to(tl.int64), tl.program_id(2)
-    k = tl.program_id(1) * K + tl.arange(0, K)
+):
+    # Programs of one neuron are neighbours, so its gradients are read from memory once.
+    k_blocks = tl.cdiv(n_k, K)
+    neuron, k_block, part = (tl.program_id(0) // k_blocks).to(tl.int64), tl.program_id(0) % k_blocks, tl.program_id(1)
+    k = k_block * K + tl.arange(0, K)
     real = k < n_k
     base_a = tl.load(rows_a + neuron * n_k + k, mask=real, other=0)
     base_b = tl.load(rows_b + neuron * n_k + k, mask=real, other=0)
@@ -125,7 +125,7 @@ def _sums(
     tl.store(sums + 3 * at, tl.sum(sa, 1), mask=real)
     tl.store(sums + 3 * at + 1, tl.sum(sb, 1), mask=real)
     tl.store(sums + 3 * at + 2, tl.sum(sab, 1), mask=real)
-    if tl.program_id(1) == 0:
+    if k_block == 0:
         tl.store(s0 + part * neurons + neuron, tl.sum(total, 0))
 
 
@@ -133,13 +133,13 @@ def soft_sums(x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions
     """S0 [M] and the sums [M, K, 3] of `reference.soft_backward`."""
     neurons, n_k = rows_a.shape
     p, n = grad.shape[1:]
-    blocks = launch.SUMS
+    blocks = launch.SOFT_SUMS
     block, many = blocks.samples_of(n), min(blocks.many, triton.next_power_of_2(n_k))
     each, parts = split_tiles(p * triton.cdiv(n, block), block, blocks.part)
     s0 = torch.empty(parts, neurons, device=x.device)
     sums = torch.empty(parts, neurons, n_k, 3, device=x.device)
-    _sums[neurons, triton.cdiv(n_k, many), parts](
-        x, grad, rows_a, rows_b, positions, s0, sums, neurons, n_k, p, n, each, K=many, N=block, num_warps=blocks.warps
+    _sums[neurons * triton.cdiv(n_k, many), parts](
+        x, grad, rows_a, rows_b, positions, s0, sums, neurons, n_k, p, n, each, K=many, N=block, **blocks.options
     )
     return (s0[0], sums[0]) if parts == 1 else (s0.sum(0), sums.sum(0))
 
@@ -152,33 +152,33 @@ def split_tiles(tiles: int, block: int, samples: int) -> tuple[int, int]:
 
 @triton.jit
 def _input(
-    x: Any,
-    grad: Any,
-    rows_a: Any,
-    rows_b: Any,
-    coef: Any,
-    positions: Any,
-    order: Any,
-    start: Any,
-    dx: Any,
-    pairs: Any,
-    n_k: Any,
-    n_positions: Any,
-    n: Any,
-    taps: Any,
-    kernel: Any,
-    stride: Any,
-    height: Any,
-    width: Any,
+    x,
+    grad,
+    rows_a,
+    rows_b,
+    coef,
+    positions,
+    order,
+    start,
+    dx,
+    pairs,
+    n_k,
+    n_positions,
+    n,
+    taps,
+    kernel,
+    stride,
+    height,
+    width,
     WINDOW: tl.constexpr,
     E: tl.constexpr,
     N: tl.constexpr,
-) -> None:
+):
     row = tl.program_id(0)
     s = tl.program_id(1) * N + tl.arange(0, N)
     inside = s < n
     total = tl.zeros([N], tl.float32)
-    for tap in range(0, taps):
+    for tap in range(taps):
         p, shift, first, last = reader_span(start, row, tap, positions, kernel, stride, height, width, WINDOW)
         for e in range(first, last, E):
             i = e + tl.arange(0, E)
@@ -228,7 +228,7 @@ def soft_input(
         WINDOW=windowed,
         E=blocks.many,
         N=block,
-        num_warps=blocks.warps,
+        **blocks.options,
     )
     return dx
 
