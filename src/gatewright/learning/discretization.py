@@ -10,6 +10,7 @@ from torch import nn
 
 from gatewright.errors import OptionError
 from gatewright.learning.convergence import Convergence
+from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import logic_layers
 
 
@@ -52,6 +53,7 @@ class AdaptiveDiscretization(_Freezer):
         patience: Steps in a row for which the entropy must stay near its average.
         decay: Weight of the past in the average.
         tolerance: How near is near.
+        reduce: Averages over the processes that train together, if there are several.
     """
 
     def __init__(
@@ -62,21 +64,24 @@ class AdaptiveDiscretization(_Freezer):
         patience: int = 100,
         decay: float = 0.99,
         tolerance: float = 5e-4,
+        reduce: Reduce = alone,
     ) -> None:
         if start < 0:
             raise OptionError(f"start must be a step, got {start}")
         super().__init__(model)
         self.start = start
+        self.reduce = reduce
         self.trackers = [Convergence(1, patience=patience, decay=decay, tolerance=tolerance) for _ in self.layers]
 
     @torch.no_grad()
     def step(self) -> None:
         """Look at the layers, and freeze the first unfrozen one if it has settled."""
-        first = next((i for i, layer in enumerate(self.layers) if not layer.frozen), None)
-        for i, (layer, tracker) in enumerate(zip(self.layers, self.trackers, strict=True)):
-            if layer.frozen or i == len(self.layers) - 1:
-                continue
-            converged = bool(tracker.update(layer.candidates.entropy().mean().reshape(1)))
+        free = [i for i, layer in enumerate(self.layers) if not layer.frozen]
+        first = free[0] if free else None
+        entropy = {i: self.layers[i].candidates.entropy().mean().reshape(1) for i in free if i < len(self.layers) - 1}
+        self.reduce(list(entropy.values()))
+        for i, h in entropy.items():
+            converged = bool(self.trackers[i].update(h))
             if converged and i == first and self.steps >= self.start:
                 self._freeze(i)
         self.steps += 1

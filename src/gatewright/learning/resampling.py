@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gatewright.errors import OptionError
 from gatewright.learning.convergence import Convergence
 from gatewright.learning.optimizer_state import reset_moments
+from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import Candidates, logic_layers
 from gatewright.nn.candidates import strong_logit
 
@@ -36,6 +37,7 @@ class AdaptiveResampling:
         weak: See above.
         stop_step: No redraws from this step on (the last third of training, in the paper); None for never.
         generator: Source of randomness.
+        reduce: Averages over the processes that train together, if there are several.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class AdaptiveResampling:
         weak: float = 0.4,
         stop_step: int | None = None,
         generator: torch.Generator,
+        reduce: Reduce = alone,
     ) -> None:
         if not 0 <= weak <= strong <= 1:
             raise OptionError(f"expected 0 <= weak <= strong <= 1, got weak = {weak} and strong = {strong}")
         self.layers = [layer.candidates for layer in logic_layers(model)]
         self.optimizer = optimizer
         self.strong, self.weak, self.stop_step, self.generator = strong, weak, stop_step, generator
+        self.reduce = reduce
         self.trackers = [
             Convergence(c.n_neurons, patience=patience, decay=decay, tolerance=tolerance) for c in self.layers
         ]
@@ -71,10 +75,10 @@ class AdaptiveResampling:
         self.steps += 1
         if not active:
             return
-        for i, (candidates, tracker) in enumerate(zip(self.layers, self.trackers, strict=True)):
-            if candidates.frozen:
-                continue
-            h = candidates.entropy()
+        entropy = {i: candidates.entropy() for i, candidates in enumerate(self.layers) if not candidates.frozen}
+        self.reduce(list(entropy.values()))
+        for i, h in entropy.items():
+            candidates, tracker = self.layers[i], self.trackers[i]
             self.entropy[i] = float(h.mean())
             settled = tracker.update(h)
             if not bool(settled.any()):
@@ -100,7 +104,7 @@ class AdaptiveResampling:
 
     def _redraw_all(self, candidates: Candidates, where: Tensor) -> None:
         neuron = where.nonzero().squeeze(1)
-        logits = torch.randn(len(neuron), candidates.n_candidates, generator=self.generator)
+        logits = torch.randn(len(neuron), candidates.n_candidates, generator=self.generator, device=self.generator.device)
         candidates.logits[neuron] = logits.to(where.device)
         slots = torch.arange(candidates.n_candidates, device=where.device).repeat(len(neuron))
         redraw_slots(candidates, neuron.repeat_interleave(candidates.n_candidates), slots, self.generator)

@@ -19,6 +19,9 @@ class Feed:
         split: Raw samples and labels.
         device: Where the batches are wanted.
         augment: Changes the raw images of `batch` (never those of `all`), or None.
+
+    Attributes:
+        device: As given.
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class Feed:
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         self._augment = augment
+        self.device = device
         self._x = torch.as_tensor(split.x).to(device)
         self._y = torch.as_tensor(split.y).to(device=device, dtype=torch.int64)
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import torch
 
 from gatewright import learning
+from gatewright.learning.reduction import Reduce, alone
 from gatewright.training.config import (
     AdaptiveFreezing,
     GuidedConnections,
@@ -35,7 +36,11 @@ class Learner(Protocol):
 
 
 def build_learners(
-    config: RunConfig, model: torch.nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
+    config: RunConfig,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    reduce: Reduce = alone,
 ) -> dict[str, Learner]:
     """The learners that the config asks for, in the order in which they are stepped."""
     steps = config.train.steps
@@ -52,6 +57,7 @@ def build_learners(
                 weak=c.weak,
                 stop_step=at_step(c.stop, steps),
                 generator=generator,
+                reduce=reduce,
             )
         case GuidedConnections() as c:
             learners["connections"] = learning.GuidedProposals(
@@ -65,11 +71,17 @@ def build_learners(
                 share=c.share,
                 stop_step=at_step(c.stop, steps),
                 generator=generator,
+                reduce=reduce,
             )
     match config.discretization:
         case AdaptiveFreezing() as d:
             learners["discretization"] = learning.AdaptiveDiscretization(
-                model, start=at_step(d.start, steps), patience=d.patience, decay=d.decay, tolerance=d.tolerance
+                model,
+                start=at_step(d.start, steps),
+                patience=d.patience,
+                decay=d.decay,
+                tolerance=d.tolerance,
+                reduce=reduce,
             )
         case ScheduledFreezing() as d:
             learners["discretization"] = learning.ScheduledDiscretization(

@@ -19,6 +19,7 @@ from gatewright.training.evaluate import Accuracy, evaluate
 from gatewright.training.feed import Feed
 from gatewright.training.learn import build_learners
 from gatewright.training.metrics import MetricsLog
+from gatewright.training.ranks import Ranks
 from gatewright.training.sampler import DataOrder
 from gatewright.training.schedule import rate_factor
 
@@ -49,6 +50,7 @@ class Trainer:
         validation: Validation samples, or None to keep the last weights.
         generator: The run's one source of randomness.
         folder: Where checkpoints and metrics go; exists.
+        ranks: The processes that train together; `train` and `validation` are the whole splits in each.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Trainer:
         validation: Feed | None,
         generator: torch.Generator,
         folder: Path,
+        ranks: Ranks = Ranks(),  # noqa: B008 - immutable
     ) -> None:
         self.config = config
         self.model = model
@@ -69,13 +72,15 @@ class Trainer:
         self._train = train
         self._validation = validation
         self._generator = generator
+        self._ranks = ranks
         self._rate = learning_rate(config)
         self._device = next(model.parameters()).device
         self.optimizer = torch.optim.Adam(
             model.parameters(), lr=self._rate, betas=(config.optimizer.betas[0], config.optimizer.betas[1]), fused=True
         )
-        self.learners = build_learners(config, model, self.optimizer, generator)
+        self.learners = build_learners(config, model, self.optimizer, generator, ranks.mean_)
         self.order = DataOrder(len(train), config.train.batch, generator)
+        self._share = ranks.share(self.order.batch)
         self._losses = torch.zeros(config.train.log_every, device=self._device)
         self._unread = 0
 
@@ -87,7 +92,8 @@ class Trainer:
         Args:
             tensorboard: Whether to write TensorBoard events, too.
             watch: Told about progress.
-            stop: Asked after each step; once true, a checkpoint is written and training ends.
+            stop: Asked after each step; once true, a checkpoint is written and training ends. Several processes agree on it
+                with every line of metrics.
 
         Returns:
             Whether the run is complete (false if it was stopped).
@@ -96,7 +102,7 @@ class Trainer:
             DataError: The loss is not finite; the message names the step.
         """
         options = self.config.train
-        log = MetricsLog(self.folder, self.step, tensorboard=tensorboard)
+        log = MetricsLog(self.folder, self.step, tensorboard=tensorboard) if self._ranks.main else None
         latest: dict[str, Any] = {}
         begin, before = time.monotonic(), self.seconds
         try:
@@ -104,8 +110,9 @@ class Trainer:
             while self.step < options.steps:
                 self._one_step()
                 done = self.step == options.steps
-                halt = not done and stop()
                 log_now = self.step % options.log_every == 0 or done
+                asked = log_now or self._ranks.size == 1
+                halt = not done and asked and self._ranks.agree(stop(), self._device)
                 evaluate_now = self.step % options.evaluation_interval == 0 or done
                 checkpoint_now = self.step % options.checkpoint_interval == 0 or done or halt
                 if log_now or evaluate_now or checkpoint_now:
@@ -115,7 +122,8 @@ class Trainer:
                         values |= self._evaluate()
                     if log_now or evaluate_now:
                         latest |= values
-                        log.write(self.step, values)
+                        if log is not None:
+                            log.write(self.step, values)
                     if checkpoint_now:
                         self.save()
                 if watch is not None:
@@ -123,7 +131,8 @@ class Trainer:
                 if halt:
                     return False
         finally:
-            log.close()
+            if log is not None:
+                log.close()
         return True
 
     def _one_step(self) -> None:
@@ -131,11 +140,12 @@ class Trainer:
         rate = self._rate * rate_factor(self.config.optimizer, self.step, self.config.train.steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        x, y = self._train.batch(self.order.next())
+        x, y = self._train.batch(self.order.next()[self._share])
         loss = cross_entropy(self.model(x), y)
         if loss.requires_grad:  # not where every layer is frozen
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            self._ranks.mean_([p.grad for p in self.model.parameters() if p.grad is not None])
             if self.config.optimizer.clip is not None:
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip)
             optimizer.step()
@@ -149,7 +159,9 @@ class Trainer:
         """Metrics since the last reading; the losses are only looked at here, so that a GPU never waits for us."""
         values: dict[str, Any] = {"seconds": round(self.seconds, 3), "lr": self.optimizer.param_groups[0]["lr"]}
         if self._unread:
-            losses = self._losses[: self._unread].cpu()
+            losses = self._losses[: self._unread].clone()
+            self._ranks.mean_([losses])
+            losses = losses.cpu()
             bad = (~torch.isfinite(losses)).nonzero()
             if len(bad):
                 first = int(bad[0])
@@ -169,25 +181,29 @@ class Trainer:
             "frozen": sum(layer.frozen for layer in layers),
         }
         if self._validation is not None:
-            accuracy: Accuracy = evaluate(self.model, self._validation)
+            accuracy: Accuracy = evaluate(self.model, self._validation, self._ranks)
             values["validation"] = accuracy._asdict()
             if self.config.train.keep == "best" and (self.best is None or accuracy.hard >= self.best.accuracy):
                 self.best = Best(self.step, accuracy.hard)
-                save_state(self._best_path(self.step), {"model": self.model.state_dict()}, "weights")
+                if self._ranks.main:
+                    save_state(self._best_path(self.step), {"model": self.model.state_dict()}, "weights")
         return values
 
     def _best_path(self, step: int) -> Path:
         return self.folder / f"best-{step:08d}.safetensors"
 
     def load_best(self) -> int:
-        """Put the weights to keep into the model; returns the step they are from."""
+        """Put the weights to keep into the model; returns the step they are from. For the main process."""
         if self.best is None:
             return self.step
         self.model.load_state_dict(load_state(self._best_path(self.best.step), "weights")["model"])
         return self.best.step
 
     def save(self) -> None:
-        """Write the checkpoint, then remove best weights that it no longer refers to."""
+        """Write the checkpoint, then remove best weights that it no longer refers to.
+
+        All processes call it, as those of the others are part of some state; the main one writes.
+        """
         state = {
             "config": self.config.as_dict(),
             "step": self.step,
@@ -199,20 +215,22 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "learners": {name: learner.state_dict() for name, learner in self.learners.items()},
         }
+        if not self._ranks.main:
+            return
         save_state(self.folder / CHECKPOINT, state, "checkpoint")
         for path in self.folder.glob("best-*.safetensors"):
             if self.best is None or path != self._best_path(self.best.step):
                 path.unlink()
 
     def resume(self) -> None:
-        """Go on from the folder's checkpoint.
+        """Go on from the folder's checkpoint, which the main process reads for all.
 
         Raises:
             FormatError: The checkpoint is missing, damaged, or of a run with other options; the message
                 names the entry.
         """
         path = self.folder / CHECKPOINT
-        state = load_state(path, "checkpoint")
+        state = self._ranks.from_main(load_state(path, "checkpoint") if self._ranks.main else {})
         try:
             check_same_run(state["config"], self.config.as_dict(), path)
             self.model.load_state_dict(state["model"])
@@ -229,7 +247,7 @@ class Trainer:
             raise FormatError(f"{path} has no entry {error}") from error
         except (GatewrightError, RuntimeError, TypeError, ValueError) as error:
             raise FormatError(f"{path} does not fit this run: {error}") from error
-        if self.best is not None and not self._best_path(self.best.step).exists():
+        if self._ranks.main and self.best is not None and not self._best_path(self.best.step).exists():
             raise FormatError(f"the best weights so far are missing: {self._best_path(self.best.step)}")
 
 
