@@ -43,16 +43,15 @@ def same_network(one, two):
             assert torch.equal(value, two[name]), name
 
 
-def test_two_processes_with_half_a_batch_are_one_with_all_of_it(any_config_file, tmp_path):
-    alone = train(load.load_file(any_config_file), "test", tmp_path / "one")
-    done = gatewright("train", any_config_file, "--out", tmp_path / "two", "--devices", 2, "--json")
+def test_two_processes_with_half_a_batch_are_one_with_all_of_it(paper_like_file, tmp_path):
+    alone = train(load.load_file(paper_like_file), "test", tmp_path / "one")
+    done = gatewright("train", paper_like_file, "--out", tmp_path / "two", "--devices", 2, "--json")
     result = json.loads(done.stdout)
     lines = [read_lines(tmp_path / folder / "metrics.jsonl") for folder in ("one", "two")]
     last = lines[1][-1]
-    learned = last["connections"]
-    assert sum(sum(learned.get(key, [])) for key in ("strong_redraws", "weak_redraws", "proposed")) > 0
+    assert sum(map(sum, (last["connections"][key] for key in ("strong_redraws", "weak_redraws")))) > 0
     assert last["frozen"] >= 1
-    # The same redraws of the same neurons and the same freezes, in every round, and logits within rounding.
+    # The same redraws of the same neurons and the same freezes, at the same steps, and logits within rounding.
     same_network(weights(tmp_path / "one"), weights(tmp_path / "two"))
     for key in ("connections", "discretization"):
         for one, two in zip(*lines, strict=True):
@@ -62,19 +61,57 @@ def test_two_processes_with_half_a_batch_are_one_with_all_of_it(any_config_file,
     assert result["test"]["hard"] == pytest.approx(alone.test.hard, abs=1e-9)
 
 
+# Ends with what each process holds: {folder}/rank-N.safetensors.
+HOLDING = """
+import sys
+from pathlib import Path
+from gatewright.training import checkpoint, load, run, trainer
+
+def fit(self, original=trainer.Trainer.fit, **options):
+    done = original(self, **options)
+    state = {"model": self.model.state_dict(), "generator": self._generator.get_state()}
+    checkpoint.save_state(self.folder / f"rank-{self._ranks.rank}.safetensors", state, "rank")
+    return done
+
+trainer.Trainer.fit = fit
+run.train(load.load_file(Path(sys.argv[1])), "test", Path(sys.argv[2]))
+"""
+
+
+def test_all_processes_hold_the_same_bits(hard_config, tmp_path):
+    # Which of two candidates that are equal on all samples wins is a matter of rounding, so hard networks with guided
+    # connections need not end alike in one and in two processes; but the two must never part from each other.
+    path, folder = tmp_path / "hard.yaml", tmp_path / "run"
+    path.write_text(load.dump(hard_config))
+    children = pair("-c", HOLDING, path, folder, program=[sys.executable])
+    for child in children:
+        _, errors = child.communicate(timeout=300)
+        assert child.returncode == 0, errors
+    states = [load_state(folder / f"rank-{i}.safetensors", "rank") for i in range(2)]
+    assert torch.equal(states[0]["generator"], states[1]["generator"])
+    for name, value in states[0]["model"].items():
+        assert torch.equal(value, states[1]["model"][name]), name
+    last = read_lines(folder / "metrics.jsonl")[-1]
+    assert sum(last["connections"]["proposed"]) > 0
+    assert last["frozen"] == 1
+    # It learns as one process does.
+    alone = train(hard_config, "test", tmp_path / "alone")
+    assert last["validation"]["hard"] == pytest.approx(alone.validation.hard, abs=0.1)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def pair(*arguments):
+def pair(*arguments, program=COMMAND):
     """Two processes as torchrun starts them, here by hand."""
     port = str(free_port())
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
     return [
         subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
+            [*program, *map(str, arguments)],
             env={**os.environ, **shared, "RANK": str(i), "LOCAL_RANK": str(i)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -84,11 +121,12 @@ def pair(*arguments):
     ]
 
 
-def test_a_killed_pair_resumes_to_the_same_network(any_config_file, tmp_path):
-    gatewright("train", any_config_file, "--out", tmp_path / "whole", "--devices", 2)
+@pytest.mark.slow
+def test_a_killed_pair_resumes_to_the_same_network(paper_like_file, tmp_path):
+    gatewright("train", paper_like_file, "--out", tmp_path / "whole", "--devices", 2)
     folder = tmp_path / "parts"
     slow = ["--set=train.log_every=1", "--set=train.checkpoint_every=7"]
-    children = pair("train", any_config_file, "--out", folder, *slow)
+    children = pair("train", paper_like_file, "--out", folder, *slow)
     while len(read_lines(folder / "metrics.jsonl")) < 16 and children[0].poll() is None:
         time.sleep(0.01)
     for child in children:
@@ -96,12 +134,13 @@ def test_a_killed_pair_resumes_to_the_same_network(any_config_file, tmp_path):
         child.communicate()
     if not (folder / "result.json").exists():
         assert load_state(folder / "checkpoint.safetensors", "checkpoint")["step"] in range(7, 60, 7)
-    gatewright("train", any_config_file, "--out", folder, "--devices", 2, "--resume", *slow)
+    gatewright("train", paper_like_file, "--out", folder, "--devices", 2, "--resume", *slow)
     same_network(weights(tmp_path / "whole"), weights(folder))
     for rank in (0, 1):
         assert children[rank].returncode in {-signal.SIGKILL, 0}
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_all_with_a_checkpoint(hard_config, tmp_path):
     path = tmp_path / "long.yaml"
     path.write_text(load.dump(hard_config))

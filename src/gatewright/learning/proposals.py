@@ -91,9 +91,21 @@ class GuidedProposals:
         self.trial: list[_Trial | None] = [None] * len(self.layers)
         self._prepare()
 
-    @torch.no_grad()
     def step(self) -> None:
         """End the step: at the end of a round, replace candidates."""
+        self.decide()
+
+    @property
+    def observing(self) -> bool:
+        """Whether `observe` does anything at this step."""
+        return False
+
+    def observe(self) -> None:
+        """Nothing to take: sums come from the backward pass, through the layers' recorders."""
+
+    @torch.no_grad()
+    def decide(self) -> None:
+        """See `step`."""
         self.steps += 1
         if self.steps % self.every == 0:
             for i, layer in enumerate(self.layers):

@@ -288,6 +288,8 @@ class TrainOptions(Section):
         log_every: Steps between lines of training metrics.
         seed: Of the run's one random generator.
         device: `auto` takes CUDA where there is one.
+        precision: Type of the activations of soft layers; sums, weights and the optimizer are float32 in either case.
+        graph: On CUDA, whether steps are recorded and repeated as CUDA graphs.
         threads: Of the CPU; null for one thread where a step is so little work that waiting for others costs more
             than they do, and as many as torch takes elsewhere.
         keep: `best` keeps the weights of the best hard validation accuracy (the latest among equals), `last` the final
@@ -301,6 +303,8 @@ class TrainOptions(Section):
     log_every: PositiveInt = 50
     seed: NonNegativeInt = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    graph: bool = True
     threads: PositiveInt | None = None
     keep: Literal["best", "last"] = "best"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from gatewright.data import Split
+from gatewright.errors import DataError
 
 EVALUATION_BATCH = 1024
 """Samples evaluated at a time where no gradient is needed."""
@@ -22,6 +23,9 @@ class Feed:
 
     Attributes:
         device: As given.
+
+    Raises:
+        DataError: The samples contain NaN.
     """
 
     def __init__(
@@ -33,6 +37,8 @@ class Feed:
         self._augment = augment
         self.device = device
         self._x = torch.as_tensor(split.x).to(device)
+        if self._x.is_floating_point() and bool(torch.isnan(self._x).any()):
+            raise DataError("the samples contain NaN; a missing value has no bits: replace it before encoding")
         self._y = torch.as_tensor(split.y).to(device=device, dtype=torch.int64)
 
     def __len__(self) -> int:

@@ -18,6 +18,10 @@ from gatewright.training.config import (
 )
 
 
+DECISION_STEPS = 10
+"""Steps between redraws and freezes on a GPU, where each decision makes the host wait for it."""
+
+
 class Learner(Protocol):
     """What is stepped after the optimizer: connection learning and discretization."""
 
@@ -25,8 +29,15 @@ class Learner(Protocol):
     def statistics(self) -> dict[str, Any]:
         """Readable numbers: redraws, freezes, entropies."""
 
-    def step(self) -> None:
-        """Act on the state after one optimizer step."""
+    @property
+    def observing(self) -> bool:
+        """Whether `observe` does anything at this step."""
+
+    def observe(self) -> None:
+        """Take what is needed of the state after one optimizer step; asks no tensor what is in it."""
+
+    def decide(self) -> None:
+        """End the step, and act."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on."""
@@ -44,6 +55,8 @@ def build_learners(
 ) -> dict[str, Learner]:
     """The learners that the config asks for, in the order in which they are stepped."""
     steps = config.train.steps
+    on_gpu = next(model.parameters()).device.type == "cuda"
+    every = DECISION_STEPS if on_gpu else 1
     learners: dict[str, Learner] = {}
     match config.connections:
         case ResampledConnections() as c:
@@ -55,6 +68,7 @@ def build_learners(
                 tolerance=c.tolerance,
                 strong=c.strong,
                 weak=c.weak,
+                every=every,
                 stop_step=at_step(c.stop, steps),
                 generator=generator,
                 reduce=reduce,
@@ -81,6 +95,7 @@ def build_learners(
                 patience=d.patience,
                 decay=d.decay,
                 tolerance=d.tolerance,
+                every=every,
                 reduce=reduce,
             )
         case ScheduledFreezing() as d:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
 from gatewright.training.evaluate import Accuracy, evaluate
 from gatewright.training.feed import Feed
+from gatewright.training.graph import GraphedStep
 from gatewright.training.learn import build_learners
 from gatewright.training.metrics import MetricsLog
 from gatewright.training.ranks import Ranks
@@ -25,7 +27,7 @@ from gatewright.training.schedule import rate_factor
 
 CHECKPOINT = "checkpoint.safetensors"
 
-FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.device", "train.log_every"})
+FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.device", "train.graph", "train.log_every"})
 """Options that may differ between a checkpoint and the run that goes on from it: they do not change the result."""
 
 
@@ -68,6 +70,7 @@ class Trainer:
         self.folder = folder
         self.step = 0
         self.seconds = 0.0
+        self.rate = 0.0
         self.best: Best | None = None
         self._train = train
         self._validation = validation
@@ -75,12 +78,22 @@ class Trainer:
         self._ranks = ranks
         self._rate = learning_rate(config)
         self._device = next(model.parameters()).device
+        on_gpu = self._device.type == "cuda"
+        # A rate that a graph can read has to be a tensor.
+        self._rate_now = torch.tensor(self._rate, device=self._device) if on_gpu else None
         self.optimizer = torch.optim.Adam(
-            model.parameters(), lr=self._rate, betas=(config.optimizer.betas[0], config.optimizer.betas[1]), fused=True
+            model.parameters(),
+            lr=self._rate if self._rate_now is None else self._rate_now,
+            betas=(config.optimizer.betas[0], config.optimizer.betas[1]),
+            fused=True,
+            capturable=on_gpu,
         )
         self.learners = build_learners(config, model, self.optimizer, generator, ranks.mean_)
         self.order = DataOrder(len(train), config.train.batch, generator)
         self._share = ranks.share(self.order.batch)
+        self._graph = (
+            GraphedStep(model, self._learn, ranks.mean_, self._update) if on_gpu and config.train.graph else None
+        )
         self._losses = torch.zeros(config.train.log_every, device=self._device)
         self._unread = 0
 
@@ -105,8 +118,11 @@ class Trainer:
         log = MetricsLog(self.folder, self.step, tensorboard=tensorboard) if self._ranks.main else None
         latest: dict[str, Any] = {}
         begin, before = time.monotonic(), self.seconds
+        leave = ExitStack()
         try:
             self.model.train()
+            if self._graph is not None:
+                leave.enter_context(self._graph.stream(self._device))
             while self.step < options.steps:
                 self._one_step()
                 done = self.step == options.steps
@@ -131,33 +147,55 @@ class Trainer:
                 if halt:
                     return False
         finally:
+            leave.close()
             if log is not None:
                 log.close()
         return True
 
     def _one_step(self) -> None:
-        optimizer = self.optimizer
-        rate = self._rate * rate_factor(self.config.optimizer, self.step, self.config.train.steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        self._set_rate(self._rate * rate_factor(self.config.optimizer, self.step, self.config.train.steps))
         x, y = self._train.batch(self.order.next()[self._share])
-        loss = cross_entropy(self.model(x), y)
-        if loss.requires_grad:  # not where every layer is frozen
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+        if self._graph is None:
+            loss = self._learn(x, y)
             self._ranks.mean_([p.grad for p in self.model.parameters() if p.grad is not None])
-            if self.config.optimizer.clip is not None:
-                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip)
-            optimizer.step()
+            self._update()
+        else:
+            loss = self._graph(x, y, tuple(learner.observing for learner in self.learners.values()))
         for learner in self.learners.values():
-            learner.step()
-        self._losses[self._unread] = loss.detach()
+            learner.decide()
+        self._losses[self._unread] = loss
         self._unread += 1
         self.step += 1
 
+    def _learn(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Forward and backward; returns the loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        short = self.config.train.precision == "bfloat16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=short):
+            loss = cross_entropy(self.model(x), y)
+        if loss.requires_grad:  # not where every layer is frozen
+            loss.backward()
+        return loss.detach()
+
+    def _update(self) -> None:
+        """Use the gradients, and let the learners look; none of it asks what came out."""
+        if self.config.optimizer.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip)
+        self.optimizer.step()
+        for learner in self.learners.values():
+            learner.observe()
+
+    def _set_rate(self, rate: float) -> None:
+        self.rate = rate
+        for group in self.optimizer.param_groups:
+            if self._rate_now is None:
+                group["lr"] = rate
+            else:
+                group["lr"] = self._rate_now.fill_(rate)
+
     def _read_losses(self) -> dict[str, Any]:
         """Metrics since the last reading; the losses are only looked at here, so that a GPU never waits for us."""
-        values: dict[str, Any] = {"seconds": round(self.seconds, 3), "lr": self.optimizer.param_groups[0]["lr"]}
+        values: dict[str, Any] = {"seconds": round(self.seconds, 3), "lr": self.rate}
         if self._unread:
             losses = self._losses[: self._unread].clone()
             self._ranks.mean_([losses])
