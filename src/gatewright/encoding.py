@@ -217,7 +217,7 @@ def _with_binary(lists: list[npt.NDArray[Any]], binary: npt.ArrayLike | None) ->
 
 
 def _recorded(x: Tensor) -> bool:
-    """Whether launches are being recorded as a CUDA graph, where nothing can be asked (ordinary steps were checked before)."""
+    """Whether launches are being recorded as a CUDA graph, where nothing can be asked (a few steps were before)."""
     return x.is_cuda and torch.cuda.is_current_stream_capturing()
 
 

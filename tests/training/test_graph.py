@@ -17,7 +17,7 @@ from gatewright.training.trainer import Trainer
 
 
 class Recorder:
-    """Records like CUDA: recording changes nothing, repeating writes to the memory that was recorded, and runs no Python."""
+    """Records like CUDA: recording changes nothing, repeating writes to the memory recorded, and runs no Python."""
 
     def __init__(self, trainer):
         self.trainer, self.recordings, self.repeats = trainer, 0, 0

@@ -178,7 +178,5 @@ def test_parts_of_a_batch_are_augmented_as_the_batch_is(options):
     images = torch.randint(0, 256, (12, 2, 7, 9), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     augment = Augment(**options)
     whole = augment(images, torch.Generator().manual_seed(2))
-    parts = [
-        augment(images[4 * i : 4 * i + 4], torch.Generator().manual_seed(2), rank=i, size=3) for i in range(3)
-    ]
+    parts = [augment(images[4 * i : 4 * i + 4], torch.Generator().manual_seed(2), rank=i, size=3) for i in range(3)]
     assert torch.equal(torch.cat(parts), whole)

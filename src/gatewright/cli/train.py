@@ -36,7 +36,8 @@ def train(
     devices: Annotated[
         int,
         typer.Option(
-            min=1, help="Processes on this machine that share each batch, a GPU each on cuda (several machines: torchrun)."
+            min=1,
+            help="Processes on this machine that share each batch, a GPU each on cuda (several machines: torchrun).",
         ),
     ] = 1,
     overrides: Annotated[

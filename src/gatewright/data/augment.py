@@ -55,8 +55,8 @@ class Augment:
         Args:
             images: uint8 or float32 [N, C, H, W]; left as they are.
             generator: Where every random number comes from. The numbers drawn depend on the options and on N alone.
-            rank: Which one of `size` equal parts of a batch these images are. Numbers are drawn for the whole batch, so that
-                the parts together become what the batch would have become.
+            rank: Which one of `size` equal parts of a batch these images are. Numbers are drawn for the whole batch, so
+                that the parts together become what the batch would have become.
             size: Number of parts.
 
         Returns:

@@ -35,7 +35,8 @@ class AdaptiveResampling:
         tolerance: How near h must stay.
         strong: See above.
         weak: See above.
-        every: Steps between redraws: 1 in the paper. What has settled in between waits; on a GPU, asking costs more than waiting.
+        every: Steps between redraws: 1 in the paper. What has settled in between waits; on a GPU, asking costs more than
+            waiting.
         stop_step: No redraws from this step on (the last third of training, in the paper); None for never.
         generator: Source of randomness.
         reduce: Averages over the processes that train together, if there are several.
@@ -129,7 +130,9 @@ class AdaptiveResampling:
 
     def _redraw_all(self, candidates: Candidates, where: Tensor) -> None:
         neuron = where.nonzero().squeeze(1)
-        logits = torch.randn(len(neuron), candidates.n_candidates, generator=self.generator, device=self.generator.device)
+        logits = torch.randn(
+            len(neuron), candidates.n_candidates, generator=self.generator, device=self.generator.device
+        )
         candidates.logits[neuron] = logits.to(where.device)
         slots = torch.arange(candidates.n_candidates, device=where.device).repeat(len(neuron))
         redraw_slots(candidates, neuron.repeat_interleave(candidates.n_candidates), slots, self.generator)

@@ -229,7 +229,11 @@ class GuidedConnections(Section):
         kind: `guided`.
         every: Steps of a round.
         batches: Batches at its end over which the pairs on trial are judged.
-        trials: Pairs on trial per neuron and round.
+        method: `pairs` tries random pairs, in the kernels of the candidate sums; `products` pairs a few anchors of each
+            neuron with every input, in matrix products (for GPUs).
+        trials: Pairs on trial per neuron and round, with `pairs`.
+        inputs: Inputs tried per round, at most, with `products`.
+        chance: Probability with which a neuron may take one of them, with `products`.
         replace: Candidates replaced per neuron and round, at most.
         margin: How far below the best logit a new candidate starts.
         share: Share of the neurons that may replace a candidate in a round.
@@ -239,7 +243,10 @@ class GuidedConnections(Section):
     kind: Literal["guided"]
     every: PositiveInt = 10
     batches: PositiveInt = 2
+    method: Literal["pairs", "products"] = "pairs"
     trials: PositiveInt = 16
+    inputs: PositiveInt = 1024
+    chance: float = Field(default=0.1, gt=0, le=1)
     replace: PositiveInt = 1
     margin: float = 0.3
     share: float = Field(default=1.0, gt=0, le=1)

@@ -1,9 +1,9 @@
 """A training step as CUDA graphs: recorded once, then started with two calls, so that the host keeps ahead of the GPU.
 
-A small network's step is hundreds of short kernels, which take longer to start than to run. A graph starts them all; but it
-repeats the very launches it was recorded from, on the same memory. So whatever changes what is launched (a layer frozen,
-candidate sums collected for connection learning or not) is part of a key, and each key has a recording of its own, made after
-a few ordinary steps under it (which tune the kernels and allocate what stays).
+A small network's step is hundreds of short kernels, which take longer to start than to run. A graph starts them all;
+but it repeats the very launches it was recorded from, on the same memory. So whatever changes what is launched (a layer
+frozen, candidate sums collected for connection learning or not) is part of a key, and each key has a recording of its
+own, made after a few ordinary steps under it (which tune the kernels and allocate what stays).
 
 There are two graphs because Python has its say in between: the layers' recorders, and the average over processes.
 """
@@ -85,7 +85,8 @@ class GraphedStep:
         Args:
             x: Samples.
             y: Labels.
-            key: All that decides what is launched, apart from shapes, frozen layers and recorders, which are looked at here.
+            key: All that decides what is launched, apart from shapes, frozen layers and recorders, which are looked at
+                here.
 
         Returns:
             The loss; only until the next call, if the step was a repeated one.

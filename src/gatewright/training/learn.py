@@ -17,7 +17,6 @@ from gatewright.training.config import (
     at_step,
 )
 
-
 DECISION_STEPS = 10
 """Steps between redraws and freezes on a GPU, where each decision makes the host wait for it."""
 
@@ -74,19 +73,22 @@ def build_learners(
                 reduce=reduce,
             )
         case GuidedConnections() as c:
-            learners["connections"] = learning.GuidedProposals(
-                model,
-                optimizer,
-                every=c.every,
-                batches=c.batches,
-                trials=c.trials,
-                replace=c.replace,
-                margin=c.margin,
-                share=c.share,
-                stop_step=at_step(c.stop, steps),
-                generator=generator,
-                reduce=reduce,
-            )
+            shared: dict[str, Any] = {
+                "every": c.every,
+                "batches": c.batches,
+                "replace": c.replace,
+                "margin": c.margin,
+                "share": c.share,
+                "stop_step": at_step(c.stop, steps),
+                "generator": generator,
+                "reduce": reduce,
+            }
+            if c.method == "pairs":
+                learners["connections"] = learning.GuidedProposals(model, optimizer, trials=c.trials, **shared)
+            else:
+                learners["connections"] = learning.ProductProposals(
+                    model, optimizer, inputs=c.inputs, chance=c.chance, **shared
+                )
     match config.discretization:
         case AdaptiveFreezing() as d:
             learners["discretization"] = learning.AdaptiveDiscretization(

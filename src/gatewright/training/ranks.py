@@ -1,8 +1,8 @@
 """The processes that train one network together, each on its share of every batch.
 
 All of them hold the same weights and draw the same random numbers. What depends on samples (gradients, candidate sums,
-losses, entropies) is averaged over them before anything is decided, so all step, redraw and freeze alike. The main process
-alone writes files.
+losses, entropies) is averaged over them before anything is decided, so all step, redraw and freeze alike. The main
+process alone writes files.
 
 A process finds its place in the environment, as `torchrun` (or `gatewright train --devices N`) sets it.
 """
@@ -48,7 +48,9 @@ class Ranks:
             OptionError: The batch does not divide.
         """
         if samples % self.size:
-            raise OptionError(f"a batch of {samples} samples does not divide into {self.size} equal shares; change train.batch")
+            raise OptionError(
+                f"a batch of {samples} samples does not divide into {self.size} equal shares; change train.batch"
+            )
         part = samples // self.size
         return slice(self.rank * part, (self.rank + 1) * part)
 
@@ -61,7 +63,7 @@ class Ranks:
         for handle in work:
             handle.wait()
         for tensor in tensors:
-            tensor /= self.size
+            tensor.div_(self.size)
 
     def total(self, value: Tensor) -> Tensor:
         """Sum of a tensor over all processes."""
@@ -97,7 +99,7 @@ def rank_of_environment() -> int:
 
 def local_device(device: torch.device) -> torch.device:
     """This process's GPU if CUDA is used without a number; else the device as it is."""
-    if device.type == "cuda" and device.index is None:
+    if str(device) == "cuda":
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return device
 
@@ -109,9 +111,11 @@ def join(device: torch.device) -> Iterator[Ranks]:
     Args:
         device: Where this process trains.
     """
-    if size_of_environment() == 1 or dist.is_initialized():
-        joined = dist.is_initialized()
-        yield Ranks(dist.get_rank(), dist.get_world_size()) if joined else Ranks()
+    if dist.is_initialized():
+        yield Ranks(dist.get_rank(), dist.get_world_size())
+        return
+    if size_of_environment() == 1:
+        yield Ranks()
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:

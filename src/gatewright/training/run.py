@@ -94,7 +94,8 @@ def train(
         watch: Told about each step.
         stop: Asked after each step; true ends the run with a checkpoint.
 
-    Processes that find each other in the environment (see `gatewright.training.ranks`) train together; the main one writes.
+    Processes that find each other in the environment (see `gatewright.training.ranks`) train together; the main one
+    writes.
 
     Returns:
         The result, or None if the run was stopped.

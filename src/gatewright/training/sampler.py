@@ -30,9 +30,7 @@ class DataOrder:
     def next(self) -> torch.Tensor:
         """int64 [batch]: the indices of the next batch's samples."""
         if self._position + self.batch > len(self._order):
-            self._order = torch.randperm(
-                self._samples, generator=self._generator, device=self._generator.device
-            )
+            self._order = torch.randperm(self._samples, generator=self._generator, device=self._generator.device)
             self._position = 0
         indices = self._order[self._position : self._position + self.batch]
         self._position += self.batch

@@ -105,7 +105,8 @@ class Trainer:
         Args:
             tensorboard: Whether to write TensorBoard events, too.
             watch: Told about progress.
-            stop: Asked after each step; once true, a checkpoint is written and training ends. Several processes agree on it
+            stop: Asked after each step; once true, a checkpoint is written and training ends. Several processes agree
+                on it
                 with every line of metrics.
 
         Returns:
