@@ -7,7 +7,9 @@ import copy
 import pytest
 import torch
 
-from gatewright.nn import logic_layers
+from gatewright.encoding import Thermometer
+from gatewright.learning import AdaptiveDiscretization, AdaptiveResampling, GuidedProposals
+from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
 from gatewright.training import load
 from gatewright.training.checkpoint import load_state
 from gatewright.training.graph import GraphedStep
@@ -125,3 +127,40 @@ def test_cuda_graphs_are_ordinary_steps(any_config_file, tmp_path):
         train(config, "test", tmp_path / graph)
         weights.append(load_state(tmp_path / graph / "model.safetensors", "model")["model"])
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.parametrize("frozen", [0, 1, 3])
+@pytest.mark.parametrize("relaxation", ["soft", "hard"])
+def test_steps_ask_no_tensor_what_is_in_it(relaxation, frozen):
+    """On meta tensors, which have no content: asking for it fails, and so does computing with a tensor left on the CPU."""
+    g = torch.Generator().manual_seed(0)
+    options = {"relaxation": relaxation, "generator": g, "candidates": 4}
+    model = torch.nn.Sequential(
+        Thermometer([[80, 160]] * 2, (2, 8, 8), "uint8"),
+        LogicConv2d(4, 8, 3, stride=2, **options),
+        torch.nn.Flatten(),
+        LogicDense(128, 40, **options),
+        LogicDense(40, 20, **options),
+        GroupSum(4),
+    )
+    for layer in logic_layers(model)[:frozen]:
+        layer.freeze()
+    model.to("meta")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    learners = [
+        AdaptiveResampling(model, optimizer, generator=g),
+        GuidedProposals(model, optimizer, generator=g),
+        AdaptiveDiscretization(model, start=0),
+    ]
+    for _ in range(2):
+        x = torch.empty(32, 2, 8, 8, dtype=torch.uint8, device="meta")
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x), torch.empty(32, dtype=torch.int64, device="meta"))
+        assert loss.requires_grad == (frozen < 3)
+        if loss.requires_grad:
+            loss.backward()
+        optimizer.step()
+        for learner in learners:
+            learner.observe()
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    assert [grad.device.type for grad in grads] == ["meta"] * (3 - frozen)

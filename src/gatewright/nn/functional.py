@@ -171,7 +171,8 @@ def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, re
     float32 then.
     """
     device = logits.device.type
-    kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else logits.dtype
+    short = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    kind = torch.get_autocast_dtype(device) if short else logits.dtype
     x = x.unpack().to(kind) if isinstance(x, BitTensor) else x.to(kind)
     out: Tensor = _Soft.apply(x, logits, wiring, geometry, record)  # type: ignore[no-untyped-call]
     return out
