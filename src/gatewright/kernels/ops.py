@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -20,31 +19,28 @@ from torch.library import Library, infer_schema, register_fake
 from gatewright.kernels import cpu, reference
 from gatewright.kernels.reference import n_words
 
-_forced: ContextVar[str | None] = ContextVar("forced", default=None)
+# For the whole process: backward passes of CUDA tensors run on threads of their own.
+_forced: list[str] = []
 
 
 @contextmanager
 def _force(name: str) -> Iterator[None]:
-    token = _forced.set(name)
+    _forced.append(name)
     try:
         yield
     finally:
-        _forced.reset(token)
+        _forced.pop()
 
 
 def reference_kernels() -> AbstractContextManager[None]:
-    """Compute with `reference.py` on the CPU, too, within the context: for comparisons.
-
-    Backward passes must be started within it, and run on the same thread (as they do on the CPU).
-    """
+    """Compute with `reference.py` on every device within the context: for comparisons, in the whole process."""
     return _force("reference")
 
 
 def triton_kernels() -> AbstractContextManager[None]:
-    """Compute with the kernels for GPUs on CPU tensors, too, within the context: for tests.
+    """Compute with the kernels for GPUs on CPU tensors, too, within the context: for tests, in the whole process.
 
-    Needs Triton's interpreter: `TRITON_INTERPRET=1` must be set before the first of these kernels is used. Backward
-    passes as in `reference_kernels`.
+    Needs Triton's interpreter: `TRITON_INTERPRET=1` must be set before the first of these kernels is used.
     """
     return _force("triton")
 
@@ -171,7 +167,7 @@ def _use_kernels(name: str, float_argument: int | None, fallback: Callable[..., 
         return float_argument is None or args[float_argument].dtype in kinds
 
     def on_cpu(*args: Any) -> Any:
-        forced = _forced.get()
+        forced = _forced[-1] if _forced else None
         if forced == "triton" and fits(args, _CUDA_TYPES):
             return getattr(_cuda(), name)(*args)
         if forced == "reference" or not fits(args, _CPU_TYPES):
@@ -179,7 +175,7 @@ def _use_kernels(name: str, float_argument: int | None, fallback: Callable[..., 
         return getattr(cpu, name)(*args)
 
     def on_cuda(*args: Any) -> Any:
-        if not fits(args, _CUDA_TYPES):
+        if not fits(args, _CUDA_TYPES) or _forced[-1:] == ["reference"]:
             return fallback(*args)
         with torch.cuda.device(args[0].device):  # Triton launches on the current one
             return getattr(_cuda(), name)(*args)

@@ -119,11 +119,9 @@ def train(
         generator = torch.Generator().manual_seed(config.train.seed)
         encoder = build_encoder(config, dataset)
         model = build_model(config, encoder, dataset.n_classes, generator).to(device)
-        if device.type != "cpu":
-            # From here on random numbers are drawn where they are used, so that the host never waits and never copies.
-            generator = torch.Generator(device).manual_seed(config.train.seed)
+        generator = training_generator(config, device, generator)
         with use_threads(thread_count(config, encoder, dataset.n_classes)):
-            training = Feed(dataset.train, device, _augment(config, dataset, generator, ranks))
+            training = Feed(dataset.train, device, augmentation(config, dataset, generator, ranks))
             validation = Feed(dataset.validation, device) if len(dataset.validation) else None
             trainer = Trainer(config, model, training, validation, generator, folder, ranks)
             if ranks.from_main(resume and (folder / CHECKPOINT).exists()):
@@ -168,9 +166,15 @@ def _load_data(config: RunConfig, root: Path | None, *, progress: bool) -> Datas
     return replace(dataset, train=joined, validation=Split(joined.x[:0], joined.y[:0]))
 
 
-def _augment(
+def training_generator(config: RunConfig, device: torch.device, generator: torch.Generator) -> torch.Generator:
+    """The generator to train with: on a GPU one of its own, so that the host never waits and never copies."""
+    return generator if device.type == "cpu" else torch.Generator(device).manual_seed(config.train.seed)
+
+
+def augmentation(
     config: RunConfig, dataset: Dataset, generator: torch.Generator, ranks: Ranks
 ) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """What changes this process's training images, or None."""
     options = config.data.augment
     if not options.active:
         return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,11 +121,9 @@ class Trainer:
         begin, before = time.monotonic(), self.seconds
         leave = ExitStack()
         try:
-            self.model.train()
-            if self._graph is not None:
-                leave.enter_context(self._graph.stream(self._device))
+            leave.enter_context(self.computing())
             while self.step < options.steps:
-                self._one_step()
+                self.one_step()
                 done = self.step == options.steps
                 log_now = self.step % options.log_every == 0 or done
                 asked = log_now or self._ranks.size == 1
@@ -134,7 +132,7 @@ class Trainer:
                 checkpoint_now = self.step % options.checkpoint_interval == 0 or done or halt
                 if log_now or evaluate_now or checkpoint_now:
                     self.seconds = before + time.monotonic() - begin
-                    values = self._read_losses()
+                    values = self.read_losses()
                     if evaluate_now:
                         values |= self._evaluate()
                     if log_now or evaluate_now:
@@ -153,7 +151,15 @@ class Trainer:
                 log.close()
         return True
 
-    def _one_step(self) -> None:
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Where `one_step` may be called: in training mode, on a stream of its own if steps are recorded."""
+        self.model.train()
+        with self._graph.stream(self._device) if self._graph is not None else nullcontext():
+            yield
+
+    def one_step(self) -> None:
+        """One step, without evaluation and bookkeeping; `read_losses` at least every `log_every` of them."""
         self._set_rate(self._rate * rate_factor(self.config.optimizer, self.step, self.config.train.steps))
         x, y = self._train.batch(self.order.next()[self._share])
         if self._graph is None:
@@ -194,7 +200,7 @@ class Trainer:
             else:
                 group["lr"] = self._rate_now.fill_(rate)
 
-    def _read_losses(self) -> dict[str, Any]:
+    def read_losses(self) -> dict[str, Any]:
         """Metrics since the last reading; the losses are only looked at here, so that a GPU never waits for us."""
         values: dict[str, Any] = {"seconds": round(self.seconds, 3), "lr": self.rate}
         if self._unread:
