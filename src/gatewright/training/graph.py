@@ -3,7 +3,7 @@
 A small network's step is hundreds of short kernels, which take longer to start than to run. A graph starts them all;
 but it repeats the very launches it was recorded from, on the same memory. So whatever changes what is launched (a layer
 frozen, candidate sums collected for connection learning or not) is part of a key, and each key has a recording of its
-own, made after a few ordinary steps under it (which tune the kernels and allocate what stays).
+own, made after a few ordinary steps under it (which compile the kernels and allocate what stays).
 
 There are two graphs because Python has its say in between: the layers' recorders, and the average over processes.
 """

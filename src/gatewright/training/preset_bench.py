@@ -82,7 +82,7 @@ def _measure(config: RunConfig, device: torch.device, seconds: float, *, referen
         with reference_kernels() if kind == "reference" else nullcontext(), tempfile.TemporaryDirectory() as folder:
             trainer = _trainer(config, device, Path(folder))
             with trainer.computing():
-                for _ in range(config.train.log_every):  # compiles, tunes, records
+                for _ in range(config.train.log_every):  # compiles, records
                     trainer.one_step()
                 trainer.read_losses()
                 step = seconds_of(_stepper(trainer), device, least=seconds)

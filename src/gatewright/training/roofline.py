@@ -1,8 +1,8 @@
 """The kernels of a network's layers beside what the machine could do: its roofline.
 
-For each kernel: the bytes it must move through memory (each input once, each output once), the bytes that its
-candidates gather (every operand of every candidate, from whatever cache), and its arithmetic operations. Divided by the ceilings, measured on
-this machine, each gives a time; the largest is the least the kernel can take, and names its limit.
+For each kernel: the bytes it must move through memory (each input once, each output once), the bytes that its candidates
+gather (every operand of every candidate, from whatever cache), and its arithmetic operations. Divided by the ceilings,
+measured on this machine, each gives a time; the largest is the least the kernel can take, and names its limit.
 """
 
 from __future__ import annotations

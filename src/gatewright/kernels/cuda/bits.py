@@ -11,17 +11,14 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from gatewright.kernels.cuda.launch import OPTIONS, tuned
+from gatewright.kernels.cuda.launch import FLAT, OPTIONS, TILE
 from gatewright.kernels.reference import WORD, n_words
-
-_FLAT = [{"BLOCK": block, "num_warps": warps} for block, warps in ((512, 4), (256, 2), (1024, 4), (1024, 8))]
-_TILES = [{"BLOCK": block, "num_warps": warps} for block, warps in ((16, 4), (8, 4), (32, 4), (32, 8))]
 
 COUNT_PART = 512
 """Rows of a group that one program counts."""
 
 
-@tuned(_TILES, key=["rows", "n"])
+@triton.jit
 def _pack(x, words, bad, rows, n, n_w, BLOCK: tl.constexpr):
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     w = tl.program_id(1)
@@ -43,13 +40,11 @@ def pack(x: Tensor) -> tuple[Tensor, bool]:
     rows, n = x.shape
     words = torch.empty(rows, n_words(n), dtype=torch.int64, device=x.device)
     bad = torch.zeros(1, dtype=torch.int32, device=x.device)
-    _pack[lambda meta: (triton.cdiv(rows, meta["BLOCK"]), words.shape[1])](
-        x, words, bad, rows, n, words.shape[1], **OPTIONS
-    )
+    _pack[triton.cdiv(rows, TILE), words.shape[1]](x, words, bad, rows, n, words.shape[1], BLOCK=TILE, **OPTIONS)
     return words, not bool(bad)
 
 
-@tuned(_FLAT, key=["total"])
+@triton.jit
 def _unpack(halves, out, total, n, n_h, BLOCK: tl.constexpr):
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     row, s = i // n, i % n
@@ -60,8 +55,8 @@ def _unpack(halves, out, total, n, n_h, BLOCK: tl.constexpr):
 def unpack(words: Tensor, n: int) -> Tensor:
     """Unpack int64 words [R, W] to float32 [R, n]."""
     out = torch.empty(words.shape[0], n, device=words.device)
-    grid = lambda meta: (triton.cdiv(out.numel(), meta["BLOCK"]),)  # noqa: E731
-    _unpack[grid](halves(words), out, out.numel(), n, 2 * words.shape[1], **OPTIONS)
+    grid = (triton.cdiv(out.numel(), FLAT),)
+    _unpack[grid](halves(words), out, out.numel(), n, 2 * words.shape[1], BLOCK=FLAT, **OPTIONS)
     return out
 
 
@@ -70,7 +65,7 @@ def halves(words: Tensor) -> Tensor:
     return words.contiguous().view(torch.int32)
 
 
-@tuned(_TILES, key=["bits", "n"])
+@triton.jit
 def _threshold(x, feature, thresholds, words, bits, n, n_w, BLOCK: tl.constexpr):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     w = tl.program_id(1)
@@ -89,12 +84,12 @@ def threshold(x: Tensor, feature: Tensor, thresholds: Tensor) -> Tensor:
     """See `reference.threshold`."""
     n, bits = x.shape[1], len(feature)
     words = torch.empty(bits, n_words(n), dtype=torch.int64, device=x.device)
-    grid = lambda meta: (triton.cdiv(bits, meta["BLOCK"]), words.shape[1])  # noqa: E731
-    _threshold[grid](x.contiguous(), feature, thresholds, words, bits, n, words.shape[1], **OPTIONS)
+    grid = (triton.cdiv(bits, TILE), words.shape[1])
+    _threshold[grid](x.contiguous(), feature, thresholds, words, bits, n, words.shape[1], BLOCK=TILE, **OPTIONS)
     return words
 
 
-@tuned(_FLAT, key=["total"])
+@triton.jit
 def _hard_forward(
     words,
     row_a,
@@ -130,9 +125,19 @@ def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, posi
     n_w = words.shape[1]
     out = torch.empty(len(row_a) * len(positions), n_w, dtype=torch.int64, device=words.device)
     last = (1 << (n % WORD)) - 1 if n % WORD else -1
-    grid = lambda meta: (triton.cdiv(out.numel(), meta["BLOCK"]),)  # noqa: E731
-    _hard_forward[grid](
-        words.contiguous(), row_a, row_b, gate, positions, out, out.numel(), len(positions), n_w, last, **OPTIONS
+    _hard_forward[triton.cdiv(out.numel(), FLAT),](
+        words.contiguous(),
+        row_a,
+        row_b,
+        gate,
+        positions,
+        out,
+        out.numel(),
+        len(positions),
+        n_w,
+        last,
+        BLOCK=FLAT,
+        **OPTIONS,
     )
     return out
 

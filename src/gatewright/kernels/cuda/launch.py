@@ -1,23 +1,17 @@
-"""How the Triton kernels are launched: block sizes, and which of them may be tuned on the machine.
+"""How the Triton kernels are launched: block sizes, kept in one place.
 
-Same seed, same device kind, same result: a block size that decides in which order numbers are added must not depend
-on what happened to be fastest today. So kernels that add have the fixed sizes below, to be changed by hand after
-`benchmarks/gpu.py
---tune`; kernels that only move bits (`tuned`) are tuned by Triton at their first launch, on a real GPU.
+They are fixed, not tuned at run time. Same seed, same device kind, same result: in which order a kernel adds follows
+from its tile and warps, which therefore must not depend on what happened to be fastest today; and the kernels that
+only move bits are too small a part of a step to spend seconds of every process on. `benchmarks/gpu.py tune` measures
+other sizes on a GPU.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import triton
-
-INTERPRETED = os.environ.get("TRITON_INTERPRET", "") in {"1", "true", "on", "yes"}
-"""Whether the kernels run on the CPU, statement by statement in NumPy: Triton decides it when they are defined."""
-
 
 OPTIONS = {"enable_fp_fusion": True}
 """Said at every launch, as Triton is about to change its default: a multiplication and an addition are one
@@ -67,31 +61,10 @@ INPUT = Blocks(many=8)
 """Input gradients, soft and hard."""
 
 ROWS = 64
-"""Neurons (or rows) a program of the small kernels handles."""
+"""Neurons that a program of the small kernels over candidates handles."""
 
+FLAT = 512
+"""Words or values that a program handles where each is on its own."""
 
-def tuned(configs: Sequence[dict[str, int]], key: Sequence[str]) -> Callable[[Any], Any]:
-    """`triton.jit`, with block sizes and warps chosen by measurement per value of `key`: the first if interpreted."""
-
-    def decorate(function: Any) -> Any:
-        kernel = triton.jit(function)
-        if INTERPRETED:
-            return _Fixed(kernel, {k: v for k, v in configs[0].items() if k != "num_warps"})
-        choices = [
-            triton.Config({k: v for k, v in c.items() if k != "num_warps"}, num_warps=c.get("num_warps", 4))
-            for c in configs
-        ]
-        return triton.autotune(choices, key=list(key))(kernel)
-
-    return decorate
-
-
-class _Fixed:
-    """A kernel with its tunable arguments filled in, called like a tuned one."""
-
-    def __init__(self, kernel: Any, arguments: dict[str, int]) -> None:
-        self._kernel, self._arguments = kernel, arguments
-
-    def __getitem__(self, grid: Any) -> Callable[..., Any]:
-        launch = self._kernel[(lambda meta: grid({**meta, **self._arguments})) if callable(grid) else grid]
-        return lambda *args, **options: launch(*args, **options, **self._arguments)
+TILE = 16
+"""Rows that a program packs, 64 samples of each."""
