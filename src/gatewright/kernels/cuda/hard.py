@@ -14,13 +14,13 @@ from torch import Tensor
 from gatewright.kernels.cuda import launch
 from gatewright.kernels.cuda.bits import halves
 from gatewright.kernels.cuda.readers import Window, find_readers, reader_span, taps_of
-from gatewright.kernels.cuda.soft import split_tiles
+from gatewright.kernels.cuda.soft import load
 
 
 @triton.jit
-def _bits(words, row, h, mask, n_h):
-    """Bits of rows [K] at halves [H]: bool [K, H, 32]."""
-    half = tl.load(words + row.to(tl.int64)[:, None] * n_h + h[None, :], mask=mask, other=0)
+def _bits(pointers, mask, WHOLE: tl.constexpr):
+    """Bits of halves [K, H]: bool [K, H, 32]."""
+    half = load(pointers, mask, WHOLE)
     return ((half[:, :, None] >> tl.arange(0, 32)[None, None, :]) & 1) != 0
 
 
@@ -34,46 +34,48 @@ def _sums(
     s0,
     sums,
     neurons,
-    n_k,
     n_positions,
     n,
     n_h,
-    tiles_each,
+    each,
+    n_k: tl.constexpr,
     K: tl.constexpr,
     H: tl.constexpr,
+    WHOLE: tl.constexpr,
 ):
     # Programs of one neuron are neighbours, so its gradients are read from memory once.
-    k_blocks = tl.cdiv(n_k, K)
-    neuron, k_block, part = (tl.program_id(0) // k_blocks).to(tl.int64), tl.program_id(0) % k_blocks, tl.program_id(1)
+    k_blocks: tl.constexpr = (n_k + K - 1) // K
+    neuron, k_block, part = tl.program_id(0) // k_blocks, tl.program_id(0) % k_blocks, tl.program_id(1)
     k = k_block * K + tl.arange(0, K)
     real = k < n_k
-    base_a = tl.load(rows_a + neuron * n_k + k, mask=real, other=0)
-    base_b = tl.load(rows_b + neuron * n_k + k, mask=real, other=0)
-    blocks = tl.cdiv(n, 32 * H)
+    base_a = load(rows_a + neuron * n_k + k, real, WHOLE)
+    base_b = load(rows_b + neuron * n_k + k, real, WHOLE)
+    h = tl.arange(0, H)
+    lane = h[:, None] * 32 + tl.arange(0, 32)[None, :]
+    a_at = words + base_a.to(tl.int64)[:, None] * n_h + h[None, :]
+    b_at = words + base_b.to(tl.int64)[:, None] * n_h + h[None, :]
+    g_at = grad + neuron.to(tl.int64) * n_positions * n + lane
     sa = tl.zeros([K, H, 32], tl.float32)
     sb = tl.zeros([K, H, 32], tl.float32)
     sab = tl.zeros([K, H, 32], tl.float32)
     total = tl.zeros([H, 32], tl.float32)
-    first = part * tiles_each
-    for tile in range(first, tl.minimum(first + tiles_each, n_positions * blocks)):
-        p = tile // blocks
-        h = tile % blocks * H + tl.arange(0, H)
-        s = h[:, None] * 32 + tl.arange(0, 32)[None, :]
-        shift = tl.load(positions + p)
-        g = tl.load(grad + (neuron * n_positions + p) * n + s, mask=s < n, other=0)
-        mask = real[:, None] & (h < n_h)[None, :]
-        a = _bits(words, base_a + shift, h, mask, n_h)
-        b = _bits(words, base_b + shift, h, mask, n_h)
-        gs = g[None, :, :]
-        ga = tl.where(a, gs, 0.0)
-        sa += ga
-        sb += tl.where(b, gs, 0.0)
-        sab += tl.where(b, ga, 0.0)
-        total += g
-    at = (part * neurons + neuron) * n_k + k
-    tl.store(sums + 3 * at, tl.sum(tl.sum(sa, 2), 1), mask=real)
-    tl.store(sums + 3 * at + 1, tl.sum(tl.sum(sb, 2), 1), mask=real)
-    tl.store(sums + 3 * at + 2, tl.sum(tl.sum(sab, 2), 1), mask=real)
+    for p in range(part * each, tl.minimum((part + 1) * each, n_positions)):
+        to_position = tl.load(positions + p).to(tl.int64) * n_h
+        for first in range(0, n_h, H):
+            mask = real[:, None] & (first + h < n_h)[None, :]
+            g = load(g_at + (p * n + 32 * first), 32 * first + lane < n, WHOLE)
+            a = _bits(a_at + (to_position + first), mask, WHOLE)
+            b = _bits(b_at + (to_position + first), mask, WHOLE)
+            gs = g[None, :, :]
+            # Written so, each line becomes one addition under a predicate.
+            sa = tl.where(a, sa + gs, sa)
+            sb = tl.where(b, sb + gs, sb)
+            sab = tl.where(a & b, sab + gs, sab)
+            total += g
+    to = (part * neurons + neuron).to(tl.int64) * n_k + k
+    tl.store(sums + 3 * to, tl.sum(tl.sum(sa, 2), 1), mask=real)
+    tl.store(sums + 3 * to + 1, tl.sum(tl.sum(sb, 2), 1), mask=real)
+    tl.store(sums + 3 * to + 2, tl.sum(tl.sum(sab, 2), 1), mask=real)
     if k_block == 0:
         tl.store(s0 + part * neurons + neuron, tl.sum(tl.sum(total, 1), 0))
 
@@ -83,8 +85,8 @@ def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, posit
     neurons, n_k = rows_a.shape
     p, n = grad.shape[1:]
     blocks = launch.HARD_SUMS
-    block, many = blocks.samples_of(n), min(blocks.many, triton.next_power_of_2(n_k))
-    each, parts = split_tiles(p * triton.cdiv(n, block), block, blocks.part)
+    block, many = blocks.samples_of(n), blocks.many_of(n_k)
+    each, parts = blocks.parts_of(p, n)
     s0 = torch.empty(parts, neurons, device=grad.device)
     sums = torch.empty(parts, neurons, n_k, 3, device=grad.device)
     _sums[neurons * triton.cdiv(n_k, many), parts](
@@ -96,13 +98,14 @@ def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, posit
         s0,
         sums,
         neurons,
-        n_k,
         p,
         n,
         2 * words.shape[1],
         each,
+        n_k,
         K=many,
         H=block // 32,
+        WHOLE=n_k % many == 0 and n % block == 0,
         **blocks.options,
     )
     return (s0[0], sums[0]) if parts == 1 else (s0.sum(0), sums.sum(0))
@@ -131,6 +134,7 @@ def _input(
     WINDOW: tl.constexpr,
     E: tl.constexpr,
     H: tl.constexpr,
+    WHOLE: tl.constexpr,
 ):
     row = tl.program_id(0)
     h = tl.program_id(1) * H + tl.arange(0, H)
@@ -140,24 +144,20 @@ def _input(
         p, shift, first, last = reader_span(start, row, tap, positions, kernel, stride, height, width, WINDOW)
         for e in range(first, last, E):
             i = e + tl.arange(0, E)
+            # Past the last reader the last one is read again, and counts for nothing: no load needs a mask.
             real = i < last
-            entry = tl.load(order + i, mask=real, other=0)
+            entry = tl.load(order + tl.minimum(i, last - 1))
             is_b = entry >= neurons
             neuron = tl.where(is_b, entry - neurons, entry)
-            other = tl.where(
-                is_b,
-                tl.load(row_a + neuron, mask=real & is_b, other=0),
-                tl.load(row_b + neuron, mask=real & (is_b == 0), other=0),
-            )
-            f = tl.load(gate + neuron, mask=real, other=0).to(tl.int32)
+            other = tl.load(tl.where(is_b, row_a, row_b) + neuron) + shift
+            f = tl.where(real, tl.load(gate + neuron).to(tl.int32), 0)
             # Derivative of the gate by this operand where the other one is 0 and where it is 1.
             unset = tl.where(is_b, (f >> 2) & 1, (f >> 1) & 1) - ((f >> 3) & 1)
             is_set = (f & 1) - tl.where(is_b, (f >> 1) & 1, (f >> 2) & 1)
-            bit = _bits(words, other + shift, h, real[:, None] & (h < n_h)[None, :], n_h)
+            bit = _bits(words + other.to(tl.int64)[:, None] * n_h + h[None, :], (h < n_h)[None, :], WHOLE)
             slope = tl.where(bit, is_set.to(tl.float32)[:, None, None], unset.to(tl.float32)[:, None, None])
-            at = (neuron.to(tl.int64) * n_positions + p)[:, None, None] * n + s[None, :, :]
-            g = tl.load(grad + at, mask=real[:, None, None] & (s < n)[None, :, :], other=0)
-            total += tl.sum(g * slope, 0)
+            to = (neuron.to(tl.int64) * n_positions + p)[:, None, None] * n + s[None, :, :]
+            total += tl.sum(load(grad + to, (s < n)[None, :, :], WHOLE) * slope, 0)
     tl.store(dx + row.to(tl.int64) * n + s, total, mask=s < n)
 
 
@@ -195,6 +195,7 @@ def hard_input_grad(
         WINDOW=windowed,
         E=blocks.many,
         H=block // 32,
+        WHOLE=n % block == 0,
         **blocks.options,
     )
     return dx

@@ -45,6 +45,15 @@ class Blocks:
         """Samples a tile for a batch of n."""
         return min(self.samples, max(32, int(triton.next_power_of_2(n))))
 
+    def many_of(self, candidates: int) -> int:
+        """Candidates a tile for neurons with so many."""
+        return min(self.many, int(triton.next_power_of_2(candidates)))
+
+    def parts_of(self, positions: int, n: int) -> tuple[int, int]:
+        """Positions that a program sums over, and the parts that makes."""
+        each = max(1, self.part // n)
+        return each, -(-positions // each)
+
 
 # One warp a program: a warp reads 128 samples of a row in one go (16 bytes a thread), sums over candidates or readers
 # stay within a thread, and no warp waits for another. Several rows a tile are independent loads in flight.

@@ -16,6 +16,14 @@ from gatewright.kernels.cuda.readers import Window, find_readers, reader_span, t
 
 
 @triton.jit
+def load(pointers, mask, WHOLE: tl.constexpr):
+    """Values where the mask is set, else 0; unasked where the tile is whole, which saves a third of the instructions."""
+    if WHOLE:
+        return tl.load(pointers)
+    return tl.load(pointers, mask=mask, other=0)
+
+
+@triton.jit
 def _forward(
     x,
     rows_a,
@@ -23,14 +31,15 @@ def _forward(
     positions,
     coef,
     out,
-    n_k,
     n_positions,
     n,
+    n_k: tl.constexpr,
     K: tl.constexpr,
     N: tl.constexpr,
+    WHOLE: tl.constexpr,
 ):
     row = tl.program_id(0)
-    neuron = (row // n_positions).to(tl.int64)
+    neuron = row // n_positions
     shift = tl.load(positions + row % n_positions)
     s = tl.program_id(1) * N + tl.arange(0, N)
     inside = s < n
@@ -39,15 +48,15 @@ def _forward(
         k = first + tl.arange(0, K)
         real = k < n_k
         at = neuron * n_k + k
-        ra = (tl.load(rows_a + at, mask=real, other=0) + shift).to(tl.int64)
-        rb = (tl.load(rows_b + at, mask=real, other=0) + shift).to(tl.int64)
-        c0 = tl.load(coef + 4 * at, mask=real, other=0)[:, None]
-        c1 = tl.load(coef + 4 * at + 1, mask=real, other=0)[:, None]
-        c2 = tl.load(coef + 4 * at + 2, mask=real, other=0)[:, None]
-        c3 = tl.load(coef + 4 * at + 3, mask=real, other=0)[:, None]
+        ra = (load(rows_a + at, real, WHOLE) + shift).to(tl.int64)
+        rb = (load(rows_b + at, real, WHOLE) + shift).to(tl.int64)
+        c0 = load(coef + 4 * at, real, WHOLE)[:, None]
+        c1 = load(coef + 4 * at + 1, real, WHOLE)[:, None]
+        c2 = load(coef + 4 * at + 2, real, WHOLE)[:, None]
+        c3 = load(coef + 4 * at + 3, real, WHOLE)[:, None]
         mask = real[:, None] & inside[None, :]
-        a = tl.load(x + ra[:, None] * n + s[None, :], mask=mask, other=0).to(tl.float32)
-        b = tl.load(x + rb[:, None] * n + s[None, :], mask=mask, other=0).to(tl.float32)
+        a = load(x + ra[:, None] * n + s[None, :], mask, WHOLE).to(tl.float32)
+        b = load(x + rb[:, None] * n + s[None, :], mask, WHOLE).to(tl.float32)
         total += tl.sum((c3 * b + c1) * a + (c2 * b + c0), 0)
     tl.store(out + row.to(tl.int64) * n + s, total, mask=inside)
 
@@ -58,7 +67,7 @@ def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, c
     n, p = x.shape[1], len(positions)
     out = torch.empty(neurons, p, n, dtype=x.dtype, device=x.device)
     blocks = launch.MIX
-    block = blocks.samples_of(n)
+    block, many = blocks.samples_of(n), blocks.many_of(n_k)
     _forward[neurons * p, triton.cdiv(n, block)](
         x.contiguous(),
         rows_a.contiguous(),
@@ -66,11 +75,12 @@ def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, c
         positions,
         coef.contiguous(),
         out,
-        n_k,
         p,
         n,
-        K=min(blocks.many, triton.next_power_of_2(n_k)),
+        n_k,
+        K=many,
         N=block,
+        WHOLE=n_k % many == 0 and n % block == 0,
         **blocks.options,
     )
     return out
@@ -86,45 +96,46 @@ def _sums(
     s0,
     sums,
     neurons,
-    n_k,
     n_positions,
     n,
-    tiles_each,
+    each,
+    n_k: tl.constexpr,
     K: tl.constexpr,
     N: tl.constexpr,
+    WHOLE: tl.constexpr,
 ):
     # Programs of one neuron are neighbours, so its gradients are read from memory once.
-    k_blocks = tl.cdiv(n_k, K)
-    neuron, k_block, part = (tl.program_id(0) // k_blocks).to(tl.int64), tl.program_id(0) % k_blocks, tl.program_id(1)
+    k_blocks: tl.constexpr = (n_k + K - 1) // K
+    neuron, k_block, part = tl.program_id(0) // k_blocks, tl.program_id(0) % k_blocks, tl.program_id(1)
     k = k_block * K + tl.arange(0, K)
     real = k < n_k
-    base_a = tl.load(rows_a + neuron * n_k + k, mask=real, other=0)
-    base_b = tl.load(rows_b + neuron * n_k + k, mask=real, other=0)
-    blocks = tl.cdiv(n, N)
+    base_a = load(rows_a + neuron * n_k + k, real, WHOLE)
+    base_b = load(rows_b + neuron * n_k + k, real, WHOLE)
+    lane = tl.arange(0, N)
+    a_at = x + base_a.to(tl.int64)[:, None] * n + lane[None, :]
+    b_at = x + base_b.to(tl.int64)[:, None] * n + lane[None, :]
+    g_at = grad + neuron.to(tl.int64) * n_positions * n + lane
     sa = tl.zeros([K, N], tl.float32)
     sb = tl.zeros([K, N], tl.float32)
     sab = tl.zeros([K, N], tl.float32)
     total = tl.zeros([N], tl.float32)
-    first = part * tiles_each
-    for tile in range(first, tl.minimum(first + tiles_each, n_positions * blocks)):
-        p = tile // blocks
-        s = tile % blocks * N + tl.arange(0, N)
-        inside = s < n
-        shift = tl.load(positions + p)
-        g = tl.load(grad + (neuron * n_positions + p) * n + s, mask=inside, other=0).to(tl.float32)
-        mask = real[:, None] & inside[None, :]
-        ra, rb = (base_a + shift).to(tl.int64), (base_b + shift).to(tl.int64)
-        a = tl.load(x + ra[:, None] * n + s[None, :], mask=mask, other=0).to(tl.float32)
-        b = tl.load(x + rb[:, None] * n + s[None, :], mask=mask, other=0).to(tl.float32)
-        ga = g[None, :] * a
-        sa += ga
-        sb += g[None, :] * b
-        sab += ga * b
-        total += g
-    at = (part * neurons + neuron) * n_k + k
-    tl.store(sums + 3 * at, tl.sum(sa, 1), mask=real)
-    tl.store(sums + 3 * at + 1, tl.sum(sb, 1), mask=real)
-    tl.store(sums + 3 * at + 2, tl.sum(sab, 1), mask=real)
+    for p in range(part * each, tl.minimum((part + 1) * each, n_positions)):
+        to_position = tl.load(positions + p).to(tl.int64) * n
+        for first in range(0, n, N):
+            inside = first + lane < n
+            mask = real[:, None] & inside[None, :]
+            g = load(g_at + (p * n + first), inside, WHOLE).to(tl.float32)
+            a = load(a_at + (to_position + first), mask, WHOLE).to(tl.float32)
+            b = load(b_at + (to_position + first), mask, WHOLE).to(tl.float32)
+            ga = g[None, :] * a
+            sa += ga
+            sb += g[None, :] * b
+            sab += ga * b
+            total += g
+    to = (part * neurons + neuron).to(tl.int64) * n_k + k
+    tl.store(sums + 3 * to, tl.sum(sa, 1), mask=real)
+    tl.store(sums + 3 * to + 1, tl.sum(sb, 1), mask=real)
+    tl.store(sums + 3 * to + 2, tl.sum(sab, 1), mask=real)
     if k_block == 0:
         tl.store(s0 + part * neurons + neuron, tl.sum(total, 0))
 
@@ -134,20 +145,29 @@ def soft_sums(x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions
     neurons, n_k = rows_a.shape
     p, n = grad.shape[1:]
     blocks = launch.SOFT_SUMS
-    block, many = blocks.samples_of(n), min(blocks.many, triton.next_power_of_2(n_k))
-    each, parts = split_tiles(p * triton.cdiv(n, block), block, blocks.part)
+    block, many = blocks.samples_of(n), blocks.many_of(n_k)
+    each, parts = blocks.parts_of(p, n)
     s0 = torch.empty(parts, neurons, device=x.device)
     sums = torch.empty(parts, neurons, n_k, 3, device=x.device)
     _sums[neurons * triton.cdiv(n_k, many), parts](
-        x, grad, rows_a, rows_b, positions, s0, sums, neurons, n_k, p, n, each, K=many, N=block, **blocks.options
+        x,
+        grad,
+        rows_a,
+        rows_b,
+        positions,
+        s0,
+        sums,
+        neurons,
+        p,
+        n,
+        each,
+        n_k,
+        K=many,
+        N=block,
+        WHOLE=n_k % many == 0 and n % block == 0,
+        **blocks.options,
     )
     return (s0[0], sums[0]) if parts == 1 else (s0.sum(0), sums.sum(0))
-
-
-def split_tiles(tiles: int, block: int, samples: int) -> tuple[int, int]:
-    """Tiles a part such that it covers about this many samples, and the parts that makes."""
-    each = max(1, samples // block)
-    return each, triton.cdiv(tiles, each)
 
 
 @triton.jit
@@ -162,7 +182,6 @@ def _input(
     start,
     dx,
     pairs,
-    n_k,
     n_positions,
     n,
     taps,
@@ -170,9 +189,11 @@ def _input(
     stride,
     height,
     width,
+    n_k: tl.constexpr,
     WINDOW: tl.constexpr,
     E: tl.constexpr,
     N: tl.constexpr,
+    WHOLE: tl.constexpr,
 ):
     row = tl.program_id(0)
     s = tl.program_id(1) * N + tl.arange(0, N)
@@ -182,21 +203,18 @@ def _input(
         p, shift, first, last = reader_span(start, row, tap, positions, kernel, stride, height, width, WINDOW)
         for e in range(first, last, E):
             i = e + tl.arange(0, E)
+            # Past the last reader the last one is read again, and counts for nothing: no load needs a mask.
             real = i < last
-            entry = tl.load(order + i, mask=real, other=0)
+            entry = tl.load(order + tl.minimum(i, last - 1))
             is_b = entry >= pairs
-            at = tl.where(is_b, entry - pairs, entry).to(tl.int64)
-            other = tl.where(
-                is_b,
-                tl.load(rows_a + at, mask=real & is_b, other=0),
-                tl.load(rows_b + at, mask=real & (is_b == 0), other=0),
-            )
-            own = tl.load(coef + 4 * at + tl.where(is_b, 2, 1), mask=real, other=0)[:, None]
-            both = tl.load(coef + 4 * at + 3, mask=real, other=0)[:, None]
-            mask = real[:, None] & inside[None, :]
-            g = tl.load(grad + ((at // n_k) * n_positions + p)[:, None] * n + s[None, :], mask=mask, other=0)
-            v = tl.load(x + (other + shift).to(tl.int64)[:, None] * n + s[None, :], mask=mask, other=0)
-            total += tl.sum(g.to(tl.float32) * (both * v.to(tl.float32) + own), 0)
+            at = tl.where(is_b, entry - pairs, entry)
+            other = tl.load(tl.where(is_b, rows_a, rows_b) + at) + shift
+            own = tl.where(real, tl.load(coef + 4 * at + tl.where(is_b, 2, 1)), 0.0)[:, None]
+            both = tl.where(real, tl.load(coef + 4 * at + 3), 0.0)[:, None]
+            to = ((at // n_k).to(tl.int64) * n_positions + p)[:, None] * n + s[None, :]
+            g = load(grad + to, inside[None, :], WHOLE).to(tl.float32)
+            v = load(x + other.to(tl.int64)[:, None] * n + s[None, :], inside[None, :], WHOLE).to(tl.float32)
+            total += tl.sum(g * (both * v + own), 0)
     tl.store(dx + row.to(tl.int64) * n + s, total, mask=inside)
 
 
@@ -220,14 +238,15 @@ def soft_input(
         *readers,
         dx,
         rows_a.numel(),
-        rows_a.shape[1],
         grad.shape[1],
         n,
         taps,
         *sizes,
+        rows_a.shape[1],
         WINDOW=windowed,
         E=blocks.many,
         N=block,
+        WHOLE=n % block == 0,
         **blocks.options,
     )
     return dx
