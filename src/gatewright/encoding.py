@@ -178,7 +178,7 @@ class Thermometer(nn.Module):
             raise ShapeError(f"expected samples (N, {', '.join(map(str, self.shape))}), got shape {tuple(x.shape)}")
         if x.dtype != getattr(torch, self.dtype):
             raise DtypeError(f"expected samples of dtype {self.dtype}, got {str(x.dtype).removeprefix('torch.')}")
-        if x.dtype == torch.float32 and bool(torch.isnan(x).any()):
+        if x.dtype == torch.float32 and not _recorded(x) and bool(torch.isnan(x).any()):
             raise DataError("the samples contain NaN; a missing value has no bits: replace it before encoding")
         flat = rows(x.to(torch.uint8) if x.dtype == torch.bool else x)
         return BitTensor(ops.threshold(flat, self.feature, self.threshold), (x.shape[0], *self.out_shape))
@@ -214,6 +214,11 @@ def _with_binary(lists: list[npt.NDArray[Any]], binary: npt.ArrayLike | None) ->
     if mask.shape != (len(lists),):
         raise ShapeError(f"binary must have one entry for each of the {len(lists)} features, got shape {mask.shape}")
     return [np.ones(1) if is_binary else values for is_binary, values in zip(mask, lists, strict=True)]
+
+
+def _recorded(x: Tensor) -> bool:
+    """Whether launches are being recorded as a CUDA graph, where nothing can be asked (a few steps were before)."""
+    return x.is_cuda and torch.cuda.is_current_stream_capturing()
 
 
 def _exact(values: npt.NDArray[np.float64], dtype: str, index: int) -> npt.NDArray[np.float64]:

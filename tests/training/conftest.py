@@ -52,3 +52,10 @@ def hard_config(tmp_path):
     path = tmp_path / "hard.yaml"
     path.write_text(HARD)
     return load.load_file(path)
+
+
+@pytest.fixture
+def paper_like_file(tmp_path):
+    path = tmp_path / "paper-like.yaml"
+    path.write_text(PAPER_LIKE)
+    return path

@@ -111,7 +111,7 @@ def test_the_global_generator_is_left_alone(hard_config, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_names_the_step(hard_config, tmp_path, monkeypatch):
-    original = Trainer._one_step
+    original = Trainer.one_step
 
     def poison(self):
         if self.step == 26:
@@ -119,7 +119,7 @@ def test_a_loss_that_is_not_finite_names_the_step(hard_config, tmp_path, monkeyp
                 self.model[-1].tau = math.nan
         original(self)
 
-    monkeypatch.setattr(Trainer, "_one_step", poison)
+    monkeypatch.setattr(Trainer, "one_step", poison)
     with pytest.raises(DataError, match=r"the loss became nan at step 27; lower optimizer.lr or set optimizer.clip"):
         train(hard_config, "test", tmp_path / "run")
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()

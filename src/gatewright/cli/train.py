@@ -33,6 +33,13 @@ def train(
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda or cuda:N; same as --set train.device=...")
     ] = None,
+    devices: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes on this machine that share each batch, a GPU each on cuda (several machines: torchrun).",
+        ),
+    ] = 1,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override any option; may be repeated.")
     ] = None,
@@ -46,7 +53,16 @@ def train(
         if value is not None:
             changes.append(f"train.{key}={value}")
     name, config, folder = _resolve(source, changes, out)
+    if devices > 1:
+        from gatewright.training.launch import launch
+
+        told = ["train", source, "--out", str(folder), *(f"--set={change}" for change in changes)]
+        told += [f"--data={data}"] if data is not None else []
+        flags = {"--resume": resume, "--tensorboard": tensorboard, "--json": json}
+        raise typer.Exit(launch(devices, [*told, *(flag for flag, wanted in flags.items() if wanted)]))
     result = run_training(name, config, folder, data=data, resume=resume, tensorboard=tensorboard, quiet=json)
+    if not is_main():
+        return
     if json:
         emit_json({"run": str(folder), **result.model_dump(mode="json")})
     else:
@@ -81,6 +97,7 @@ def run_training(
     """Train with a progress bar; Ctrl-C (or SIGTERM) ends the run with a checkpoint and exit code 130."""
     from gatewright.training.run import train as train_run
 
+    quiet = quiet or not is_main()
     with StopRequest() as stop, TrainingProgress(name, config.train.steps, quiet=quiet) as progress:
         result = train_run(
             config,
@@ -94,9 +111,18 @@ def run_training(
             stop=stop.requested,
         )
     if result is None:
+        if not is_main():
+            raise typer.Exit(STOPPED)
         err().print(f"stopped; the checkpoint is kept, go on with: gatewright train {folder} --resume", markup=False)
         raise typer.Exit(STOPPED)
     return result
+
+
+def is_main() -> bool:
+    """Whether this process speaks for those that train together."""
+    from gatewright.training.ranks import rank_of_environment
+
+    return rank_of_environment() == 0
 
 
 def summary(result: RunResult, folder: Path) -> list[tuple[str, Any]]:

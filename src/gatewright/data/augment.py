@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -61,12 +62,17 @@ class Augment:
         if not isinstance(self.flip, bool):
             raise OptionError(f"flip must be true or false, got {self.flip!r}")
 
-    def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def __call__(
+        self, images: torch.Tensor, generator: torch.Generator, *, rank: int = 0, size: int = 1
+    ) -> torch.Tensor:
         """Change a batch of images.
 
         Args:
             images: uint8 or float32 [N, C, H, W]; left as they are.
             generator: Where every random number comes from. The numbers drawn depend on the options and on N alone.
+            rank: Which one of `size` equal parts of a batch these images are. Numbers are drawn for the whole batch, so
+                that the parts together become what the batch would have become.
+            size: Number of parts.
 
         Returns:
             Images of the same shape, type and device.
@@ -79,15 +85,16 @@ class Augment:
         self._check(images)
         if not len(images):
             return images
+        draw = _Draw(len(images), rank, size, generator, images.device)
         if self.flip:
-            chosen = _random(len(images), 1, images, generator)[:, 0] < 0.5
+            chosen = draw.uniform(1)[:, 0] < 0.5
             images = torch.where(chosen[:, None, None, None], images.flip(3), images)
         if self.rotation or self.scale or self.bend:
-            images = self._warp(images, generator)
+            images = self._warp(images, draw)
         elif self.shift:
-            images = _displace(images, self.shift, generator)
+            images = _displace(images, self.shift, draw)
         if self.crop:
-            images = _displace(images, self.crop, generator)
+            images = _displace(images, self.crop, draw)
         return images
 
     def _check(self, images: torch.Tensor) -> None:
@@ -103,13 +110,13 @@ class Augment:
             if getattr(self, name) >= size:
                 raise OptionError(f"{name}={getattr(self, name)} would move images of {size} pixels out of sight")
 
-    def _warp(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def _warp(self, images: torch.Tensor, draw: _Draw) -> torch.Tensor:
         """Rotate, scale, bend and shift with a single interpolation."""
-        random = _random(len(images), 3, images, generator) * 2 - 1
+        random = draw.uniform(3) * 2 - 1
         angle = random[:, 0] * math.radians(self.rotation)
         cos, sin = torch.cos(angle), torch.sin(angle)
         if self.scale:
-            factor = 1 / (1 + self.scale * (_random(len(images), 1, images, generator)[:, 0] * 2 - 1))
+            factor = 1 / (1 + self.scale * (draw.uniform(1)[:, 0] * 2 - 1))
             cos, sin = cos * factor, sin * factor
         rows = (
             torch.stack([cos, -sin, random[:, 1] * self.shift], dim=1),
@@ -117,19 +124,39 @@ class Augment:
         )
         points = torch.zeros(len(images), 2, BEND_POINTS, BEND_POINTS, device=images.device)
         if self.bend:
-            points = (_random(len(images), points[0].numel(), images, generator) * 2 - 1).view_as(points) * self.bend
+            points = (draw.uniform(points[0].numel()) * 2 - 1).view_as(points) * self.bend
         return warp(images, torch.stack(rows, dim=1), points)
 
 
-def _random(n: int, k: int, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Draw float32 [n, k], uniform in 0..1, where the generator lives, and take it to where the images are."""
-    return torch.rand(n, k, generator=generator, device=generator.device).to(images.device)
+class _Draw(NamedTuple):
+    """Random numbers for the n images of one part, drawn for all parts where the generator lives.
+
+    With a generator on the images' own device nothing is copied, and nobody waits.
+    """
+
+    n: int
+    rank: int
+    size: int
+    generator: torch.Generator
+    device: torch.device
+
+    def uniform(self, k: int) -> torch.Tensor:
+        """float32 [n, k], uniform in 0..1."""
+        return self._mine(torch.rand(self.n * self.size, k, generator=self.generator, device=self.generator.device))
+
+    def below(self, limit: int, k: int) -> torch.Tensor:
+        """int64 [n, k], uniform in 0..limit - 1."""
+        size = (self.n * self.size, k)
+        return self._mine(torch.randint(limit, size, generator=self.generator, device=self.generator.device))
+
+    def _mine(self, drawn: torch.Tensor) -> torch.Tensor:
+        return drawn[self.rank * self.n : (self.rank + 1) * self.n].to(self.device)
 
 
-def _displace(images: torch.Tensor, limit: int, generator: torch.Generator) -> torch.Tensor:
+def _displace(images: torch.Tensor, limit: int, draw: _Draw) -> torch.Tensor:
     """Move every image by whole pixels, uniform in -limit..limit both ways, with zeros from outside."""
     n, _, height, width = images.shape
-    corner = torch.randint(2 * limit + 1, (n, 2), generator=generator, device=generator.device).to(images.device)
+    corner = draw.below(2 * limit + 1, 2)
     padded = F.pad(images, (limit,) * 4)
     # Every possible cut, as a view [N, C, 2 limit + 1, 2 limit + 1, H, W]; only the chosen ones are copied.
     cuts = padded.unfold(2, height, 1).unfold(3, width, 1)

@@ -6,6 +6,7 @@ column belongs to one thread), so there are no atomics and results do not depend
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -309,7 +310,13 @@ def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, posit
 
 
 def hard_input_grad(
-    words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor
+    words: Tensor,
+    grad: Tensor,
+    row_a: Tensor,
+    row_b: Tensor,
+    gate: Tensor,
+    positions: Tensor,
+    window: Sequence[int] | None = None,  # noqa: ARG001 - rows are written where they are read here
 ) -> Tensor:
     """See `reference.hard_input_grad`."""
     n = grad.shape[2]
@@ -335,7 +342,14 @@ SOFT_CHUNK = 64
 
 
 def soft_backward(
-    x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor, need_input: bool
+    x: Tensor,
+    grad: Tensor,
+    rows_a: Tensor,
+    rows_b: Tensor,
+    positions: Tensor,
+    coef: Tensor,
+    need_input: bool,
+    window: Sequence[int] | None = None,  # noqa: ARG001 - rows are written where they are read here
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See `reference.soft_backward`."""
     n = x.shape[1]

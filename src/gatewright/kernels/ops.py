@@ -1,14 +1,15 @@
 """The kernels as torch custom ops `gatewright::*`, dispatched by device.
 
-The reference is each op's default; `cpu.py` takes float32 on the CPU. Shapes and meanings are those of `reference.py`.
-Gradients are not registered here: `nn.functional` joins the forward ops with their backward ops.
+The reference is each op's default; `cpu.py` takes float32 on the CPU, `cuda` (Triton, imported at the first use)
+float32, bfloat16 and float16 on NVIDIA GPUs. Shapes and meanings are those of `reference.py`. Gradients are not
+registered here: `nn.functional` joins the forward ops with their backward ops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -18,24 +19,34 @@ from torch.library import Library, infer_schema, register_fake
 from gatewright.kernels import cpu, int8_cpu, int8_reference, reference
 from gatewright.kernels.reference import WORD, n_words
 
-_reference_only = ContextVar("reference_only", default=False)
+# For the whole process: backward passes of CUDA tensors run on threads of their own.
+_forced: list[str] = []
 
 
 @contextmanager
-def reference_kernels() -> Iterator[None]:
-    """Compute with `reference.py` on the CPU, too, within the context: for comparisons.
-
-    Backward passes must be started within it, and run on the same thread (as they do on the CPU).
-    """
-    token = _reference_only.set(True)
+def _force(name: str) -> Iterator[None]:
+    _forced.append(name)
     try:
         yield
     finally:
-        _reference_only.reset(token)
+        _forced.pop()
 
 
-# `torch.library.custom_op` would do the same in fewer lines, but it brings torch's compiler along: two seconds at the first
-# call, and checks at each call that cost as much as a small layer.
+def reference_kernels() -> AbstractContextManager[None]:
+    """Compute with `reference.py` on every device within the context: for comparisons, in the whole process."""
+    return _force("reference")
+
+
+def triton_kernels() -> AbstractContextManager[None]:
+    """Compute with the kernels for GPUs on CPU tensors, too, within the context: for tests, in the whole process.
+
+    Needs Triton's interpreter: `TRITON_INTERPRET=1` must be set before the first of these kernels is used.
+    """
+    return _force("triton")
+
+
+# `torch.library.custom_op` would do the same in fewer lines, but it brings torch's compiler along: two seconds at the
+# first call, and checks at each call that cost as much as a small layer.
 _library = Library("gatewright", "DEF")
 
 
@@ -64,10 +75,17 @@ def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, c
 
 @_op("soft_backward")
 def soft_backward(
-    x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor, need_input: bool
+    x: Tensor,
+    grad: Tensor,
+    rows_a: Tensor,
+    rows_b: Tensor,
+    positions: Tensor,
+    coef: Tensor,
+    need_input: bool,
+    window: Sequence[int] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See `reference.soft_backward`."""
-    return reference.soft_backward(x, grad, rows_a, rows_b, positions, coef, need_input)
+    return reference.soft_backward(x, grad, rows_a, rows_b, positions, coef, need_input, window)
 
 
 @_op("hard_forward")
@@ -84,10 +102,16 @@ def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, posit
 
 @_op("hard_input_grad")
 def hard_input_grad(
-    words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor
+    words: Tensor,
+    grad: Tensor,
+    row_a: Tensor,
+    row_b: Tensor,
+    gate: Tensor,
+    positions: Tensor,
+    window: Sequence[int] | None = None,
 ) -> Tensor:
     """See `reference.hard_input_grad`."""
-    return reference.hard_input_grad(words, grad, row_a, row_b, gate, positions)
+    return reference.hard_input_grad(words, grad, row_a, row_b, gate, positions, window)
 
 
 @_op("quantize")
@@ -178,7 +202,7 @@ def weigh_input(weight: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
 @_op("pack")
 def pack(x: Tensor) -> tuple[Tensor, bool]:
     """Pack rows [R, N] to words [R, W]; also whether every value was 0 or 1."""
-    return reference.pack(x), bool(((x == 0) | (x == 1)).all())
+    return _pack_reference(x)
 
 
 @_op("unpack")
@@ -187,36 +211,71 @@ def unpack(words: Tensor, n: int) -> Tensor:
     return reference.unpack(words, n)
 
 
-def _use_cpu(op: Any, kernel: Callable[..., Any], float_argument: int | None, truth: Any = reference) -> None:
-    fallback = getattr(truth, kernel.__name__)
-
-    def run(*args: Any) -> Any:
-        other_float = float_argument is not None and args[float_argument].dtype != torch.float32
-        return fallback(*args) if other_float or _reference_only.get() else kernel(*args)
-
-    _library.impl(op.name().removeprefix("gatewright::"), run, "CPU")
+_CPU_TYPES = (torch.float32,)
+_CUDA_TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
-_use_cpu(soft_forward, cpu.soft_forward, 0)
-_use_cpu(soft_backward, cpu.soft_backward, 0)
-_use_cpu(hard_forward, cpu.hard_forward, None)
-_use_cpu(hard_sums, cpu.hard_sums, 1)
-_use_cpu(hard_input_grad, cpu.hard_input_grad, 1)
-_use_cpu(best, cpu.best, 0)
-_use_cpu(mixture, cpu.mixture, 0)
-_use_cpu(logits_grad, cpu.logits_grad, 3)
-_use_cpu(threshold, cpu.threshold, None)
-_use_cpu(group_count, cpu.group_count, None)
-_use_cpu(unpack, cpu.unpack, None)
-_use_cpu(weigh, int8_cpu.weigh, None)
-_use_cpu(weight_sums, int8_cpu.weight_sums, 1)
-_use_cpu(weigh_input, int8_cpu.weigh_input, 1, int8_reference)
-_use_cpu(quantize, int8_cpu.quantize, 0, int8_reference)
-_use_cpu(int8_sums, int8_cpu.int8_sums, None, int8_reference)
-_use_cpu(int8_input_grad, int8_cpu.int8_input_grad, None, int8_reference)
+def _use_kernels(name: str, float_argument: int | None, fallback: Callable[..., Any]) -> None:
+    """Register the fast kernels of an op; `fallback` takes what they do not, by the type of one argument."""
+
+    def fits(args: tuple[Any, ...], kinds: tuple[torch.dtype, ...]) -> bool:
+        return float_argument is None or args[float_argument].dtype in kinds
+
+    def on_cpu(*args: Any) -> Any:
+        forced = _forced[-1] if _forced else None
+        if forced == "triton" and fits(args, _CUDA_TYPES):
+            return getattr(_cuda(), name)(*args)
+        if forced == "reference" or not fits(args, _CPU_TYPES):
+            return fallback(*args)
+        return getattr(cpu, name)(*args)
+
+    def on_cuda(*args: Any) -> Any:
+        if not fits(args, _CUDA_TYPES) or _forced[-1:] == ["reference"]:
+            return fallback(*args)
+        with torch.cuda.device(args[0].device):  # Triton launches on the current one
+            return getattr(_cuda(), name)(*args)
+
+    _library.impl(name, on_cpu, "CPU")
+    _library.impl(name, on_cuda, "CUDA")
 
 
-_library.impl("pack", cpu.pack, "CPU")
+def _use_cpu(name: str, module: Any, float_argument: int | None, truth: Any) -> None:
+    """Register the CPU's kernel of an op that the reference computes everywhere else."""
+    kernel, fallback = getattr(module, name), getattr(truth, name)
+
+    def on_cpu(*args: Any) -> Any:
+        fits = float_argument is None or args[float_argument].dtype in _CPU_TYPES
+        return kernel(*args) if fits and not _forced else fallback(*args)
+
+    _library.impl(name, on_cpu, "CPU")
+
+
+def _cuda() -> Any:
+    return importlib.import_module("gatewright.kernels.cuda")
+
+
+def _pack_reference(x: Tensor) -> tuple[Tensor, bool]:
+    return reference.pack(x), bool(((x == 0) | (x == 1)).all())
+
+
+_use_kernels("soft_forward", 0, reference.soft_forward)
+_use_kernels("soft_backward", 0, reference.soft_backward)
+_use_kernels("hard_forward", None, reference.hard_forward)
+_use_kernels("hard_sums", 1, reference.hard_sums)
+_use_kernels("hard_input_grad", 1, reference.hard_input_grad)
+_use_kernels("best", 0, reference.best)
+_use_kernels("mixture", 0, reference.mixture)
+_use_kernels("logits_grad", 3, reference.logits_grad)
+_use_kernels("threshold", None, reference.threshold)
+_use_kernels("group_count", None, reference.group_count)
+_use_kernels("unpack", None, reference.unpack)
+_use_kernels("pack", None, _pack_reference)
+_use_cpu("weigh", int8_cpu, None, reference)
+_use_cpu("weight_sums", int8_cpu, 1, reference)
+_use_cpu("weigh_input", int8_cpu, 1, int8_reference)
+_use_cpu("quantize", int8_cpu, 0, int8_reference)
+_use_cpu("int8_sums", int8_cpu, None, int8_reference)
+_use_cpu("int8_input_grad", int8_cpu, None, int8_reference)
 
 
 @_shapes(soft_forward)
@@ -226,10 +285,17 @@ def _(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor
 
 @_shapes(soft_backward)
 def _(
-    x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor, need_input: bool
+    x: Tensor,
+    grad: Tensor,
+    rows_a: Tensor,
+    rows_b: Tensor,
+    positions: Tensor,
+    coef: Tensor,
+    need_input: bool,
+    window: Sequence[int] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     dx = torch.empty_like(x) if need_input else x.new_empty(0, x.shape[1])
-    return grad.new_empty(len(rows_a)), grad.new_empty(*rows_a.shape, 3), dx
+    return coef.new_empty(len(rows_a)), coef.new_empty(*rows_a.shape, 3), dx
 
 
 @_shapes(hard_forward)
@@ -243,7 +309,15 @@ def _(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Te
 
 
 @_shapes(hard_input_grad)
-def _(words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor) -> Tensor:
+def _(
+    words: Tensor,
+    grad: Tensor,
+    row_a: Tensor,
+    row_b: Tensor,
+    gate: Tensor,
+    positions: Tensor,
+    window: Sequence[int] | None = None,
+) -> Tensor:
     return grad.new_empty(words.shape[0], grad.shape[2])
 
 
@@ -348,6 +422,7 @@ __all__ = [
     "soft_backward",
     "soft_forward",
     "threshold",
+    "triton_kernels",
     "unpack",
     "weigh",
     "weigh_input",

@@ -2,17 +2,24 @@
 
 Shapes, shared by all kernels (DESIGN section 3, "Activations are batch-last in memory"):
 
-- Activations are rows of the batch: `x` float [R, N], or packed `words` int64 [R, W] with W = ceil(N / 64), where sample s
+- Activations are rows of the batch: `x` float [R, N], or packed `words` int64 [R, W] with W = ceil(N / 64), where
+sample s
   is bit `s % 64` of word `s // 64` and the bits past N are zero.
 - A layer has M neurons (dense) or channels (convolution) at P positions (P = 1 if dense). Operand rows are
   `rows[m, k] + positions[p]`, so a convolution is a dense layer whose operands move.
 - Outputs are [M, P, N], or packed [M * P, W].
 
-Kernels know no gates: they get multilinear coefficients [M, K, 4] (already weighted by the candidates' probabilities) or,
-for Boolean neurons, gate ids, and give back sums over samples and positions from which the gradient of any gate follows.
+Soft activations may have a smaller floating type than the coefficients (bfloat16): sums are taken in the
+coefficients' type.
+
+Kernels know no gates: they get multilinear coefficients [M, K, 4] (already weighted by the candidates' probabilities)
+or, for Boolean neurons, gate ids, and give back sums over samples and positions from which the gradient of any gate
+follows.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -57,16 +64,24 @@ def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, c
     Returns:
         float [M, P, N].
     """
+    kind, x = x.dtype, x.to(coef.dtype)
     out = coef[:, :, 0].sum(1)[:, None, None].expand(-1, len(positions), x.shape[1]).clone()
     for k in range(rows_a.shape[1]):
         a, b = _operands(x, rows_a[:, k], positions), _operands(x, rows_b[:, k], positions)
         c = coef[:, k, :, None, None]
         out += c[:, 1] * a + c[:, 2] * b + c[:, 3] * a * b
-    return out
+    return out.to(kind)
 
 
 def soft_backward(
-    x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor, need_input: bool
+    x: Tensor,
+    grad: Tensor,
+    rows_a: Tensor,
+    rows_b: Tensor,
+    positions: Tensor,
+    coef: Tensor,
+    need_input: bool,
+    window: Sequence[int] | None = None,  # noqa: ARG001 - a hint for others
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Candidate sums and the gradient of the input.
 
@@ -78,11 +93,16 @@ def soft_backward(
         positions: int32 [P].
         coef: float [M, K, 4].
         need_input: Whether the gradient of x is wanted.
+        window: (kernel, stride, height, width) if the positions are those of a convolution over padded planes of this
+            height
+            and width: a hint, by which a kernel finds the readers of a row without trying every position.
 
     Returns:
         s0 float [M] = sum g; sums float [M, K, 3] = sums of g a, g b, g a b over positions and samples; gradient of x,
         float [R, N], or empty [0, N] if not wanted.
     """
+    kind = x.dtype
+    x, grad = x.to(coef.dtype), grad.to(coef.dtype)
     s0 = grad.sum((1, 2))
     sums = grad.new_empty(*rows_a.shape, 3)
     dx = torch.zeros_like(x) if need_input else x.new_empty(0, x.shape[1])
@@ -94,7 +114,7 @@ def soft_backward(
             c = coef[:, k, :, None, None]
             _scatter(dx, rows_a[:, k], positions, c[:, 1] * grad + c[:, 3] * gb)
             _scatter(dx, rows_b[:, k], positions, c[:, 2] * grad + c[:, 3] * ga)
-    return s0, sums, dx
+    return s0, sums, dx.to(kind)
 
 
 def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor, n: int) -> Tensor:
@@ -114,7 +134,8 @@ def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, posi
     a = _operands(words, row_a, positions)
     b = _operands(words, row_b, positions)
     g = gate.to(torch.int64)[:, None, None]
-    # Algebraic normal form f00 ^ (f00^f10) a ^ (f00^f01) b ^ (f00^f01^f10^f11) ab, each coefficient spread to a full word.
+    # Algebraic normal form f00 ^ (f00^f10) a ^ (f00^f01) b ^ (f00^f01^f10^f11) ab, each coefficient spread to a full
+    # word.
     f00, f01, f10, f11 = (-((g >> s) & 1) for s in (3, 2, 1, 0))
     out = f00 ^ ((f00 ^ f10) & a) ^ ((f00 ^ f01) & b) ^ ((f00 ^ f01 ^ f10 ^ f11) & a & b)
     out = out.reshape(-1, words.shape[1])
@@ -132,7 +153,13 @@ def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, posit
 
 
 def hard_input_grad(
-    words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor
+    words: Tensor,
+    grad: Tensor,
+    row_a: Tensor,
+    row_b: Tensor,
+    gate: Tensor,
+    positions: Tensor,
+    window: Sequence[int] | None = None,
 ) -> Tensor:
     """Gradient of the input through each neuron's chosen gate alone (straight-through).
 
@@ -143,6 +170,7 @@ def hard_input_grad(
         row_b: int32 [M].
         gate: uint8 [M].
         positions: int32 [P].
+        window: See `soft_backward`.
 
     Returns:
         float [R, N]: sums of `g (c1 + c3 b)` over the neurons that read the row as a, and `g (c2 + c3 a)` as b.
@@ -150,7 +178,7 @@ def hard_input_grad(
     x = unpack(words, grad.shape[2], grad.dtype)
     table = torch.as_tensor(COEFFICIENTS.copy(), device=grad.device).to(grad.dtype)
     coef = table[gate.long()][:, None, :]
-    return soft_backward(x, grad, row_a[:, None], row_b[:, None], positions, coef, need_input=True)[2]
+    return soft_backward(x, grad, row_a[:, None], row_b[:, None], positions, coef, need_input=True, window=window)[2]
 
 
 def best(logits: Tensor) -> Tensor:

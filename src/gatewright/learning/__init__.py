@@ -1,10 +1,13 @@
 """Learning beyond gradients: which connections to try, and when to freeze a layer.
 
-Each object is stepped like a learning-rate scheduler, after `optimizer.step()`, in anybody's training loop.
+Each object is stepped like a learning-rate scheduler, after `optimizer.step()`, in anybody's training loop. A step is
+`observe()`, which computes with tensors alone and never asks what is in them (it may be part of a CUDA graph), and
+`decide()`, which acts.
 """
 
 from gatewright.learning.convergence import Convergence
 from gatewright.learning.discretization import AdaptiveDiscretization, ScheduledDiscretization
+from gatewright.learning.products import ProductProposals
 from gatewright.learning.proposals import GuidedProposals
 from gatewright.learning.resampling import AdaptiveResampling
 
@@ -13,5 +16,6 @@ __all__ = [
     "AdaptiveResampling",
     "Convergence",
     "GuidedProposals",
+    "ProductProposals",
     "ScheduledDiscretization",
 ]

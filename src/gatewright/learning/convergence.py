@@ -36,13 +36,19 @@ class Convergence:
         self.calm = torch.zeros(size, dtype=torch.int32)
 
     def update(self, value: Tensor) -> Tensor:
-        """Take the next values, float [size]; returns bool [size]: which have converged."""
+        """Take the next values, float [size]; returns `settled`."""
         if self.average.device != value.device:
             self.average, self.calm = self.average.to(value.device), self.calm.to(value.device)
         fresh = torch.isnan(self.average)
-        self.average = torch.where(fresh, value, self.decay * self.average + (1 - self.decay) * value)
+        # In place: a CUDA graph computes on the very same memory each time.
+        self.average.copy_(torch.where(fresh, value, self.decay * self.average + (1 - self.decay) * value))
         near = (value - self.average).abs() < self.tolerance
-        self.calm = torch.where(near, self.calm + 1, 0)
+        self.calm.copy_(torch.where(near, self.calm + 1, 0))
+        return self.settled
+
+    @property
+    def settled(self) -> Tensor:
+        """Bool [size]: which have converged."""
         return self.calm >= self.patience
 
     def restart(self, where: Tensor) -> None:
@@ -60,5 +66,5 @@ class Convergence:
             if name not in state or state[name].shape != own.shape:
                 found = tuple(state[name].shape) if name in state else "nothing"
                 raise FormatError(f"convergence entry {name!r} should have shape {tuple(own.shape)}, found {found}")
-        self.average = state["average"].clone().to(self.average)
-        self.calm = state["calm"].clone().to(self.calm)
+        self.average.copy_(state["average"])
+        self.calm.copy_(state["calm"])

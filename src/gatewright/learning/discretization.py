@@ -10,6 +10,7 @@ from torch import nn
 
 from gatewright.errors import OptionError
 from gatewright.learning.convergence import Convergence
+from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import logic_layers
 
 
@@ -20,6 +21,21 @@ class _Freezer:
         self.layers = logic_layers(model)
         self.steps = 0
         self.frozen_at: list[int | None] = [0 if layer.frozen else None for layer in self.layers]
+
+    def step(self) -> None:
+        """Look at the layers, and freeze those whose time has come."""
+        self.observe()
+        self.decide()
+
+    observing = False
+    """Whether `observe` does anything."""
+
+    def observe(self) -> None:
+        """Take what is needed to decide."""
+
+    def decide(self) -> None:
+        """End the step."""
+        raise NotImplementedError
 
     def _freeze(self, i: int) -> None:
         self.layers[i].freeze()
@@ -52,6 +68,8 @@ class AdaptiveDiscretization(_Freezer):
         patience: Steps in a row for which the entropy must stay near its average.
         decay: Weight of the past in the average.
         tolerance: How near is near.
+        every: Steps between decisions: 1 in the paper; on a GPU, asking costs more than waiting.
+        reduce: Averages over the processes that train together, if there are several.
     """
 
     def __init__(
@@ -62,23 +80,35 @@ class AdaptiveDiscretization(_Freezer):
         patience: int = 100,
         decay: float = 0.99,
         tolerance: float = 5e-4,
+        every: int = 1,
+        reduce: Reduce = alone,
     ) -> None:
+        if every < 1:
+            raise OptionError(f"every must be at least 1 step, got {every}")
         if start < 0:
             raise OptionError(f"start must be a step, got {start}")
         super().__init__(model)
         self.start = start
+        self.every, self.reduce = every, reduce
         self.trackers = [Convergence(1, patience=patience, decay=decay, tolerance=tolerance) for _ in self.layers]
 
+    observing = True
+
     @torch.no_grad()
-    def step(self) -> None:
-        """Look at the layers, and freeze the first unfrozen one if it has settled."""
-        first = next((i for i, layer in enumerate(self.layers) if not layer.frozen), None)
-        for i, (layer, tracker) in enumerate(zip(self.layers, self.trackers, strict=True)):
-            if layer.frozen or i == len(self.layers) - 1:
-                continue
-            converged = bool(tracker.update(layer.candidates.entropy().mean().reshape(1)))
-            if converged and i == first and self.steps >= self.start:
-                self._freeze(i)
+    def observe(self) -> None:
+        """Take the mean entropies of all layers that may still be frozen."""
+        free = [i for i, layer in enumerate(self.layers[:-1]) if not layer.frozen]
+        entropy = [self.layers[i].candidates.entropy().mean().reshape(1) for i in free]
+        self.reduce(entropy)
+        for i, h in zip(free, entropy, strict=True):
+            self.trackers[i].update(h)
+
+    def decide(self) -> None:
+        """End the step: freeze the first unfrozen layer if it has settled."""
+        first = next((i for i, layer in enumerate(self.layers[:-1]) if not layer.frozen), None)
+        now = self.steps >= self.start and self.steps % self.every == 0
+        if now and first is not None and bool(self.trackers[first].settled):
+            self._freeze(first)
         self.steps += 1
 
     def state_dict(self) -> dict[str, Any]:
@@ -108,8 +138,8 @@ class ScheduledDiscretization(_Freezer):
             raise OptionError(f"freezing steps must be ascending and not negative (first to last layer), got {steps}")
         self.schedule = [int(step) for step in steps]
 
-    def step(self) -> None:
-        """Freeze the layers whose step has come."""
+    def decide(self) -> None:
+        """End the step: freeze the layers whose step has come."""
         for i, (layer, when) in enumerate(zip(self.layers, self.schedule, strict=False)):
             if self.steps >= when and not layer.frozen:
                 self._freeze(i)

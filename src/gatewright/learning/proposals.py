@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from gatewright.errors import OptionError
 from gatewright.gates import N_GATES
 from gatewright.learning.optimizer_state import reset_moments
+from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import LogicLayer, logic_layers
 from gatewright.nn.functional import Recorded
 
@@ -55,6 +56,7 @@ class GuidedProposals:
             proposals (docs/connections.md), while one dense layer wants 1.
         stop_step: No proposals from this step on; None for never.
         generator: Source of randomness.
+        reduce: Averages over the processes that train together, if there are several.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class GuidedProposals:
         share: float = 1.0,
         stop_step: int | None = None,
         generator: torch.Generator,
+        reduce: Reduce = alone,
     ) -> None:
         if not 1 <= batches <= every:
             raise OptionError(f"expected 1 <= batches <= every, got batches = {batches} and every = {every}")
@@ -82,14 +85,27 @@ class GuidedProposals:
         self.share = share
         self.every, self.batches, self.trials, self.replace = every, batches, trials, replace
         self.margin, self.stop_step, self.generator = margin, stop_step, generator
+        self.reduce = reduce
         self.steps = 0
         self.proposed = [0] * len(self.layers)
         self.trial: list[_Trial | None] = [None] * len(self.layers)
         self._prepare()
 
-    @torch.no_grad()
     def step(self) -> None:
         """End the step: at the end of a round, replace candidates."""
+        self.decide()
+
+    @property
+    def observing(self) -> bool:
+        """Whether `observe` does anything at this step."""
+        return False
+
+    def observe(self) -> None:
+        """Nothing to take: sums come from the backward pass, through the layers' recorders."""
+
+    @torch.no_grad()
+    def decide(self) -> None:
+        """See `step`."""
         self.steps += 1
         if self.steps % self.every == 0:
             for i, layer in enumerate(self.layers):
@@ -125,7 +141,8 @@ class GuidedProposals:
         anchored = self.trials // 2
         at = c.best().unsqueeze(1)
         own = torch.cat([c.a.gather(1, at), c.b.gather(1, at)], 1)
-        side = torch.randint(2, (c.n_neurons, anchored), generator=self.generator).to(own.device)
+        place = self.generator.device
+        side = torch.randint(2, (c.n_neurons, anchored), generator=self.generator, device=place).to(own.device)
         a = a.clone()
         a[:, :anchored] = own.gather(1, side)
         sums = torch.zeros(c.n_neurons, self.trials + c.n_candidates, 3, device=c.a.device, dtype=recorded.sums.dtype)
@@ -134,12 +151,14 @@ class GuidedProposals:
     def _replace(self, i: int, layer: LogicLayer) -> None:
         trial, c = self.trial[i], layer.candidates
         assert trial is not None  # noqa: S101 - the caller has checked
+        self.reduce([trial.s0, trial.sums])
         gate, slope = best_gates(trial.s0, trial.sums, c.allowed_gates)
         own_slope = slopes(c.gate, trial.s0, trial.sums[:, self.trials :])
         best = c.best().unsqueeze(1)
         bar = own_slope.gather(1, best)
         a, b = torch.cat([trial.a, c.a], 1), torch.cat([trial.b, c.b], 1)
-        eligible = (torch.rand(c.n_neurons, generator=self.generator) < self.share).to(a.device)
+        chance = torch.rand(c.n_neurons, generator=self.generator, device=self.generator.device)
+        eligible = (chance < self.share).to(a.device)
         for _ in range(min(self.replace, c.n_candidates - 1)):
             value, pick = slope.min(1, keepdim=True)
             # Only where it descends more steeply than what the neuron has.
@@ -164,6 +183,7 @@ class GuidedProposals:
     def state_dict(self) -> dict[str, Any]:
         """Everything that `load_state_dict` needs to go on as if never stopped (the generator is the caller's)."""
         trials = [None if t is None else {k: v.clone() for k, v in vars(t).items()} for t in self.trial]
+        self.reduce([t[name] for t in trials if t is not None for name in ("s0", "sums")])
         return {"steps": self.steps, "proposed": list(self.proposed), "trials": trials}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gatewright.errors import OptionError
 from gatewright.learning.convergence import Convergence
 from gatewright.learning.optimizer_state import reset_moments
+from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import Candidates, logic_layers
 from gatewright.nn.candidates import strong_logit
 
@@ -34,8 +35,11 @@ class AdaptiveResampling:
         tolerance: How near h must stay.
         strong: See above.
         weak: See above.
+        every: Steps between redraws: 1 in the paper. What has settled in between waits; on a GPU, asking costs more than
+            waiting.
         stop_step: No redraws from this step on (the last third of training, in the paper); None for never.
         generator: Source of randomness.
+        reduce: Averages over the processes that train together, if there are several.
     """
 
     def __init__(
@@ -48,35 +52,56 @@ class AdaptiveResampling:
         tolerance: float = 5e-4,
         strong: float = 0.95,
         weak: float = 0.4,
+        every: int = 1,
         stop_step: int | None = None,
         generator: torch.Generator,
+        reduce: Reduce = alone,
     ) -> None:
         if not 0 <= weak <= strong <= 1:
             raise OptionError(f"expected 0 <= weak <= strong <= 1, got weak = {weak} and strong = {strong}")
+        if every < 1:
+            raise OptionError(f"every must be at least 1 step, got {every}")
+        self.every = every
         self.layers = [layer.candidates for layer in logic_layers(model)]
         self.optimizer = optimizer
         self.strong, self.weak, self.stop_step, self.generator = strong, weak, stop_step, generator
+        self.reduce = reduce
         self.trackers = [
             Convergence(c.n_neurons, patience=patience, decay=decay, tolerance=tolerance) for c in self.layers
         ]
         self.steps = 0
-        self.entropy = [1.0] * len(self.layers)
+        device = self.layers[0].logits.device if self.layers else torch.device("cpu")
+        self.entropy = torch.ones(len(self.layers), device=device)
         self.strong_redraws = [0] * len(self.layers)
         self.weak_redraws = [0] * len(self.layers)
 
-    @torch.no_grad()
     def step(self) -> None:
         """Look at every neuron, and redraw those that have settled."""
-        active = self.stop_step is None or self.steps < self.stop_step
+        self.observe()
+        self.decide()
+
+    @torch.no_grad()
+    def observe(self) -> None:
+        """Take the entropies of all neurons that still learn."""
+        if not self.observing:
+            return
+        entropy = {i: candidates.entropy() for i, candidates in enumerate(self.layers) if not candidates.frozen}
+        self.reduce(list(entropy.values()))
+        for i, h in entropy.items():
+            self.entropy[i].copy_(h.mean())
+            self.trackers[i].update(h)
+
+    @torch.no_grad()
+    def decide(self) -> None:
+        """End the step: redraw the neurons that have settled, every `every` steps."""
+        active = self.observing
         self.steps += 1
-        if not active:
+        if not active or self.steps % self.every:
             return
         for i, (candidates, tracker) in enumerate(zip(self.layers, self.trackers, strict=True)):
             if candidates.frozen:
                 continue
-            h = candidates.entropy()
-            self.entropy[i] = float(h.mean())
-            settled = tracker.update(h)
+            settled = tracker.settled
             if not bool(settled.any()):
                 continue
             top = candidates.probabilities().amax(1)
@@ -89,6 +114,11 @@ class AdaptiveResampling:
             self.strong_redraws[i] += int(strong.sum())
             self.weak_redraws[i] += int(weak.sum())
 
+    @property
+    def observing(self) -> bool:
+        """Whether `observe` does anything at this step."""
+        return self.stop_step is None or self.steps < self.stop_step
+
     def _redraw_others(self, candidates: Candidates, where: Tensor) -> None:
         neuron = where.nonzero().squeeze(1)
         keep = candidates.best()[neuron]
@@ -100,7 +130,9 @@ class AdaptiveResampling:
 
     def _redraw_all(self, candidates: Candidates, where: Tensor) -> None:
         neuron = where.nonzero().squeeze(1)
-        logits = torch.randn(len(neuron), candidates.n_candidates, generator=self.generator)
+        logits = torch.randn(
+            len(neuron), candidates.n_candidates, generator=self.generator, device=self.generator.device
+        )
         candidates.logits[neuron] = logits.to(where.device)
         slots = torch.arange(candidates.n_candidates, device=where.device).repeat(len(neuron))
         redraw_slots(candidates, neuron.repeat_interleave(candidates.n_candidates), slots, self.generator)
@@ -109,7 +141,7 @@ class AdaptiveResampling:
     def statistics(self) -> dict[str, list[float] | list[int]]:
         """Per layer: mean entropy at the last step, strong and weak redraws so far."""
         return {
-            "entropy": list(self.entropy),
+            "entropy": self.entropy.tolist(),
             "strong_redraws": list(self.strong_redraws),
             "weak_redraws": list(self.weak_redraws),
         }
@@ -125,7 +157,7 @@ class AdaptiveResampling:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.steps = state["steps"]
-        self.entropy = list(state["entropy"])
+        self.entropy.copy_(torch.tensor(state["entropy"]))
         self.strong_redraws, self.weak_redraws = list(state["strong_redraws"]), list(state["weak_redraws"])
         for tracker, saved in zip(self.trackers, state["trackers"], strict=True):
             tracker.load_state_dict(saved)

@@ -105,16 +105,17 @@ class Candidates(nn.Module):
 
     def draw_gates(self, size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Uint8 of this size: gate ids drawn uniformly from the allowed ones."""
-        at = torch.randint(len(self.allowed_gates), size, generator=generator)
+        at = torch.randint(len(self.allowed_gates), size, generator=generator, device=place_of(generator))
         return self.allowed_gates[at.to(self.allowed_gates.device)].to(torch.uint8)
 
     def draw_operands(self, neuron: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Draw a pair of different operands for each of these neurons, int64 [n] -> two int32 [n]."""
-        size = (len(neuron),)
-        a = torch.randint(self.pool_size, size, generator=generator)
+        size, place = (len(neuron),), place_of(generator)
+        a = torch.randint(self.pool_size, size, generator=generator, device=place)
         b = a
         if self.pool_size > 1:
-            b = (a + 1 + torch.randint(self.pool_size - 1, size, generator=generator)) % self.pool_size
+            step = torch.randint(self.pool_size - 1, size, generator=generator, device=place)
+            b = (a + 1 + step) % self.pool_size
         start = self.pool_start[neuron]
         return (start + a.to(start.device)).to(torch.int32), (start + b.to(start.device)).to(torch.int32)
 
@@ -156,6 +157,11 @@ class Candidates(nn.Module):
             operand = state_dict[prefix + name]
             if bool(((operand < start) | (operand >= start + self.pool_size)).any()):
                 raise FormatError(f"entry {prefix + name!r} of the state has operands outside of the layer's inputs")
+
+
+def place_of(generator: torch.Generator | None) -> torch.device:
+    """Where a generator draws."""
+    return torch.device("cpu") if generator is None else generator.device
 
 
 def strong_logit(candidates: int) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import pad
@@ -29,12 +30,14 @@ class Geometry:
         out_shape: Shape of the outputs: (M,) or (M, H', W').
         padding: Zero rows and columns on each side (0 if dense).
         positions: int32 [P], row offset of each output position in the padded input.
+        window: (kernel, stride, height, width) of a convolution, height and width with padding; None if dense.
     """
 
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     padding: int
     positions: Tensor
+    window: tuple[int, int, int, int] | None = None
 
     def pad_rows(self, x: Tensor) -> Tensor:
         """Rows [R, n] of the input to rows of the padded input."""
@@ -75,6 +78,10 @@ class FloatGradient(NamedTuple):
 
     rows: Tensor
 
+    def values(self) -> Tensor:
+        """The float rows."""
+        return self.rows
+
     def sums(self, words: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """s0 [M] and sums [M, K, 3] of pairs of packed rows, see `reference.hard_sums`."""
         s0, sums = ops.hard_sums(words, self.rows, rows_a, rows_b, positions)
@@ -82,9 +89,7 @@ class FloatGradient(NamedTuple):
 
     def to_input(self, words: Tensor, chosen: Wiring, geometry: Geometry, unit: int) -> Tensor:  # noqa: ARG002
         """Gradient (N, ...) of the layer's input."""
-        return geometry.crop_rows(
-            ops.hard_input_grad(words, self.rows, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions)
-        )
+        return geometry.crop_rows(ops.hard_input_grad(words, self.rows, *chosen, geometry.positions, geometry.window))
 
 
 class Int8Rows(NamedTuple):
@@ -95,6 +100,11 @@ class Int8Rows(NamedTuple):
     repeat: int
     n: int
 
+    def values(self) -> Tensor:
+        """See `FloatGradient.values`."""
+        rows: Tensor = ops.dequantize(self.q, self.scale, self.repeat, self.n)
+        return rows
+
     def sums(self, words: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """See `FloatGradient.sums`."""
         s0, sums = ops.int8_sums(words, self.q, self.scale, self.repeat, rows_a, rows_b, positions)
@@ -104,8 +114,7 @@ class Int8Rows(NamedTuple):
         """See `FloatGradient.to_input`; an `Int8Gradient` if the input's maker wants one (`unit` is not 0)."""
         block = geometry.block(unit)
         if block is None:
-            values = ops.dequantize(self.q, self.scale, self.repeat, self.n)
-            return FloatGradient(values).to_input(words, chosen, geometry, unit)
+            return FloatGradient(self.values()).to_input(words, chosen, geometry, unit)
         q, scale = ops.int8_input_grad(
             words, self.q, self.scale, self.repeat, *chosen, geometry.positions, list(block), self.n
         )
@@ -128,12 +137,16 @@ class Recorded(NamedTuple):
 
     Attributes:
         geometry: The layer's geometry in that pass.
+        x: Input rows of the padded input: int64 words [R, W] if Boolean, float [R, N] otherwise.
+        gradient: Gives the gradient of the outputs as float rows [M, P, N].
         pair_sums: Sums [M, T, 3] of any pairs on trial, given by their rows [M, T] twice.
         s0: float [M].
         sums: float [M, K, 3], of the candidates.
     """
 
     geometry: Geometry
+    x: Tensor
+    gradient: Callable[[], Tensor]
     pair_sums: Callable[[Tensor, Tensor], Tensor]
     s0: Tensor
     sums: Tensor
@@ -166,7 +179,14 @@ class _Soft(Function):
         wiring, geometry, record = ctx.layer
         grad = _grad_rows(grads[0], len(logits))
         s0, sums, dx = ops.soft_backward(
-            inputs, grad, wiring.rows_a, wiring.rows_b, geometry.positions, coef, ctx.needs_input_grad[0]
+            inputs,
+            grad,
+            wiring.rows_a,
+            wiring.rows_b,
+            geometry.positions,
+            coef,
+            ctx.needs_input_grad[0],
+            geometry.window,
         )
         if record is not None:
             no_coef = grad.new_zeros(1)
@@ -176,7 +196,7 @@ class _Soft(Function):
                 sums: Tensor = ops.soft_backward(inputs, grad, rows_a, rows_b, geometry.positions, none, False)[1]
                 return sums
 
-            record(Recorded(geometry, pair_sums, s0, sums))
+            record(Recorded(geometry, inputs, lambda: grad, pair_sums, s0, sums))
         d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
         return geometry.crop_rows(dx) if ctx.needs_input_grad[0] else None, d_logits, None, None, None
 
@@ -217,16 +237,23 @@ class _Hard(Function):
             def pair_sums(rows_a: Tensor, rows_b: Tensor) -> Tensor:
                 return grad.sums(words, rows_a, rows_b, geometry.positions)[1]
 
-            record(Recorded(geometry, pair_sums, s0, sums))
+            record(Recorded(geometry, words, grad.values, pair_sums, s0, sums))
         d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
         dx = grad.to_input(words, chosen, geometry, unit) if ctx.needs_input_grad[0] else None
         return dx, d_logits, None, None, None, None
 
 
 def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
-    """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory."""
-    if isinstance(x, BitTensor):
-        x = (x + 0).to(logits.dtype)  # unpacks, and knows the way back
+    """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory.
+
+    Activations have the type of the logits, or that of `torch.autocast` where it is on for the device; sums are
+    float32 then.
+    """
+    device = logits.device.type
+    short = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    kind = torch.get_autocast_dtype(device) if short else logits.dtype
+    # Adding zero unpacks bits, and knows the way back.
+    x = (x + 0).to(kind) if isinstance(x, BitTensor) else x.to(kind)
     out: Tensor = _Soft.apply(x, logits, wiring, geometry, record)  # type: ignore[no-untyped-call]
     return out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
@@ -103,7 +104,8 @@ class GroupSum(nn.Module):
         if isinstance(x, BitTensor):
             counts: Tensor = _Count.apply(x, self.classes)  # type: ignore[no-untyped-call]
         else:
-            counts = x.movedim(0, -1).reshape(self.classes, -1, x.shape[0]).sum(1).T
+            kind = torch.float64 if x.dtype == torch.float64 else torch.float32  # bfloat16 cannot count to a thousand
+            counts = x.movedim(0, -1).reshape(self.classes, -1, x.shape[0]).sum(1, dtype=kind).T
         return counts / tau
 
     def extra_repr(self) -> str:

@@ -215,8 +215,13 @@ class LogicConv2d(LogicLayer):
             across = torch.arange(0, width + 1, self.stride)
             positions = (down[:, None] * (in_shape[2] + 2 * self.padding) + across).reshape(-1)
             out_shape = (self.out_channels, len(down), len(across))
+            window = (self.kernel_size, self.stride, *(n + 2 * self.padding for n in in_shape[1:]))
             self._geometries[key] = Geometry(
-                in_shape, out_shape, self.padding, positions.to(device=device, dtype=torch.int32)
+                in_shape,
+                out_shape,
+                self.padding,
+                positions.to(device=device, dtype=torch.int32),
+                window,  # type: ignore[arg-type]
             )
         return self._geometries[key]
 

@@ -282,7 +282,11 @@ class GuidedConnections(Section):
         kind: `guided`.
         every: Steps of a round.
         batches: Batches at its end over which the pairs on trial are judged.
-        trials: Pairs on trial per neuron and round.
+        method: `pairs` tries random pairs, in the kernels of the candidate sums; `products` pairs a few anchors of each
+            neuron with every input, in matrix products (for GPUs).
+        trials: Pairs on trial per neuron and round, with `pairs`.
+        inputs: Inputs tried per round, at most, with `products`.
+        chance: Probability with which a neuron may take one of them, with `products`.
         replace: Candidates replaced per neuron and round, at most.
         margin: How far below the best logit a new candidate starts.
         share: Share of the neurons that may replace a candidate in a round.
@@ -292,7 +296,10 @@ class GuidedConnections(Section):
     kind: Literal["guided"]
     every: PositiveInt = 10
     batches: PositiveInt = 2
+    method: Literal["pairs", "products"] = "pairs"
     trials: PositiveInt = 16
+    inputs: PositiveInt = 1024
+    chance: float = Field(default=0.1, gt=0, le=1)
     replace: PositiveInt = 1
     margin: float = 0.3
     share: float = Field(default=1.0, gt=0, le=1)
@@ -341,6 +348,8 @@ class TrainOptions(Section):
         log_every: Steps between lines of training metrics.
         seed: Of the run's one random generator.
         device: `auto` takes CUDA where there is one.
+        precision: Type of the activations of soft layers; sums, weights and the optimizer are float32 in either case.
+        graph: On CUDA, whether steps are recorded and repeated as CUDA graphs.
         threads: Of the CPU; null for one thread where a step is so little work that waiting for others costs more
             than they do, and as many as torch takes elsewhere.
         keep: `best` keeps the weights of the best hard validation accuracy (the latest among equals), `last` the final
@@ -354,6 +363,8 @@ class TrainOptions(Section):
     log_every: PositiveInt = 50
     seed: NonNegativeInt = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    graph: bool = True
     threads: PositiveInt | None = None
     keep: Literal["best", "last"] = "best"
 

@@ -8,6 +8,7 @@ import torch
 
 from gatewright import nn
 from gatewright.training.feed import Feed
+from gatewright.training.ranks import Ranks
 
 
 class Accuracy(NamedTuple):
@@ -23,21 +24,28 @@ class Accuracy(NamedTuple):
 
 
 @torch.no_grad()
-def evaluate(model: torch.nn.Module, feed: Feed) -> Accuracy:
-    """Both accuracies on all samples of a split; the model's mode is left as it was."""
+def evaluate(model: torch.nn.Module, feed: Feed, ranks: Ranks = Ranks()) -> Accuracy:  # noqa: B008 - immutable
+    """Both accuracies on all samples of a split; the model's mode is left as it was.
+
+    Several processes share the samples, and all get the result.
+    """
     training = model.training
     model.eval()
     try:
-        hard = _correct(model, feed)
+        hard = _correct(model, feed, ranks)
         with nn.relaxed(model):
-            soft = _correct(model, feed)
+            soft = _correct(model, feed, ranks)
     finally:
         model.train(training)
     return Accuracy(soft / feed.decisions, hard / feed.decisions)
 
 
-def _correct(model: torch.nn.Module, feed: Feed) -> int:
-    return sum(int((predict(model(x)) == y).sum()) for x, y in feed.all())
+def _correct(model: torch.nn.Module, feed: Feed, ranks: Ranks) -> int:
+    correct = torch.zeros((), dtype=torch.int64, device=feed.device)
+    for i, (x, y) in enumerate(feed.all()):
+        if i % ranks.size == ranks.rank:
+            correct += (predict(model(x)) == y).sum()
+    return int(ranks.total(correct))
 
 
 def predict(scores: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from gatewright.data import Split
+from gatewright.errors import DataError
 
 EVALUATION_BATCH = 1024
 """Samples evaluated at a time where no gradient is needed."""
@@ -19,6 +20,12 @@ class Feed:
         split: Raw samples and labels.
         device: Where the batches are wanted.
         augment: Changes the raw images of `batch` (never those of `all`), or None.
+
+    Attributes:
+        device: As given.
+
+    Raises:
+        DataError: The samples contain NaN.
     """
 
     def __init__(
@@ -28,7 +35,10 @@ class Feed:
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         self._augment = augment
+        self.device = device
         self._x = torch.as_tensor(split.x).to(device)
+        if self._x.is_floating_point() and bool(torch.isnan(self._x).any()):
+            raise DataError("the samples contain NaN; a missing value has no bits: replace it before encoding")
         self._y = torch.as_tensor(split.y).to(device=device, dtype=torch.int64)
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import torch
 
 from gatewright import learning
+from gatewright.learning.reduction import Reduce, alone
 from gatewright.training.config import (
     AdaptiveFreezing,
     GuidedConnections,
@@ -16,6 +17,9 @@ from gatewright.training.config import (
     at_step,
 )
 
+DECISION_STEPS = 10
+"""Steps between redraws and freezes on a GPU, where each decision makes the host wait for it."""
+
 
 class Learner(Protocol):
     """What is stepped after the optimizer: connection learning and discretization."""
@@ -24,8 +28,15 @@ class Learner(Protocol):
     def statistics(self) -> dict[str, Any]:
         """Readable numbers: redraws, freezes, entropies."""
 
-    def step(self) -> None:
-        """Act on the state after one optimizer step."""
+    @property
+    def observing(self) -> bool:
+        """Whether `observe` does anything at this step."""
+
+    def observe(self) -> None:
+        """Take what is needed of the state after one optimizer step; asks no tensor what is in it."""
+
+    def decide(self) -> None:
+        """End the step, and act."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on."""
@@ -35,10 +46,16 @@ class Learner(Protocol):
 
 
 def build_learners(
-    config: RunConfig, model: torch.nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
+    config: RunConfig,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    reduce: Reduce = alone,
 ) -> dict[str, Learner]:
     """The learners that the config asks for, in the order in which they are stepped."""
     steps = config.train.steps
+    on_gpu = next(model.parameters()).device.type == "cuda"
+    every = DECISION_STEPS if on_gpu else 1
     learners: dict[str, Learner] = {}
     match config.connections:
         case ResampledConnections() as c:
@@ -50,26 +67,38 @@ def build_learners(
                 tolerance=c.tolerance,
                 strong=c.strong,
                 weak=c.weak,
+                every=every,
                 stop_step=at_step(c.stop, steps),
                 generator=generator,
+                reduce=reduce,
             )
         case GuidedConnections() as c:
-            learners["connections"] = learning.GuidedProposals(
-                model,
-                optimizer,
-                every=c.every,
-                batches=c.batches,
-                trials=c.trials,
-                replace=c.replace,
-                margin=c.margin,
-                share=c.share,
-                stop_step=at_step(c.stop, steps),
-                generator=generator,
-            )
+            shared: dict[str, Any] = {
+                "every": c.every,
+                "batches": c.batches,
+                "replace": c.replace,
+                "margin": c.margin,
+                "share": c.share,
+                "stop_step": at_step(c.stop, steps),
+                "generator": generator,
+                "reduce": reduce,
+            }
+            if c.method == "pairs":
+                learners["connections"] = learning.GuidedProposals(model, optimizer, trials=c.trials, **shared)
+            else:
+                learners["connections"] = learning.ProductProposals(
+                    model, optimizer, inputs=c.inputs, chance=c.chance, **shared
+                )
     match config.discretization:
         case AdaptiveFreezing() as d:
             learners["discretization"] = learning.AdaptiveDiscretization(
-                model, start=at_step(d.start, steps), patience=d.patience, decay=d.decay, tolerance=d.tolerance
+                model,
+                start=at_step(d.start, steps),
+                patience=d.patience,
+                decay=d.decay,
+                tolerance=d.tolerance,
+                every=every,
+                reduce=reduce,
             )
         case ScheduledFreezing() as d:
             learners["discretization"] = learning.ScheduledDiscretization(

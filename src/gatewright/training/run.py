@@ -29,6 +29,7 @@ from gatewright.training.config import RunConfig
 from gatewright.training.evaluate import evaluate
 from gatewright.training.feed import Feed
 from gatewright.training.files import write_text_atomically
+from gatewright.training.ranks import Ranks, join, local_device
 from gatewright.training.result import RESULT, RunResult, SplitAccuracy, machine, versions
 from gatewright.training.trainer import CHECKPOINT, Trainer, Watcher, check_same_run
 
@@ -93,6 +94,9 @@ def train(
         watch: Told about each step.
         stop: Asked after each step; true ends the run with a checkpoint.
 
+    Processes that find each other in the environment (see `gatewright.training.ranks`) train together; the main one
+    writes.
+
     Returns:
         The result, or None if the run was stopped.
 
@@ -101,35 +105,56 @@ def train(
         FormatError: The checkpoint is damaged or of another run.
         DataError: The data are missing or damaged, or the loss is not finite.
     """
+    device = local_device(pick_device(config.train.device))
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    with join(device) as ranks:
+        finished = ranks.from_main(_finished(config, folder, resume=resume) if ranks.main else None)
+        if finished is not None:
+            return finished
+        dataset = _load_data(config, data_root, progress=progress and ranks.main)
+        if ranks.main:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_text_atomically(folder / CONFIG, load.dump(config))
+        generator = torch.Generator().manual_seed(config.train.seed)
+        encoder = build_encoder(config, dataset)
+        shape = dataset.label_shape
+        model = build_model(config, encoder, dataset.n_classes, generator, shape).to(device)
+        generator = training_generator(config, device, generator)
+        with use_threads(thread_count(config, encoder, dataset.n_classes, shape)):
+            training = Feed(dataset.train, device, augmentation(config, dataset, generator, ranks))
+            validation = Feed(dataset.validation, device) if len(dataset.validation) else None
+            trainer = Trainer(config, model, training, validation, generator, folder, ranks)
+            if ranks.from_main(resume and (folder / CHECKPOINT).exists()):
+                trainer.resume()
+            if not trainer.fit(tensorboard=tensorboard, watch=watch, stop=stop):
+                return None
+            result = _finish(folder, config, name, dataset, trainer, device) if ranks.main else None
+            return ranks.from_main(result)
+
+
+def _finished(config: RunConfig, folder: Path, *, resume: bool) -> RunResult | None:
+    """The result of the folder's run if it is finished; refuses to begin where one is under way."""
     if not resume and any((folder / file).exists() for file in (CHECKPOINT, RESULT, MODEL)):
         raise OptionError(f"{folder} holds a run already; go on with --resume, or choose another --out")
     if resume and (folder / RESULT).exists():
         check_same_run(load.load_file(folder / CONFIG).as_dict(), config.as_dict(), folder / CONFIG)
         return RunResult.load(folder)
-    device = pick_device(config.train.device)
-    dataset = _load_data(config, data_root, progress=progress)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(folder / CONFIG, load.dump(config))
+    return None
 
-    generator = torch.Generator().manual_seed(config.train.seed)
-    encoder = build_encoder(config, dataset)
-    shape = dataset.label_shape
-    model = build_model(config, encoder, dataset.n_classes, generator, shape).to(device)
-    with use_threads(thread_count(config, encoder, dataset.n_classes, shape)):
-        training = Feed(dataset.train, device, _augment(config, dataset, generator))
-        validation = Feed(dataset.validation, device) if len(dataset.validation) else None
-        trainer = Trainer(config, model, training, validation, generator, folder)
-        if resume and (folder / CHECKPOINT).exists():
-            trainer.resume()
-        if not trainer.fit(tensorboard=tensorboard, watch=watch, stop=stop):
-            return None
-        best_step = trainer.load_best()
-        _save_model(folder, config, name, dataset, model, best_step)
-        result = _result(folder, config, dataset, model, device, best_step, trainer.seconds)
-        result.save(folder)
-        for path in (folder / CHECKPOINT, *folder.glob("best-*.safetensors")):
-            path.unlink(missing_ok=True)
-        return result
+
+def _finish(
+    folder: Path, config: RunConfig, name: str, dataset: Dataset, trainer: Trainer, device: torch.device
+) -> RunResult:
+    """Save the weights to keep and the result, then remove what only a run under way needs."""
+    best_step = trainer.load_best()
+    model = cast("torch.nn.Sequential", trainer.model)
+    _save_model(folder, config, name, dataset, model, best_step)
+    result = _result(folder, config, dataset, model, device, best_step, trainer.seconds)
+    result.save(folder)
+    for path in (folder / CHECKPOINT, *folder.glob("best-*.safetensors")):
+        path.unlink(missing_ok=True)
+    return result
 
 
 def _load_data(config: RunConfig, root: Path | None, *, progress: bool) -> Dataset:
@@ -142,9 +167,15 @@ def _load_data(config: RunConfig, root: Path | None, *, progress: bool) -> Datas
     return replace(dataset, train=joined, validation=Split(joined.x[:0], joined.y[:0]))
 
 
-def _augment(
-    config: RunConfig, dataset: Dataset, generator: torch.Generator
+def training_generator(config: RunConfig, device: torch.device, generator: torch.Generator) -> torch.Generator:
+    """The generator to train with: on a GPU one of its own, so that the host never waits and never copies."""
+    return generator if device.type == "cpu" else torch.Generator(device).manual_seed(config.train.seed)
+
+
+def augmentation(
+    config: RunConfig, dataset: Dataset, generator: torch.Generator, ranks: Ranks
 ) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """What changes this process's training images, or None."""
     options = config.data.augment
     if not options.active:
         return None
@@ -153,7 +184,7 @@ def _augment(
     if dataset.label_shape:
         raise OptionError(f"data.augment would move the pixels of {dataset.name} away from their labels; leave it out")
     augment = Augment(**options.model_dump())
-    return lambda images: augment(images, generator)
+    return lambda images: augment(images, generator, rank=ranks.rank, size=ranks.size)
 
 
 def _save_model(

@@ -15,7 +15,7 @@ class DataOrder:
     Args:
         samples: Number of training samples.
         batch: Samples a batch; more than there are means all of them.
-        generator: The run's generator; one permutation is drawn from it each epoch.
+        generator: The run's generator; one permutation is drawn from it each epoch, on its device.
     """
 
     def __init__(self, samples: int, batch: int, generator: torch.Generator) -> None:
@@ -24,13 +24,13 @@ class DataOrder:
         self.batch = min(batch, samples)
         self._samples = samples
         self._generator = generator
-        self._order = torch.empty(0, dtype=torch.int64)
+        self._order = torch.empty(0, dtype=torch.int64, device=generator.device)
         self._position = 0
 
     def next(self) -> torch.Tensor:
         """int64 [batch]: the indices of the next batch's samples."""
         if self._position + self.batch > len(self._order):
-            self._order = torch.randperm(self._samples, generator=self._generator)
+            self._order = torch.randperm(self._samples, generator=self._generator, device=self._generator.device)
             self._position = 0
         indices = self._order[self._position : self._position + self.batch]
         self._position += self.batch
@@ -48,4 +48,4 @@ class DataOrder:
         """
         if len(state["order"]) not in {0, self._samples}:
             raise OptionError(f"the data order is of {len(state['order'])} samples, but there are {self._samples}")
-        self._order, self._position = state["order"], int(state["position"])
+        self._order, self._position = state["order"].to(self._generator.device), int(state["position"])

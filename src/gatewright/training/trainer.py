@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,14 +18,16 @@ from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
 from gatewright.training.evaluate import Accuracy, evaluate
 from gatewright.training.feed import Feed
+from gatewright.training.graph import GraphedStep
 from gatewright.training.learn import build_learners
 from gatewright.training.metrics import MetricsLog
+from gatewright.training.ranks import Ranks
 from gatewright.training.sampler import DataOrder
 from gatewright.training.schedule import rate_factor
 
 CHECKPOINT = "checkpoint.safetensors"
 
-FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.device", "train.log_every"})
+FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.device", "train.graph", "train.log_every"})
 """Options that may differ between a checkpoint and the run that goes on from it: they do not change the result."""
 
 
@@ -49,6 +52,7 @@ class Trainer:
         validation: Validation samples, or None to keep the last weights.
         generator: The run's one source of randomness.
         folder: Where checkpoints and metrics go; exists.
+        ranks: The processes that train together; `train` and `validation` are the whole splits in each.
     """
 
     def __init__(
@@ -59,22 +63,33 @@ class Trainer:
         validation: Feed | None,
         generator: torch.Generator,
         folder: Path,
+        ranks: Ranks = Ranks(),  # noqa: B008 - immutable
     ) -> None:
         self.config = config
         self.model = model
         self.folder = folder
         self.step = 0
         self.seconds = 0.0
+        self.rate = 0.0
         self.best: Best | None = None
         self._train = train
         self._validation = validation
         self._generator = generator
+        self._ranks = ranks
         self._device = next(model.parameters()).device
+        on_gpu = self._device.type == "cuda"
         self.optimizer = torch.optim.Adam(
-            parameter_groups(config, model), betas=(config.optimizer.betas[0], config.optimizer.betas[1]), fused=True
+            self._parameter_groups(on_gpu),
+            betas=(config.optimizer.betas[0], config.optimizer.betas[1]),
+            fused=True,
+            capturable=on_gpu,
         )
-        self.learners = build_learners(config, model, self.optimizer, generator)
+        self.learners = build_learners(config, model, self.optimizer, generator, ranks.mean_)
         self.order = DataOrder(len(train), config.train.batch, generator)
+        self._share = ranks.share(self.order.batch)
+        self._graph = (
+            GraphedStep(model, self._learn, ranks.mean_, self._update) if on_gpu and config.train.graph else None
+        )
         self._losses = torch.zeros(config.train.log_every, device=self._device)
         self._unread = 0
 
@@ -86,7 +101,9 @@ class Trainer:
         Args:
             tensorboard: Whether to write TensorBoard events, too.
             watch: Told about progress.
-            stop: Asked after each step; once true, a checkpoint is written and training ends.
+            stop: Asked after each step; once true, a checkpoint is written and training ends. Several processes agree
+                on it
+                with every line of metrics.
 
         Returns:
             Whether the run is complete (false if it was stopped).
@@ -95,26 +112,29 @@ class Trainer:
             DataError: The loss is not finite; the message names the step.
         """
         options = self.config.train
-        log = MetricsLog(self.folder, self.step, tensorboard=tensorboard)
+        log = MetricsLog(self.folder, self.step, tensorboard=tensorboard) if self._ranks.main else None
         latest: dict[str, Any] = {}
         begin, before = time.monotonic(), self.seconds
+        leave = ExitStack()
         try:
-            self.model.train()
+            leave.enter_context(self.computing())
             while self.step < options.steps:
-                self._one_step()
+                self.one_step()
                 done = self.step == options.steps
-                halt = not done and stop()
                 log_now = self.step % options.log_every == 0 or done
+                asked = log_now or self._ranks.size == 1
+                halt = not done and asked and self._ranks.agree(stop(), self._device)
                 evaluate_now = self.step % options.evaluation_interval == 0 or done
                 checkpoint_now = self.step % options.checkpoint_interval == 0 or done or halt
                 if log_now or evaluate_now or checkpoint_now:
                     self.seconds = before + time.monotonic() - begin
-                    values = self._read_losses()
+                    values = self.read_losses()
                     if evaluate_now:
                         values |= self._evaluate()
                     if log_now or evaluate_now:
                         latest |= values
-                        log.write(self.step, values)
+                        if log is not None:
+                            log.write(self.step, values)
                     if checkpoint_now:
                         self.save()
                 if watch is not None:
@@ -122,33 +142,76 @@ class Trainer:
                 if halt:
                     return False
         finally:
-            log.close()
+            leave.close()
+            if log is not None:
+                log.close()
         return True
 
-    def _one_step(self) -> None:
-        optimizer = self.optimizer
-        factor = rate_factor(self.config.optimizer, self.step, self.config.train.steps)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
-        x, y = self._train.batch(self.order.next())
-        loss = cross_entropy(self.model(x), y)
-        if loss.requires_grad:  # not where every layer is frozen
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if self.config.optimizer.clip is not None:
-                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip)
-            optimizer.step()
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Where `one_step` may be called: in training mode, on a stream of its own if steps are recorded."""
+        self.model.train()
+        with self._graph.stream(self._device) if self._graph is not None else nullcontext():
+            yield
+
+    def one_step(self) -> None:
+        """One step, without evaluation and bookkeeping; `read_losses` at least every `log_every` of them."""
+        self._set_rate(rate_factor(self.config.optimizer, self.step, self.config.train.steps))
+        x, y = self._train.batch(self.order.next()[self._share])
+        if self._graph is None:
+            loss = self._learn(x, y)
+            self._ranks.mean_([p.grad for p in self.model.parameters() if p.grad is not None])
+            self._update()
+        else:
+            loss = self._graph(x, y, tuple(learner.observing for learner in self.learners.values()))
         for learner in self.learners.values():
-            learner.step()
-        self._losses[self._unread] = loss.detach()
+            learner.decide()
+        self._losses[self._unread] = loss
         self._unread += 1
         self.step += 1
 
-    def _read_losses(self) -> dict[str, Any]:
+    def _learn(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Forward and backward; returns the loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        short = self.config.train.precision == "bfloat16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=short):
+            loss = cross_entropy(self.model(x), y)
+        if loss.requires_grad:  # not where every layer is frozen
+            loss.backward()
+        return loss.detach()
+
+    def _update(self) -> None:
+        """Use the gradients, and let the learners look; none of it asks what came out."""
+        if self.config.optimizer.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip)
+        self.optimizer.step()
+        for learner in self.learners.values():
+            learner.observe()
+
+    def _parameter_groups(self, on_gpu: bool) -> list[dict[str, Any]]:
+        groups = parameter_groups(self.config, self.model)
+        if on_gpu:
+            for group in groups:  # a rate that a graph can read has to be a tensor
+                group["lr"] = torch.tensor(group["lr"], device=self._device)
+        return groups
+
+    def _set_rate(self, factor: float) -> None:
+        groups = self.optimizer.param_groups
+        for group in groups:
+            rate = group["peak"] * factor
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        self.rate = groups[0]["peak"] * factor
+
+    def read_losses(self) -> dict[str, Any]:
         """Metrics since the last reading; the losses are only looked at here, so that a GPU never waits for us."""
-        values: dict[str, Any] = {"seconds": round(self.seconds, 3), "lr": self.optimizer.param_groups[0]["lr"]}
+        values: dict[str, Any] = {"seconds": round(self.seconds, 3), "lr": self.rate}
         if self._unread:
-            losses = self._losses[: self._unread].cpu()
+            losses = self._losses[: self._unread].clone()
+            self._ranks.mean_([losses])
+            losses = losses.cpu()
             bad = (~torch.isfinite(losses)).nonzero()
             if len(bad):
                 first = int(bad[0])
@@ -168,25 +231,29 @@ class Trainer:
             "frozen": sum(layer.frozen for layer in layers),
         }
         if self._validation is not None:
-            accuracy: Accuracy = evaluate(self.model, self._validation)
+            accuracy: Accuracy = evaluate(self.model, self._validation, self._ranks)
             values["validation"] = accuracy._asdict()
             if self.config.train.keep == "best" and (self.best is None or accuracy.hard >= self.best.accuracy):
                 self.best = Best(self.step, accuracy.hard)
-                save_state(self._best_path(self.step), {"model": self.model.state_dict()}, "weights")
+                if self._ranks.main:
+                    save_state(self._best_path(self.step), {"model": self.model.state_dict()}, "weights")
         return values
 
     def _best_path(self, step: int) -> Path:
         return self.folder / f"best-{step:08d}.safetensors"
 
     def load_best(self) -> int:
-        """Put the weights to keep into the model; returns the step they are from."""
+        """Put the weights to keep into the model; returns the step they are from. For the main process."""
         if self.best is None:
             return self.step
         self.model.load_state_dict(load_state(self._best_path(self.best.step), "weights")["model"])
         return self.best.step
 
     def save(self) -> None:
-        """Write the checkpoint, then remove best weights that it no longer refers to."""
+        """Write the checkpoint, then remove best weights that it no longer refers to.
+
+        All processes call it, as those of the others are part of some state; the main one writes.
+        """
         state = {
             "config": self.config.as_dict(),
             "step": self.step,
@@ -198,20 +265,22 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "learners": {name: learner.state_dict() for name, learner in self.learners.items()},
         }
+        if not self._ranks.main:
+            return
         save_state(self.folder / CHECKPOINT, state, "checkpoint")
         for path in self.folder.glob("best-*.safetensors"):
             if self.best is None or path != self._best_path(self.best.step):
                 path.unlink()
 
     def resume(self) -> None:
-        """Go on from the folder's checkpoint.
+        """Go on from the folder's checkpoint, which the main process reads for all.
 
         Raises:
             FormatError: The checkpoint is missing, damaged, or of a run with other options; the message
                 names the entry.
         """
         path = self.folder / CHECKPOINT
-        state = load_state(path, "checkpoint")
+        state = self._ranks.from_main(load_state(path, "checkpoint") if self._ranks.main else {})
         try:
             check_same_run(state["config"], self.config.as_dict(), path)
             self.model.load_state_dict(state["model"])
@@ -228,7 +297,7 @@ class Trainer:
             raise FormatError(f"{path} has no entry {error}") from error
         except (GatewrightError, RuntimeError, TypeError, ValueError) as error:
             raise FormatError(f"{path} does not fit this run: {error}") from error
-        if self.best is not None and not self._best_path(self.best.step).exists():
+        if self._ranks.main and self.best is not None and not self._best_path(self.best.step).exists():
             raise FormatError(f"the best weights so far are missing: {self._best_path(self.best.step)}")
 
 
