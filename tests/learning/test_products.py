@@ -77,9 +77,9 @@ def test_the_steepest_of_all_pairs_with_the_best_candidate_is_found(name, relaxa
     a = anchors.repeat_interleave(c.pool_size, 1)
     b = pool.repeat(1, anchors.shape[1])
     s0, sums = sums_of(layer, left, a, b)
-    _, slope = best_gates(s0, sums)
+    _, slope = best_gates(s0, sums, c.allowed_gates)
     slope[a == b] = 0.0
-    _, own = best_gates(*sums_of(layer, left, before["a"], before["b"]))
+    _, own = best_gates(*sums_of(layer, left, before["a"], before["b"]), c.allowed_gates)
     steepest = torch.minimum(slope.amin(1), own.amin(1))
     replaced = (c.a != before["a"]) | (c.b != before["b"]) | (c.gate != before["gate"])
     assert guide.statistics["proposed"][0] > 0
@@ -88,7 +88,7 @@ def test_the_steepest_of_all_pairs_with_the_best_candidate_is_found(name, relaxa
         assert replaced[m].nonzero().item() == worst[m]
         k = worst[m]
         one, many = sums_of(layer, left, c.a[:, k : k + 1], c.b[:, k : k + 1])
-        _, found = best_gates(one, many)
+        _, found = best_gates(one, many, c.allowed_gates)
         torch.testing.assert_close(found[m, 0], steepest[m], rtol=1e-4, atol=1e-5)
 
 

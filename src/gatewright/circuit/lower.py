@@ -188,7 +188,7 @@ def _head(name: str, module: GroupSum, nodes: Int64Array, class_names: Sequence[
 def _weighted_head(
     name: str, module: WeightedSum, nodes: Int64Array, netlist: _Netlist, class_names: Sequence[str]
 ) -> tuple[Head, Int64Array]:
-    """A bit of weight w is counted abs(w) times, inverted if w is negative: w x = abs(w) (1 - x) - abs(w) then."""
+    """A bit of weight w is counted abs(w) times, inverted if w is negative."""
     if nodes.shape != (module.features,):
         raise ShapeError(f"{name}: {module} expects ({module.features},), got {nodes.shape}")
     weight = module.whole().astype(np.int64)
@@ -200,11 +200,9 @@ def _weighted_head(
     group, feature = weight.nonzero()
     copies = np.abs(weight[group, feature])
     node = np.where(weight[group, feature] < 0, inverse[feature], nodes[feature])
-    # Scores are sum(w x) - floor(sum(w) / 2): what all classes have in common may be added, so that no offset is negative.
-    offset = np.minimum(weight, 0).sum(1) - weight.sum(1) // 2
     head = Head(
         group=np.repeat(group, copies),
-        offset=offset - offset.min(),
+        offset=module.offsets(),
         tau=module.tau,
         class_names=tuple(class_names),
     )

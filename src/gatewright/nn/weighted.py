@@ -64,11 +64,22 @@ class _Round(Function):
         return grads[0].masked_fill(outward, 0), None
 
 
+def _lacking(weight: Tensor) -> Tensor:
+    """W x = abs(w) (1 - x) - abs(w) where w is negative; and half the weights are taken off."""
+    return weight.clamp(max=0).sum(1) - (weight.sum(1) / 2).floor()
+
+
+def _raise(weight: Tensor) -> Tensor:
+    """What lifts the least offset to 0."""
+    return -_lacking(weight).min()
+
+
 class WeightedSum(nn.Module):
     """Score of class k = sum over bits of `w[k, i] (x[i] - 1/2)`, divided by tau; w are whole numbers in -limit..limit.
 
     The weights are learned straight-through (rounded forward, gradient to the real numbers behind them), as in networks of
-    ternary weights. Halves are rounded down per class, so that scores are whole numbers.
+    ternary weights. Halves are rounded down per class, so that scores are whole numbers. In eval mode all are raised
+    by one number that depends on the weights alone, so that the counts of the circuit, which are these, never are negative.
 
     Args:
         features: Number of bits F.
@@ -130,7 +141,15 @@ class WeightedSum(nn.Module):
         half = weight.sum(1) / 2
         # The fraction is dropped, but the gradient is that of the half.
         half = half - (half - half.floor()).detach()
+        if not self.training:
+            half = half - _raise(weight.detach())
         return (sums - half[:, None]).T / self.tau
+
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """int64 [C]: what the count of bits that agree with the sign of their weights lacks to the score."""
+        weight = self._rounded().detach().cpu()
+        offset = _lacking(weight) + _raise(weight)
+        return offset.to(torch.int64).numpy()
 
     def extra_repr(self) -> str:
         """Sizes, for repr."""
