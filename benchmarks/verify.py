@@ -2,12 +2,12 @@
 
 Usage: python benchmarks/verify.py [--gates 5000 50000 100000] [--json FILE]
 
-The networks are random and layered, of two-operand gates only, with 3,136 thresholds on 784 pixels and ten classes (those of
-`circuit_scale.py`), and shrink to `logic ops` by simplification. Each is written as a circuit file before it is simplified
-(what a run would be), and after simplification as BLIF and as Verilog: the gates alone, and the gates with encoder and head.
-"improved" is the gates' BLIF after ABC has rewritten them and mapped them to six-input tables. Then one gate of the simplified
-circuit is inverted, and the same files are refuted. Seconds are processor time, foreign tools included: other work on the
-machine shares its cores; wall-clock time is given beside it.
+The networks are random and layered, of two-operand gates only, with 3,136 thresholds on 784 pixels and ten classes (those
+of `circuit_scale.py`). Each is written as a circuit file before it is simplified (what a run would be), and after
+simplification, which leaves `logic ops`, as BLIF and as Verilog: the gates alone, and the gates with encoder and head.
+"improved" is the gates' BLIF after ABC has rewritten them and mapped them to six-input tables. Then one gate of the
+simplified circuit is inverted, and the same files are refuted. Seconds are processor time, foreign tools included: other
+work on the machine shares its cores; wall-clock time is given beside it.
 """
 
 import argparse
@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 
 from circuit_scale import cpu_seconds, layered, machine
-
 from gatewright.circuit import Circuit, save, simplify
 from gatewright.circuit.abc import run_abc
 from gatewright.export import export
@@ -56,7 +55,10 @@ def measure(n_gates: int) -> list[dict[str, object]]:
             row |= {"wall s": round(time.perf_counter() - wall, 1), "of which proof, wall s": round(proof.seconds, 1)}
             start = cpu_seconds()
             refuted = verify(folder / "raw.gw", bad[kind], timeout=1200)
-            row |= {"one gate changed, equal": refuted.equal, "one gate changed, cpu s": round(cpu_seconds() - start, 1)}
+            row |= {
+                "one gate changed, equal": refuted.equal,
+                "one gate changed, cpu s": round(cpu_seconds() - start, 1),
+            }
             rows.append({**row, "machine load": round(os.getloadavg()[0], 1)})
             print(rows[-1], flush=True)
     return rows

@@ -90,10 +90,10 @@ def test_samples_of_every_type(tmp_path, dtype):
     assert not np.array_equal(slow_counts(circuit, bits), slow_counts(other, bits))
 
 
-@pytest.mark.parametrize("pipeline", [1, 3, 9])
-def test_pipelines_are_what_comes_out_of_them(circuit, tmp_path, pipeline):
+@pytest.mark.parametrize(("pipeline", "stream"), [(1, False), (3, True), (9, False)])
+def test_pipelines_are_what_comes_out_of_them(circuit, tmp_path, pipeline, stream):
     save(circuit, tmp_path / "c.gw")
-    (path, *_) = export(circuit, "verilog", tmp_path, pipeline=pipeline)
+    (path, *_) = export(circuit, "verilog", tmp_path, pipeline=pipeline, stream=stream)
     assert verify(tmp_path / "c.gw", path).equal
     # A value taken one register too early is no pipeline any more.
     text = path.read_text()
