@@ -34,12 +34,25 @@ def simulate(tool, run):
 
 
 @pytest.fixture
+def simulate_stream(tool, run):
+    """`simulate_stream(folder)`: what the testbench of the handshakes prints."""
+    iverilog, vvp = tool("iverilog"), tool("vvp")
+
+    def go(folder, name="model"):
+        sources = [f"{name}.v", f"{name}_stream.v", f"{name}_stream_tb.v"]
+        run(iverilog, "-g2001", "-Wall", "-o", "stream.vvp", *sources, cwd=folder)
+        return run(vvp, "-n", "stream.vvp", cwd=folder).strip()
+
+    return go
+
+
+@pytest.fixture
 def lint(tool, run):
     """`lint(folder)`: verilator with all warnings finds nothing to say."""
     verilator = tool("verilator")
 
-    def go(folder, name="model"):
-        assert not run(verilator, "--lint-only", "-Wall", f"{name}.v", cwd=folder)
+    def go(folder, *sources):
+        assert not run(verilator, "--lint-only", "-Wall", *(sources or ["model.v"]), cwd=folder)
 
     return go
 
@@ -143,9 +156,60 @@ def test_registers_delay_by_their_number(simulate, lint, tmp_path, pipeline):
     circuit = random_circuit(3, 16, 120, 30, classes=3, dtype="int16")
     samples, _ = vectors(circuit, 50)
     module = to_verilog(circuit, tmp_path, name="piped", samples=samples, pipeline=pipeline)[0]
-    lint(tmp_path, "piped")
+    lint(tmp_path, "piped.v")
     assert simulate(tmp_path, "piped") == "PASS 50 samples"
     assert len(re.findall(r"^reg ", module.read_text(), re.MULTILINE)) >= pipeline
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(circuits, st.booleans(), st.sampled_from([0, 1, 2, 5]))
+def test_streams_wait_at_both_ends(simulate, simulate_stream, lint, tmp_path_factory, circuit, head, pipeline):
+    folder = tmp_path_factory.mktemp("stream")
+    if circuit.n_outputs == 0 and not (head and circuit.head is not None):
+        return
+    samples, _ = vectors(circuit, 60)
+    options = {"head": head, "pipeline": pipeline, "stream": True}
+    paths = to_verilog(circuit, folder, samples=samples, **options)
+    names = ["model.v", "model_stream.v", "model_tb.v", "model_vectors.hex", "model_stream_tb.v"]
+    assert [path.name for path in paths] == names
+    lint(folder)
+    lint(folder, "model_stream.v", "model.v")
+    assert simulate(folder) == "PASS 60 samples"
+    assert simulate_stream(folder) == "PASS 60 samples"
+
+
+STREAM_MISTAKES = {
+    "drops what waits": ("wire advance = out_ready | ~valid[2];", "wire advance = 1'b1 | (out_ready & 1'b0);"),
+    "takes what it cannot": ("assign in_ready = advance & ~rst;", "assign in_ready = ~rst;"),
+    "invents results": ("{valid[1:0], in_valid}", "{valid[1:0], 1'b1}"),
+    "gives too early": ("assign out_valid = valid[2];", "assign out_valid = valid[1];"),
+    "never gives": ("assign out_valid = valid[2];", "assign out_valid = 1'b0;"),
+}
+
+
+@pytest.mark.parametrize("mistake", STREAM_MISTAKES)
+def test_mistakes_in_handshakes_are_caught(simulate_stream, tmp_path, mistake):
+    circuit = random_circuit(7, 20, 60, 40, classes=4)
+    samples, _ = vectors(circuit, 100)
+    to_verilog(circuit, tmp_path, samples=samples, pipeline=3, stream=True, scores=True)
+    assert simulate_stream(tmp_path) == "PASS 100 samples"
+    path = tmp_path / "model_stream.v"
+    good, bad = STREAM_MISTAKES[mistake]
+    assert good in path.read_text()
+    path.write_text(path.read_text().replace(good, bad))
+    assert "FAIL" in simulate_stream(tmp_path)
+
+
+def test_streams_give_a_sample_a_clock(tool, run, tmp_path):
+    circuit = random_circuit(7, 20, 60, 40, classes=4)
+    samples, _ = vectors(circuit, 30)
+    to_verilog(circuit, tmp_path, samples=samples, pipeline=2, stream=True)
+    bench = tmp_path / "model_stream_tb.v"
+    text = bench.read_text().replace("$finish;", '$display("%0d", cycle);\n    $finish;')
+    bench.write_text(text.replace("cycle % 128", "cycle % 1"))  # both ends always ready
+    sources = ["model.v", "model_stream.v", bench.name]
+    run(tool("iverilog"), "-g2001", "-Wall", "-o", "stream.vvp", *sources, cwd=tmp_path)
+    assert run(tool("vvp"), "-n", "stream.vvp", cwd=tmp_path).split()[-1] == str(30 + 2)
 
 
 def test_bad_options_are_refused_by_name(tmp_path):

@@ -20,6 +20,7 @@ from gatewright.errors import OptionError
 from gatewright.export.expressions import EXPRESSIONS
 from gatewright.export.files import write_files
 from gatewright.export.names import VERILOG_KEYWORDS, check_name, comment
+from gatewright.export.stream import stream_module, stream_testbench, testbench_head, testbench_ports
 from gatewright.export.whole import Whole, make_whole
 from gatewright.gates import USES_A, USES_B, Gate
 
@@ -33,6 +34,7 @@ def to_verilog(
     head: bool = True,
     scores: bool = False,
     pipeline: int = 0,
+    stream: bool = False,
     samples: npt.NDArray[Any] | None = None,
 ) -> list[Path]:
     """Write a circuit as a Verilog-2001 module.
@@ -40,20 +42,25 @@ def to_verilog(
     Ports: input `features`, feature f at bits `f * W +: W` (W = 1 for bool, 8 for uint8, 16 for int16, 32 for int32
     and for float32 as IEEE 754 bits), or without encoder input `bits`; output `class_index` and, if asked for,
     `scores` (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added),
-    or without head output `outputs`; `clk` if there are registers. Inputs that nothing depends on stay ports; outputs
+    or without head output `outputs`; `clk` if there are registers, with `stream` also `enable`, without which they
+    stand still. Inputs that nothing depends on stay ports; outputs
     that are constant stay outputs.
 
     Args:
         circuit: Any circuit.
-        directory: Where to write `NAME.v` and, with samples, `NAME_tb.v` and `NAME_vectors.hex`.
+        directory: Where to write `NAME.v`, with `stream` `NAME_stream.v`, and with samples `NAME_tb.v`, `NAME_vectors.hex`
+            and, with `stream`, `NAME_stream_tb.v`.
         name: Name of the module.
         encoder: Whether the encoder, if there is one, is part of the module.
         head: Whether the head, if there is one, is part of the module.
         scores: Whether the module also gives the counts of the classes.
         pipeline: Register stages, spread evenly over the logic levels: a sample a clock, its result `pipeline` clocks
             later.
+        stream: Also write a module `NAME_stream` around this one, with valid/ready handshakes in front and behind (see
+            `gatewright.export.stream`).
         samples: Samples for the testbench: raw features [n, *shape], or bool [n, n_inputs] without encoder. The
-            testbench prints PASS, or FAIL with the first sample that differs.
+            testbench prints PASS, or FAIL with the first sample that differs; that of the stream stops and starts at
+            both ends while it goes.
 
     Returns:
         The files written.
@@ -69,26 +76,31 @@ def to_verilog(
     if scores and not (head and circuit.head is not None):
         raise OptionError("scores need a head, and it must be part of the module")
     whole = make_whole(circuit, encoder=encoder, head=head, scores=scores)
-    files = {f"{name}.v": "\n".join(_module(whole, name, pipeline)) + "\n"}
+    files = {f"{name}.v": _module(whole, name, pipeline, stream=stream)}
+    if stream:
+        files[f"{name}_stream.v"] = stream_module(whole, name, pipeline)
     if samples is not None:
         inputs, outputs = whole.expected(samples)
-        files[f"{name}_tb.v"] = "\n".join(_testbench(whole, name, pipeline, len(inputs))) + "\n"
-        files[f"{name}_vectors.hex"] = "\n".join(_hex_lines(np.hstack([inputs, outputs]))) + "\n"
-    return write_files(directory, files)
+        files[f"{name}_tb.v"] = _testbench(whole, name, pipeline, len(inputs), stream=stream)
+        files[f"{name}_vectors.hex"] = _hex_lines(np.hstack([inputs, outputs]))
+        if stream:
+            files[f"{name}_stream_tb.v"] = stream_testbench(whole, name, pipeline, len(inputs))
+    return write_files(directory, {path: "\n".join(lines) + "\n" for path, lines in files.items()})
 
 
-def _module(whole: Whole, name: str, pipeline: int) -> Iterator[str]:
+def _module(whole: Whole, name: str, pipeline: int, *, stream: bool) -> Iterator[str]:
     circuit = whole.gates
     yield f"// {name}: a Boolean network of {circuit.n_gates} gates, written by gatewright."
     for key, value in sorted(whole.source.metadata.items()):
         yield f"// {comment(key)}: {comment(value)}"
     yield from (f"// {line}" for line in _meaning(whole, pipeline))
     yield f"module {name} ("
-    yield ",\n".join(f"    {port}" for port in _ports(whole, pipeline))
+    clock = ["input wire clk", *(["input wire enable"] if stream else [])] if pipeline else []
+    yield ",\n".join(f"    {port}" for port in [*clock, *whole.input_ports(), *whole.output_ports()])
     yield ");"
     if circuit.n_inputs:
         yield f"wire _unused_ok = &{{1'b0, {whole.input_name}}}; // inputs that nothing depends on are no mistake"
-    yield from _body(whole, pipeline)
+    yield from _body(whole, pipeline, stream=stream)
     yield "endmodule"
 
 
@@ -110,14 +122,7 @@ def _meaning(whole: Whole, pipeline: int) -> Iterator[str]:
         yield f"A sample a clock; its result is there {pipeline} rising edges of clk later."
 
 
-def _ports(whole: Whole, pipeline: int) -> list[str]:
-    ports = ["input wire clk"] if pipeline else []
-    if whole.gates.n_inputs:
-        ports.append(f"input wire [{whole.gates.n_inputs - 1}:0] {whole.input_name}")
-    return ports + [f"output wire [{width - 1}:0] {name}" for name, width in whole.outputs]
-
-
-def _body(whole: Whole, pipeline: int) -> Iterator[str]:
+def _body(whole: Whole, pipeline: int, *, stream: bool) -> Iterator[str]:
     """Wires, registers and outputs. Value of node n: `w<n>` where it is computed, `r<n>_<s>` s registers later."""
     circuit = whole.gates
     n_inputs = circuit.n_inputs
@@ -151,11 +156,11 @@ def _body(whole: Whole, pipeline: int) -> Iterator[str]:
             text = EXPRESSIONS[gate[i]].format(a=value(a[i], stages[node]), b=value(b[i], stages[node]))
             yield f"wire w{node} = {text};"
     if delays:
-        yield "always @(posedge clk) begin"
+        yield f"always @(posedge clk) {'if (enable) ' if stream else ''}begin"
         yield from (f"    r{n}_{k} <= {value(n, stages[n] + k - 1)};" for n, k in delays)
         yield "end"
     elif pipeline:
-        yield "wire _unused_clk = &{1'b0, clk};"
+        yield f"wire _unused_clk = &{{1'b0, clk{', enable' if stream else ''}}};"
     nodes = iter(circuit.outputs.tolist())
     for name, width in whole.outputs:
         yield from (f"assign {name}[{j}] = {value(next(nodes), pipeline)};" for j in range(width))
@@ -167,25 +172,14 @@ def _hex_lines(bits: npt.NDArray[np.bool_]) -> Iterator[str]:
     yield from (row.tobytes().hex() for row in packed)
 
 
-def _testbench(whole: Whole, name: str, pipeline: int, n: int) -> Iterator[str]:
+def _testbench(whole: Whole, name: str, pipeline: int, n: int, *, stream: bool) -> Iterator[str]:
     """One sample a clock (or, without registers, a time unit), each result compared with the vectors."""
     n_inputs, n_outputs = whole.gates.n_inputs, whole.gates.n_outputs
-    outputs = ", ".join(port for port, _ in reversed(whole.outputs))
-    yield f"// Reads {name}_vectors.hex from the working directory: expected outputs, then inputs, a line per sample."
-    yield f"module {name}_tb;"
-    yield f'parameter VECTORS = "{name}_vectors.hex";'
-    in_file = -(-(n_inputs + n_outputs) // 8) * 8  # whole bytes
-    yield f"reg [{in_file - 1}:0] vectors [0:{max(n, 1) - 1}];"
-    yield from (f"wire [{width - 1}:0] {port};" for port, width in whole.outputs)
-    ports = [f".{port}({port})" for port, _ in whole.outputs]
-    if n_inputs:
-        yield f"reg [{n_inputs - 1}:0] {whole.input_name};"
-        ports.append(f".{whole.input_name}({whole.input_name})")
+    yield from testbench_head(whole, name, f"{name}_tb", n)
+    ports = testbench_ports(whole)
     if pipeline:
         yield "reg clk;"
-        ports.append(".clk(clk)")
-    yield f"wire [{n_outputs - 1}:0] got = {{{outputs}}};"
-    yield f"reg [{n_outputs - 1}:0] expected;"
+        ports += [".clk(clk)", *([".enable(1'b1)"] if stream else [])]
     yield "integer i, checked, failures;"
     yield f"{name} dut ({', '.join(ports)});"
     yield "initial begin"

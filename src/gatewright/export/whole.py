@@ -39,6 +39,14 @@ class Whole:
     score_bits: int = 0
     score_base: int = 0
 
+    def input_ports(self) -> list[str]:
+        """Verilog's declaration of the input; none if there are no inputs."""
+        return [f"input wire [{self.gates.n_inputs - 1}:0] {self.input_name}"] if self.gates.n_inputs else []
+
+    def output_ports(self) -> list[str]:
+        """Verilog's declarations of the outputs."""
+        return [f"output wire [{width - 1}:0] {name}" for name, width in self.outputs]
+
     def expected(self, x: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Inputs bool [n, inputs] and outputs bool [n, outputs] for samples, by the reference evaluation.
 

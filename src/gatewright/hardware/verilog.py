@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -11,12 +12,16 @@ from gatewright.export.blif import from_blif
 from gatewright.export.files import read_bytes
 from gatewright.hardware.tools import run_yosys
 
+_ENABLE = ("delete -input w:enable", "connect -set enable 1'b1", "tee -q opt_expr")
+"""Sets the input `enable` of modules that can be stopped, as those for streams: they are read as they run."""
+
 _STEPS = (
     "read_verilog source.v",
     "hierarchy -check -auto-top",
     "tee -q proc",
     "tee -q flatten",
     "hierarchy -auto-top",
+    *_ENABLE,
     "tee -q techmap",
     "tee -q opt_clean",
     "write_blif netlist.blif",
@@ -35,7 +40,8 @@ def from_verilog(path: str | Path, *, like: Circuit | None = None, timeout: floa
 
     Returns:
         The circuit that the outputs are (of a pipeline, once a sample has gone through). The names of the ports' bits are
-        in its metadata, as `from_blif` keeps them; the clock is no input.
+        in its metadata, as `from_blif` keeps them; the clock is no input, and an
+        input `enable` is held at 1.
 
     Raises:
         DataError: There is no such file.
@@ -49,7 +55,8 @@ def from_verilog(path: str | Path, *, like: Circuit | None = None, timeout: floa
         folder = Path(name)
         (folder / "source.v").write_bytes(source)
         try:
-            run_yosys(_STEPS, folder, timeout)
+            stoppable = re.search(rb"\binput\s+(?:wire\s+)?enable\b", source) is not None
+            run_yosys([step for step in _STEPS if stoppable or step not in _ENABLE], folder, timeout)
         except ToolError as error:
             raise ToolError(f"{path}: yosys could not read it: {error}") from error
         return from_blif(folder / "netlist.blif", like=like, registers=True)
