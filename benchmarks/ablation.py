@@ -206,6 +206,7 @@ def measure(name: str) -> None:
                 runs = [*(each for each in runs if each["seed"] != seed), row]
                 entry["arms"][key] = {"options": options, "runs": runs, **summary(runs)}
             entry |= {"question": study.question, "preset": study.preset, "machine": machine(torch.device("cpu"))}
+            results["studies"] = {key: results["studies"][key] for key in STUDIES if key in results["studies"]}
             results["versions"] = versions()
             RESULT.write_text(json.dumps(results, indent=1) + "\n")
             print(name, seed, {key: row["validation"] for key, row in made.items()}, flush=True)

@@ -115,7 +115,7 @@ def ablation() -> str:
     for study in found["studies"].values():
         lines = [
             f"**{study['question'][0].upper()}{study['question'][1:]}** (from `{study['preset']}`)\n",
-            "| arm | validation accuracy, % | relaxed, % | seeds | logic ops | total ops | head, % | training, s |",
+            "| arm | validation, % | relaxed at the end, % | seeds | logic ops | total ops | head, % | training, s |",
             "|---|---:|---:|---:|---:|---:|---:|---:|",
         ]
         for arm, row in study["arms"].items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from gatewright import Engine, LogicConv2d, NearestUpsample, PixelGroupSum, Thermometer, lower, prove, simplify
@@ -58,6 +60,23 @@ def test_the_circuit_is_the_network(network, circuit, images):
         assert engine.predict(images).shape == (150, *PLACES)
         np.testing.assert_allclose(engine.scores(images), scores.movedim(1, -1).numpy(), rtol=1e-6)
         np.testing.assert_allclose(engine.predict_proba(images).sum(axis=-1), 1, rtol=1e-5)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(1,), (3,), (2, 2)]), st.integers(1, 3))
+@settings(deadline=None, max_examples=40)
+def test_random_circuits_with_places(seed, places, classes):
+    groups = int(np.prod(places)) * classes
+    circuit = random_circuit(seed, classes=groups, encoder=False)
+    circuit = circuit.replace(head=Head(circuit.head.group, circuit.head.offset, 1.5, places=places))
+    bits = np.random.default_rng(seed).random((70, circuit.n_inputs)) < 0.5
+    by_group = counts(circuit.replace(head=Head(circuit.head.group, circuit.head.offset)), bits)
+    expected = by_group.reshape(70, *places, classes)
+    for found in (circuit, simplify(circuit)[0]):
+        assert np.array_equal(counts(found, bits), expected)
+        assert np.array_equal(Engine(found).counts_bits(bits), expected)
+        assert np.array_equal(Engine(found).predict_bits(bits), expected.argmax(-1))
+        index = evaluate(with_head_gates(found, output="onehot"), bits).reshape(expected.shape)
+        assert np.array_equal(index.argmax(-1), expected.argmax(-1))
 
 
 def test_ties_go_to_the_lowest_class_at_each_place():
