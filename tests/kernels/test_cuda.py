@@ -22,7 +22,7 @@ from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
 from gatewright.nn.functional import Geometry
 
 pytest.importorskip("triton")
-from gatewright.kernels.cuda import launch  # noqa: E402
+from gatewright.kernels.cuda import launch
 
 DEVICES = [
     pytest.param("cpu", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="interprets only without a GPU")),
