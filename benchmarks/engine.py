@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import llvmlite.binding
@@ -54,42 +55,47 @@ def layered(
 
 
 def timed(
-    work: Callable[[], object], seconds: float, clock: Callable[[], float] = time.thread_time
-) -> tuple[float, float]:
-    """Median and least seconds of a call, over at least 5 calls and about this long.
+    works: Mapping[str, Callable[[], object]], seconds: float, clock: Callable[[], float] = time.thread_time
+) -> dict[str, tuple[float, float]]:
+    """Median and least seconds of a call of each of several works, which take turns, at least 5, for about this long each.
 
-    The clock is this thread's processor time unless told, so that other processes disturb one-core figures little.
+    The clock is this thread's processor time unless told, so that other processes disturb one-core figures little; taking
+    turns shares what disturbance there is among the works.
     """
-    work()
-    times = []
-    while len(times) < 5 or sum(times) < seconds:
-        start = clock()
+    for work in works.values():
         work()
-        times.append(clock() - start)
-    return statistics.median(times), min(times)
+    times: dict[str, list[float]] = {name: [] for name in works}
+    while len(next(iter(times.values()))) < 5 or sum(map(sum, times.values())) < seconds * len(works):
+        for name, work in works.items():
+            start = clock()
+            work()
+            times[name].append(clock() - start)
+    return {name: (statistics.median(taken), min(taken)) for name, taken in times.items()}
 
 
-def gates_only(n_gates: int, seconds: float) -> dict[str, float]:
-    """10^12 gate-samples a second for each size of block, the gates alone."""
-    width = max(200, int(n_gates**0.5 * 30))
-    circuit = layered([width] * (n_gates // width), max(100, width // 2))
-    row = {"gates": circuit.n_gates}
-    for block in (None, *BLOCKS):
-        start = time.perf_counter()
-        pipeline = Pipeline(circuit, None, block)
-        plan_seconds = time.perf_counter() - start
-        row["live"], row["slots"] = len(pipeline.plan.program), pipeline.plan.n_slots
-        slots, _ = pipeline.scratch()
-        repeats = max(1, int(5e8 / (row["live"] * pipeline.block)))
-        arguments = (repeats, pipeline.block // 64, slots, pipeline.plan.program, pipeline.plan.runs)
-        took, least = timed(lambda arguments=arguments: evaluate_gates(*arguments), seconds)
-        work = row["live"] * pipeline.block * repeats / 1e12
-        row[f"T at {block or 'auto'}"], row[f"best T at {block or 'auto'}"] = (
-            round(work / took, 3),
-            round(work / least, 3),
-        )
-        row["plan seconds"] = round(plan_seconds, 3)
-    return row
+def gates_only(sizes: Sequence[int], seconds: float) -> list[dict[str, float]]:
+    """10^12 gate-samples a second for each size of network and of block, the gates alone."""
+    rows, works, done = [], {}, {}
+    for n_gates in sizes:
+        width = max(200, int(n_gates**0.5 * 30))
+        circuit = layered([width] * (n_gates // width), max(100, width // 2))
+        row: dict[str, float] = {"gates": circuit.n_gates}
+        rows.append(row)
+        for block in (None, *BLOCKS):
+            start = time.perf_counter()
+            pipeline = Pipeline(circuit, None, block)
+            row["plan seconds"] = round(time.perf_counter() - start, 3)
+            row["live"], row["slots"] = len(pipeline.plan.program), pipeline.plan.n_slots
+            slots, _ = pipeline.scratch()
+            repeats = max(1, int(4e9 / (row["live"] * pipeline.block)))
+            arguments = (repeats, pipeline.block // 64, slots, pipeline.plan.program, pipeline.plan.runs)
+            name = (len(rows) - 1, block or "auto")
+            works[name] = partial(evaluate_gates, *arguments)
+            done[name] = row["live"] * pipeline.block * repeats / 1e12
+    for (row, block), (took, least) in timed(works, seconds).items():
+        rows[row][f"T at {block}"] = round(done[row, block] / took, 3)
+        rows[row][f"best T at {block}"] = round(done[row, block] / least, 3)
+    return rows
 
 
 def mnist_network() -> Circuit:
@@ -108,14 +114,15 @@ def mnist(seconds: float, threads: int) -> dict[str, float]:
     bits = rng.integers(0, 2**63, (784, -(-n // 64)), dtype=np.uint64)
     engine = Engine(circuit, threads=threads)
     row = {"gates": circuit.n_gates, "outputs": circuit.n_outputs, "images": n, "threads": threads}
-    for name, work in (
-        ("pixels to classes", lambda: engine.predict(x)),
-        ("pixels to scores", lambda: engine.scores(x)),
-        ("Booleans to classes", lambda: engine.predict_bits(booleans)),
-        ("packed bits to classes", lambda: engine.predict_bits(bits, n)),
-        ("one image, microseconds", lambda: engine.predict(x[:1])),
-    ):
-        took, least = timed(work, seconds, time.thread_time if threads == 1 else time.perf_counter)
+    works = {
+        "pixels to classes": lambda: engine.predict(x),
+        "pixels to scores": lambda: engine.scores(x),
+        "Booleans to classes": lambda: engine.predict_bits(booleans),
+        "packed bits to classes": lambda: engine.predict_bits(bits, n),
+    }
+    alone = {"one image, microseconds": lambda: engine.predict(x[:1])}  # after nothing else: its data is in the caches
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    for name, (took, least) in (timed(works, seconds, clock) | timed(alone, seconds, clock)).items():
         for label, t in ((name, took), (f"best {name}", least)):
             row[label] = round(t * 1e6, 1) if "micro" in name else round(n / t / 1e6, 3)
     return row
@@ -167,7 +174,7 @@ def main() -> None:
             "cores": os.cpu_count(),
             "load average before": round(os.getloadavg()[0], 2),
         },
-        "gates only, 10^12 gate-samples/s, one core": [gates_only(n, options.seconds) for n in options.gates],
+        "gates only, 10^12 gate-samples/s, one core": gates_only(options.gates, options.seconds),
         "first call, seconds": first_call(),
         "mnist, 10^6 images/s": [mnist(options.seconds, threads) for threads in (1, 2)],
     }
