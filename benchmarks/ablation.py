@@ -166,6 +166,57 @@ STUDIES = {
             "7500, 500": [dense(7500, 500)],
         },
     ),
+    "weights": Study(
+        "whole-number weights in the head, against counting, and against a layer of wires before it, 3,000 gates",
+        "mnist-fast",
+        [
+            *HARD,
+            *QUICK,
+            "connections={kind: guided, every: 20, trials: 32, stop: 0.8}",
+            "train.batch=512",
+            "train.steps=3000",
+        ],
+        {
+            "counted": [dense(3000)],
+            "weighted": [dense(3000), "model.head={kind: weighted}"],
+            "weighted, up to 3": [dense(3000), "model.head={kind: weighted, limit: 3, lr: 0.003}"],
+            "9,000 wires, counted": [
+                "model.layers=[{type: flatten}, {type: dense, width: 3000}, {type: dense, width: 9000, gates: wires}]"
+            ],
+        },
+    ),
+    "gradients": Study(
+        "gradients as int8 against float32",
+        "mnist-fast",
+        [
+            *HARD,
+            *QUICK,
+            dense(2000, 2000),
+            "connections={kind: guided, every: 20}",
+            "train.batch=512",
+            "train.steps=1500",
+        ],
+        {"int8": ["model.gradients=int8"], "float": ["model.gradients=float"]},
+    ),
+    "augmentation": Study(
+        "training images moved, turned, bent",
+        "mnist-fast",
+        [
+            *HARD,
+            *QUICK,
+            dense(5000),
+            "model.head={kind: weighted}",
+            "connections={kind: guided, every: 20, trials: 32, stop: 0.8}",
+            "train.batch=512",
+            "train.steps=5000",
+        ],
+        {
+            "none": ["data.augment={}"],
+            "shift 1": ["data.augment={shift: 1}"],
+            "shift 1, rotation 8": ["data.augment={shift: 1, rotation: 8}"],
+            "and scale 0.08, bend 0.7": ["data.augment={shift: 1, rotation: 8, scale: 0.08, bend: 0.7}"],
+        },
+    ),
     "pruning": Study(
         "removal of gates that 20,000 training samples do not need, judged on one half of validation, shown on the other",
         "mnist-fast",
