@@ -87,7 +87,7 @@ def test_names_and_metadata_travel():
         (nn.Sequential(LogicDense(4, 4), nn.ReLU()), (4,), UnsupportedError, "module '1' is a ReLU"),
         (nn.Sequential(nn.Sequential(nn.Linear(4, 4))), (4,), UnsupportedError, r"module '0\.0' is a Linear"),
         (nn.Linear(4, 4), (4,), UnsupportedError, "the model is a Linear"),
-        (nn.Sequential(GroupSum(2), LogicDense(4, 4)), (4,), UnsupportedError, "comes after GroupSum"),
+        (nn.Sequential(GroupSum(2), LogicDense(4, 4)), (4,), UnsupportedError, "comes after the head"),
         (nn.Sequential(LogicDense(4, 4)), None, ShapeError, "in_shape"),
         (nn.Sequential(LogicDense(4, 4)), (5,), ShapeError, r"expects \(N, 4\)"),
         (nn.Sequential(LogicDense(4, 4), GroupSum(3)), (4,), ShapeError, "cannot share 4 bits among 3 classes"),
