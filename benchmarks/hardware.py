@@ -1,6 +1,7 @@
 """FPGA figures of trained circuits: tables, clock and latency, placed and routed.
 
-Usage: python benchmarks/hardware.py FILE.gw... [--targets ice40 ecp5] [--pipelines 0 8] [--timeout 1800] [--json FILE]
+Usage: python benchmarks/hardware.py FILE.gw... [--targets ice40 ecp5] [--pipelines 0 8] [--no-place] [--timeout 1800]
+       [--json FILE]
 
 Rows are written as they come, so that a run that is stopped keeps what it has. A circuit that a target cannot take gets a
 row that says why. `docs/hardware.md` has the commands that trained the circuits.
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--targets", nargs="+", default=["ice40", "ecp5"])
     parser.add_argument("--pipelines", nargs="+", type=int, default=[0, 8])
+    parser.add_argument("--no-place", action="store_true", help="map only")
     parser.add_argument("--timeout", type=float, default=1800.0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -39,7 +41,10 @@ def main() -> None:
         for target in options.targets:
             for pipeline in options.pipelines:
                 try:
-                    row = synth(circuit, target, pipeline=pipeline, timeout=options.timeout).as_dict()
+                    report = synth(
+                        circuit, target, pipeline=pipeline, place=not options.no_place, timeout=options.timeout
+                    )
+                    row = report.as_dict()
                 except ToolError as error:
                     row = {"target": target, "pipeline": pipeline, "error": str(error)}
                 rows.append({**about, **row})
