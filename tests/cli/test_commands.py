@@ -176,6 +176,25 @@ def test_export(tiny, tmp_path):
     assert "did you mean 'verilog'?" in unknown.err
 
 
+def test_export_with_options(tiny, tmp_path):
+    done = gatewright(
+        "export", tiny.circuit, "--to", "c", "--to", "verilog", "-o", tmp_path, "--json",
+        "--set", "word=512", "--set", "pipeline=2", "--set", "stream=true", "--set", "name=net",
+    )  # fmt: skip
+    assert [path.split("/")[-1] for path in done.json["files"]["verilog"]] == ["net.v", "net_stream.v"]
+    assert "NET_WORD_BITS 512" in (tmp_path / "net.h").read_text()
+    assert gatewright("verify", tiny.run, tmp_path / "net.v", "--json").json["equal"] is True
+    for setting, message in (
+        ("word", "expected KEY=VALUE"),
+        ("wrd=8", "did you mean 'word'?"),
+        ("samples=1", "unknown option of these exports 'samples'"),
+        ("word=7", "word is 7, expected one of"),
+    ):
+        wrong = gatewright("export", tiny.circuit, "--to", "c", "--to", "verilog", "-o", tmp_path, "--set", setting)
+        assert wrong.code == 2
+        assert message in " ".join(wrong.err.split())
+
+
 def test_verify(tiny, tmp_path):
     done = gatewright("verify", tiny.run, tiny.circuit, "--json")
     assert done.code == 0

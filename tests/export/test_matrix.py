@@ -28,15 +28,22 @@ N = 60
 MNIST, CIFAR = (1, 28, 28), (3, 32, 32)
 
 
+STEPS = 40
+"""Of training, with batches of 64: as many as it takes to be far from a random network."""
+
+TRAINED = ("MNIST dense", "MNIST conv", "CIFAR conv", "tabular")
+"""Kinds that are trained; the others are what their names say whatever they learn."""
+
+
 def network(kind, x, g):
-    """An untrained network for samples x; what it computes is as odd as what a trained one does, and as exact."""
+    """An untrained network for samples x."""
     pixels = Thermometer.uniform(1, MNIST, "uint8")
 
     def dense(inputs, outputs, gates=None):
-        return LogicDense(inputs, outputs, gates=gates, generator=g)
+        return LogicDense(inputs, outputs, gates=gates, relaxation="hard", generator=g)
 
     def conv(inputs, outputs):
-        return LogicConv2d(inputs, outputs, stride=2, generator=g)
+        return LogicConv2d(inputs, outputs, stride=2, relaxation="hard", generator=g)
 
     match kind:
         case "MNIST dense":
@@ -65,6 +72,19 @@ def network(kind, x, g):
             return [pixels, nn.Flatten(), GroupSum(7)]
 
 
+def train(model, samples):
+    """A few steps on the first training samples, in their order."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    for step in range(STEPS):
+        batch = slice(64 * step, 64 * (step + 1))
+        loss = nn.functional.cross_entropy(
+            model(torch.from_numpy(samples.x[batch])), torch.from_numpy(samples.y[batch])
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
 KINDS = {
     "MNIST dense": "mnist",
     "MNIST conv": "mnist",
@@ -85,9 +105,14 @@ def case():
 
     def get(kind):
         if kind not in made:
-            x = np.ascontiguousarray(data.load(KINDS[kind], download=False).test.x[:N])
-            model = nn.Sequential(*network(kind, x, torch.Generator().manual_seed(len(kind)))).eval()
-            circuit = lower(model)
+            loaded = data.load(KINDS[kind], download=False)
+            x = np.ascontiguousarray(loaded.test.x[:N])
+            model = nn.Sequential(*network(kind, x, torch.Generator().manual_seed(len(kind))))
+            before = lower(model.eval())
+            if kind in TRAINED:
+                train(model.train(), loaded.train)
+            circuit = lower(model.eval())
+            assert (kind in TRAINED) == (not np.array_equal(circuit.gate, before.gate))
             scores = model(torch.from_numpy(x)).double().numpy()
             made[kind] = circuit, x, np.rint(scores * circuit.head.tau).astype(int)
         return made[kind]
@@ -118,11 +143,15 @@ def check_lines(lines, counts):
     np.testing.assert_array_equal(got, np.column_stack([classes(counts), counts]))
 
 
-def check_c(circuit, x, counts, folder, tool, run, change=None):
-    paths = export(circuit, "c", folder, driver=True)
+def check_c(circuit, x, counts, folder, tool, run, change=None, word=64):
+    paths = export(circuit, "c", folder, driver=True, word=word)
     edit(paths[1], change)
     run(tool("gcc"), "-std=c99", "-Wall", "-Werror", "-O1", "-o", folder / "program", *paths[1:])
     check_lines(run(folder / "program", stdin=x.tobytes()).splitlines(), counts)
+
+
+def check_simd(*args, **options):
+    check_c(*args, **options, word=512)
 
 
 def check_arm(circuit, x, counts, folder, tool, run, change=None):
@@ -141,6 +170,19 @@ def check_verilog(circuit, x, counts, folder, tool, run, change=None):
     np.testing.assert_array_equal(vectors, classes(counts))
     assert not run(tool("verilator"), "--lint-only", "-Wall", paths[0].name, cwd=folder)
     run(tool("iverilog"), "-g2001", "-o", "tb.vvp", "model.v", "model_tb.v", cwd=folder)
+    assert run(tool("vvp"), "-n", "tb.vvp", cwd=folder).strip() == f"PASS {len(x)} samples"
+
+
+def check_stream(circuit, x, counts, folder, tool, run, change=None):
+    paths = export(circuit, "verilog", folder, samples=x, pipeline=2, stream=True)
+    edit(paths[0], change)
+    width = make_whole(circuit, encoder=True, head=True).outputs[0][1]
+    n_inputs = int(re.findall(r"input wire \[(\d+):0\]", paths[0].read_text())[0]) + 1
+    vectors = [int(line, 16) >> n_inputs & (1 << width) - 1 for line in paths[3].read_text().split()]
+    np.testing.assert_array_equal(vectors, classes(counts))
+    assert not run(tool("verilator"), "--lint-only", "-Wall", "model_stream.v", "model.v", cwd=folder)
+    sources = ["model.v", "model_stream.v", "model_stream_tb.v"]
+    run(tool("iverilog"), "-g2001", "-Wall", "-o", "tb.vvp", *sources, cwd=folder)
     assert run(tool("vvp"), "-n", "tb.vvp", cwd=folder).strip() == f"PASS {len(x)} samples"
 
 
@@ -181,8 +223,10 @@ def broken_aiger(data):
 
 EXPORTERS = {
     "c": (check_c, lambda text: text.replace(" ^ g", " | g").replace(" & ", " | ", 40)),
+    "simd": (check_simd, lambda text: text.replace(" ^ g", " | g").replace(" & ", " | ", 40)),
     "arm": (check_arm, lambda text: text.replace(" ^ g", " | g").replace(" & ", " | ", 40)),
     "verilog": (check_verilog, lambda text: re.sub(r"(wire w\d+ = .*) \^ ", r"\1 | ", text)),
+    "stream": (check_stream, lambda text: re.sub(r"(wire w\d+ = .*) \^ ", r"\1 | ", text)),
     "aiger": (check_aiger, broken_aiger),
     "blif": (check_blif, lambda text: text.replace("\n10 1\n01 1\n", "\n10 1\n").replace("\n01 1\n10 1\n", "\n10 1\n")),
     "html": (check_html, lambda code: code.replace("(B[g] & y)", "(B[g] & x)")),

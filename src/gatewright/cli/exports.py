@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,18 +19,53 @@ def export_(
     file: CircuitFile,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the files; made if needed.")],
     to: Annotated[list[str], typer.Option("--to", metavar="FORMAT", help="c, verilog, ...; may be repeated.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="An option: word=512, pipeline=4, stream=true; may be repeated."
+        ),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Write a circuit in other languages."""
-    files = export_files(read_circuit(file), to, out)
+    files = export_files(read_circuit(file), to, out, settings or [])
     if json:
         emit_json({"files": files})
     else:
         show_rows(["file", "bytes"], [(path, Path(path).stat().st_size) for paths in files.values() for path in paths])
 
 
-def export_files(circuit: Circuit, formats: list[str], folder: Path) -> dict[str, list[str]]:
-    """Export to each format; the files written, by format."""
-    from gatewright.export import export
+def export_files(
+    circuit: Circuit, formats: list[str], folder: Path, settings: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """Export to each format, each with those of the settings (`KEY=VALUE`) that it knows; the files, by format."""
+    import yaml
 
-    return {name: [str(path) for path in export(circuit, name, folder)] for name in formats}
+    from gatewright.errors import OptionError, unknown_name
+    from gatewright.export import FORMATS, export
+
+    # Options whose values are text; arrays of samples, say, are for Python alone.
+    known = {
+        name: {
+            key for key, value in (FORMATS[name].__kwdefaults__ or {}).items() if isinstance(value, bool | int | str)
+        }
+        for name in formats
+        if name in FORMATS
+    }
+    options = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise OptionError(f"--set {setting!r}: expected KEY=VALUE, for example pipeline=4")
+        if not any(key in keys for keys in known.values()):
+            raise unknown_name("option of these exports", key, set().union(*known.values()))
+        options[key] = yaml.safe_load(value)
+    return {
+        name: [
+            str(path)
+            for path in export(
+                circuit, name, folder, **{key: value for key, value in options.items() if key in known.get(name, ())}
+            )
+        ]
+        for name in formats
+    }

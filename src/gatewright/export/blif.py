@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gatewright.export.names import check_name, comment
 from gatewright.export.whole import Whole, input_names, like_original, make_whole, output_names
 from gatewright.gates import TRUTH, USES_A, USES_B, Gate
 
+_INVERSES = ((["0"], "1"), (["1"], "0"))
 INPUT_NAMES, OUTPUT_NAMES = "blif.inputs", "blif.outputs"
 """Metadata keys under which `from_blif` keeps the names: JSON objects, index to name."""
 
@@ -106,6 +108,44 @@ def from_blif(path: str | Path, *, like: Circuit | None = None, registers: bool 
         UnsupportedError: It has registers that are not allowed or make no pipeline, subcircuits, mapped gates or several
             models.
     """
+    circuit, _ = _read(path, registers=registers)
+    return like_original(circuit, like, str(path))
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a BLIF file that tables were mapped to takes.
+
+    Attributes:
+        by_inputs: Number of tables by their number of inputs, two or more. Tables of one input, which are wires and
+            inverters, and constants are not among them.
+        inverters: Tables of one input that invert it.
+        levels: Tables of two or more inputs on the longest way from an input to an output.
+    """
+
+    by_inputs: Mapping[int, int]
+    inverters: int
+    levels: int
+
+
+def read_tables(path: str | Path, *, like: Circuit | None = None) -> tuple[Circuit, Tables]:
+    """As `from_blif`, with a count of the file's tables.
+
+    Raises:
+        FormatError: As `from_blif` (also UnsupportedError).
+    """
+    circuit, netlist = _read(path, registers=False)
+    sizes = Counter(len(cover.inputs) for cover in netlist.made.values())
+    inverters = sum(
+        len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in netlist.made.values()
+    )
+    tables = Tables(
+        {size: sizes[size] for size in sorted(sizes) if size > 1}, inverters, max(netlist.levels(), default=0)
+    )
+    return like_original(circuit, like, str(path)), tables
+
+
+def _read(path: str | Path, *, registers: bool) -> tuple[Circuit, _Netlist]:
     inputs, outputs, covers = _parse(_statements(path), str(path), registers=registers)
     netlist = _Netlist(inputs, covers, str(path))
     nodes = [netlist.node(name) for name in outputs]
@@ -113,8 +153,7 @@ def from_blif(path: str | Path, *, like: Circuit | None = None, registers: bool 
     names = {INPUT_NAMES: inputs, OUTPUT_NAMES: outputs}
     metadata = {key: json.dumps({str(i): name for i, name in enumerate(table)}) for key, table in names.items()}
     gate, a, b, outs = (np.array(part, np.int64) for part in (netlist.gate, netlist.a, netlist.b, nodes))
-    circuit = Circuit(len(inputs), gate, a, b, outs, metadata=metadata)
-    return like_original(circuit, like, str(path))
+    return Circuit(len(inputs), gate, a, b, outs, metadata=metadata), netlist
 
 
 def _statements(path: str | Path) -> Iterator[tuple[int, list[str]]]:
@@ -207,6 +246,7 @@ class _Netlist:
         self._nodes = {name: i for i, name in enumerate(inputs)}
         self._covers = covers
         self._source = source
+        self.made: dict[str, _Cover] = {}
         # By name, how many registers lie between the inputs and a value; None for constants, which have no time.
         self._delay: dict[str, int | None] = dict.fromkeys(inputs, 0)
 
@@ -224,6 +264,7 @@ class _Netlist:
             missing = [i for i in cover.inputs if i not in self._nodes]
             if not missing:
                 self._nodes[top] = self._make(cover)
+                self.made[top] = cover
                 delay = self._common_delay(cover.inputs, f"line {cover.line}: {top!r} reads")
                 self._delay[top] = delay + 1 if cover.register and delay is not None else delay
             elif top in open_:
@@ -231,6 +272,13 @@ class _Netlist:
             open_.add(top)
             stack += missing
         return self._nodes[name]
+
+    def levels(self) -> list[int]:
+        """Of each cover that was made, its tables of two or more inputs on the longest way from an input."""
+        level = dict.fromkeys(self._delay, 0)
+        for name, cover in self.made.items():  # each after what it reads
+            level[name] = max((level[i] for i in cover.inputs), default=0) + (len(cover.inputs) > 1)
+        return list(level.values())
 
     def check_delays(self, outputs: list[str]) -> None:
         """Check that all outputs are behind the same number of registers."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from gatewright.hardware.mapping import Mapped, map_luts
 from gatewright.hardware.mcu import CORES, Footprint, footprint
 from gatewright.hardware.report import Figure, Part, Report
 from gatewright.hardware.synthesis import synth
 from gatewright.hardware.targets import TARGETS
 
-__all__ = ["CORES", "TARGETS", "Figure", "Footprint", "Part", "Report", "footprint", "synth"]
+__all__ = ["CORES", "TARGETS", "Figure", "Footprint", "Mapped", "Part", "Report", "footprint", "map_luts", "synth"]

@@ -12,7 +12,7 @@ from gatewright.export.blif import from_blif
 from gatewright.export.files import read_bytes
 from gatewright.hardware.tools import run_yosys
 
-_ENABLE = ("delete -input w:enable", "connect -set enable 1'b1", "tee -q opt_expr")
+_ENABLE = ("delete -input w:enable", "connect -nounset -set enable 1'b1", "tee -q opt_expr")
 """Sets the input `enable` of modules that can be stopped, as those for streams: they are read as they run."""
 
 _STEPS = (
