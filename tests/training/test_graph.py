@@ -164,3 +164,22 @@ def test_steps_ask_no_tensor_what_is_in_it(relaxation, frozen):
             learner.observe()
     grads = [p.grad for p in model.parameters() if p.grad is not None]
     assert [grad.device.type for grad in grads] == ["meta"] * (3 - frozen)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "changes", [[], ["connections.method=products"], ["model.relaxation=soft", "train.precision=bfloat16"]]
+)
+def test_cuda_runs_resume_to_the_same_bits(changes, hard_config, tmp_path):
+    path = tmp_path / "hard.yaml"
+    path.write_text(load.dump(hard_config))
+    config = load.load_file(path, [*changes, "train.device=cuda"])
+    train(config, "test", tmp_path / "whole")
+    seen = []
+    stopped = train(
+        config, "test", tmp_path / "parts", watch=lambda step, _: seen.append(step), stop=lambda: len(seen) >= 33
+    )
+    assert stopped is None
+    train(config, "test", tmp_path / "parts", resume=True)
+    one, two = (load_state(tmp_path / f / "model.safetensors", "model")["model"] for f in ("whole", "parts"))
+    assert all(torch.equal(one[name], two[name]) for name in one)

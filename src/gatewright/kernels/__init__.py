@@ -1,1 +1,1 @@
-"""Compute kernels behind torch custom ops: `reference` (plain torch, the truth) and `cpu` (Numba)."""
+"""Compute kernels behind torch custom ops: `reference` (plain torch, the truth), `cpu` (Numba) and `cuda` (Triton)."""
