@@ -1,8 +1,7 @@
 """(+) `WeightedSum`: a head whose every class weighs every bit, with small whole numbers that are learned.
 
 In a circuit a weight is a bit that is counted that many times, inverted if the weight is negative; neither costs a gate of
-the network, only adders of the head. So few gates serve all classes: in networks of few gates this is worth several times
-their number (docs/networks.md).
+the network, only adders of the head. So few gates serve all classes (measured in docs/ablation.md).
 """
 
 from __future__ import annotations
