@@ -25,7 +25,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
         arguments: What each is told.
 
     Returns:
-        The first exit code that is not 0, the main process's before others'; else 0.
+        See `exit_code`.
     """
     environment = {**os.environ, "WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
     environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
@@ -65,7 +65,12 @@ def _gather(children: list[subprocess.Popen[bytes]]) -> int:
         if deadline is not None and time.monotonic() > deadline:
             break
         time.sleep(0.05)
-    return next((abs(child.returncode) for child in children if child.returncode), 0)
+    return exit_code([child.returncode for child in children])
+
+
+def exit_code(codes: Sequence[int | None]) -> int:
+    """The code to end with: a process's own before that of one ended by a signal, as the others are when one has failed."""
+    return next((code for code in codes if code and code > 0), next((-code for code in codes if code), 0))
 
 
 def _free_port() -> int:
