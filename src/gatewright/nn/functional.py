@@ -123,13 +123,11 @@ class Int8Rows(NamedTuple):
 
 def gradient_rows(grad: Tensor, neurons: int, int8: bool) -> FloatGradient | Int8Rows:
     """A gradient (N, ...) as a layer of so many neurons works on it."""
-    n = grad.shape[0]
-    if int8:
-        if not isinstance(grad, Int8Gradient) or not grad.rows_for(neurons, grad.shape[1:].numel() // neurons):
-            values = rows(grad + 0 if isinstance(grad, Int8Gradient) else grad)
-            grad = Int8Gradient.of(values.view(neurons, -1, n), 1, tuple(grad.shape))
-        return Int8Rows(grad.q, grad.scale, grad.repeats, n)
-    return FloatGradient(_grad_rows(grad + 0 if isinstance(grad, Int8Gradient) else grad, neurons))
+    if not int8:
+        return FloatGradient(_grad_rows(grad, neurons))
+    if not isinstance(grad, Int8Gradient) or not grad.rows_for(neurons, grad.shape[1:].numel() // neurons):
+        grad = Int8Gradient.of(_grad_rows(grad, neurons), 1, tuple(grad.shape))
+    return Int8Rows(grad.q, grad.scale, grad.repeats, grad.shape[0])
 
 
 class Recorded(NamedTuple):
@@ -156,6 +154,7 @@ Recorder = Callable[[Recorded], None]
 
 
 def _grad_rows(grad: Tensor, neurons: int) -> Tensor:
+    grad = grad.unpack() if isinstance(grad, Int8Gradient) else grad
     return rows(grad).view(neurons, -1, grad.shape[0])
 
 
