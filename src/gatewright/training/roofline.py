@@ -166,7 +166,7 @@ def roofline(layers: list[LogicLayer], left: list[Recorded], ceilings: Ceilings)
                     "layer": i,
                     "kernel": kernel.name,
                     "us": round(seconds * 1e6, 1),
-                    "least_us": round(least * 1e6, 2),
+                    "least_us": float(f"{least * 1e6:.3g}"),  # a small layer needs nanoseconds
                     "share": round(least / seconds, 3),
                     "limit": limit,
                 }
