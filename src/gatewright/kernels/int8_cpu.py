@@ -72,6 +72,7 @@ def _sums(
     row_bytes = types.uintp(n_w * 8)
     words_at, q_at = types.uintp(words.ctypes.data), types.uintp(q.ctypes.data)
     offsets_at = types.uintp(offsets.ctypes.data)
+    sums_at = types.uintp(sums.ctypes.data + start * rows_a.shape[1] * 12)  # float32 [m, k, 3]
     for j in range(start, stop):
         u = j // repeat
         g = q_at + types.uintp(u * n_positions * q.shape[2])
@@ -79,10 +80,11 @@ def _sums(
         for k in range(rows_a.shape[1]):
             a = words_at + types.uintp(rows_a[j, k]) * row_bytes
             b = words_at + types.uintp(rows_b[j, k]) * row_bytes
-            sa, sb, sab = masked_byte_sums(g, a, b, offsets_at, n_positions, q.shape[2], n_w)
-            sums[j, k, 0] = np.float32(sa) * scale[u]
-            sums[j, k, 1] = np.float32(sb) * scale[u]
-            sums[j, k, 2] = np.float32(sab) * scale[u]
+            if n_positions == 1 and n_w == 2:  # batches of 128, the usual size: no loop is left
+                masked_byte_sums(sums_at, scale[u], g, a, b, offsets_at, 1, q.shape[2], 2)
+            else:
+                masked_byte_sums(sums_at, scale[u], g, a, b, offsets_at, n_positions, q.shape[2], n_w)
+            sums_at += types.uintp(12)
 
 
 @_jit
@@ -186,17 +188,15 @@ def _weigh(start: int, stop: int, words: Any, weight: Any, n: int, out: Any) -> 
 @_jit
 def _weight_sums(start: int, stop: int, words: Any, q: Any, scale: Any, out: Any) -> None:
     n_w = words.shape[1]
-    offset = np.zeros(1, np.int64)
-    words_at, q_at, offset_at = (
-        types.uintp(words.ctypes.data),
-        types.uintp(q.ctypes.data),
-        types.uintp(offset.ctypes.data),
-    )
+    offset, sums = np.zeros(1, np.int64), np.empty(3, np.float32)
+    words_at, q_at = types.uintp(words.ctypes.data), types.uintp(q.ctypes.data)
+    offset_at, sums_at = types.uintp(offset.ctypes.data), types.uintp(sums.ctypes.data)
     for f in range(start, stop):
         row = words_at + types.uintp(f * n_w * 8)
         for c in range(q.shape[0]):
-            total, _, _ = masked_byte_sums(q_at + types.uintp(c * q.shape[2]), row, row, offset_at, 1, q.shape[2], n_w)
-            out[c, f] = np.float32(total) * scale[c]
+            g = q_at + types.uintp(c * q.shape[2])
+            masked_byte_sums(sums_at, scale[c], g, row, row, offset_at, 1, q.shape[2], n_w)
+            out[c, f] = sums[0]
 
 
 @_jit
