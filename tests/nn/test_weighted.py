@@ -12,7 +12,7 @@ from gatewright.circuit.evaluate import classify, counts, evaluate
 from gatewright.circuit.lower import lower
 from gatewright.engine import Engine
 from gatewright.errors import OptionError, ShapeError
-from gatewright.kernels import int8_cpu, int8_reference, ops, reference
+from gatewright.kernels import int8_reference, ops, reference, weigh_cpu
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense, WeightedSum
 from gatewright.training.load import load_preset
 from gatewright.training.run import load_run, lower_run, train
@@ -39,13 +39,13 @@ def test_kernels_equal_the_reference(sizes):
     weight, bits, words, grad = drawn(**sizes)
     n = sizes["n"]
     truth = weight.double() @ bits.double()
-    assert torch.equal(int8_cpu.weigh(words, weight, n).double(), truth)
+    assert torch.equal(weigh_cpu.weigh(words, weight, n).double(), truth)
     assert torch.equal(reference.weigh(words, weight, n).double(), truth)
     # The CPU rounds the gradient of a class to steps of a 127th of its peak first; errors add up like a random walk.
     step = grad.abs().amax(1, keepdim=True) / 127
-    error = (int8_cpu.weight_sums(words, grad) - reference.weight_sums(words, grad)).abs()
+    error = (weigh_cpu.weight_sums(words, grad) - reference.weight_sums(words, grad)).abs()
     assert (error <= 4 * step * n**0.5).all()
-    (q1, s1), (q2, s2) = int8_cpu.weigh_input(weight, grad), int8_reference.weigh_input(weight, grad)
+    (q1, s1), (q2, s2) = weigh_cpu.weigh_input(weight, grad), int8_reference.weigh_input(weight, grad)
     torch.testing.assert_close(s1, s2, rtol=1e-5, atol=1e-6)
     difference = (q1 * s1[:, None, None] - q2 * s2[:, None, None]).abs()
     assert (difference <= 1.01 * s2[:, None, None] + 1e-6).all()
@@ -54,7 +54,7 @@ def test_kernels_equal_the_reference(sizes):
 def test_counts_of_heavy_weights_do_not_overflow():
     weight = torch.full((1, 500), -128, dtype=torch.int8)
     words = reference.pack(torch.ones(500, 70))
-    assert (int8_cpu.weigh(words, weight, 70) == -64000).all()
+    assert (weigh_cpu.weigh(words, weight, 70) == -64000).all()
 
 
 def network(limit, gradients="int8", features=37, classes=5, seed=0):

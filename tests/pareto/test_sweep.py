@@ -62,7 +62,7 @@ def test_a_failure_is_told_and_the_rest_is_measured(tmp_path):
                  "--set", "model.layers=[{type: flatten}, {type: dense, width: 62}]", "--json")  # fmt: skip
     assert done.code == 2
     assert "1 of 2 runs failed: digits" in done.err
-    assert "62 neurons, which do not divide into 10 classes" in done.err
+    assert "62 bits, which do not divide into 10 classes" in done.err
     assert [row["data"] for row in done.json["rows"]] == ["monks-1"]
     assert len(done.json["failures"]) == 1
 

@@ -98,8 +98,10 @@ def small(layers, **model):
     [
         ([{"type": "dense", "width": 20}], (3, 8, 8), r"model.layers.0 is dense but gets images \(3, 8, 8\): put"),
         ([{"type": "flatten"}, {"type": "conv", "channels": 4}], (3, 8, 8), "convolution but gets rows of 192"),
-        ([{"type": "flatten"}], (3, 8, 8), "the last layer must be dense"),
-        ([{"type": "dense", "width": 25}], (8,), "25 neurons, which do not divide into 10 classes; take 20 or 30"),
+        ([{"type": "flatten"}], (3, 8, 8), "neither dense nor conv: there is nothing to learn"),
+        ([{"type": "conv", "channels": 10}], (3, 8, 8), "is conv, but the last layer must be dense or flatten"),
+        ([{"type": "conv", "channels": 3}, {"type": "flatten"}], (3, 8, 8), "192 bits, which do not divide into 10"),
+        ([{"type": "dense", "width": 25}], (8,), "25 bits, which do not divide into 10 classes; take 20 or 30"),
         ([{"type": "dense", "width": "2 * k"}], (8,), r"'2 \* k' is a multiple of model.k, but model.k is not set"),
         ([{"type": "conv", "channels": 4, "kernel": 11, "padding": 0}], (3, 8, 8), "11x11 kernel does not fit"),
         ([{"type": "conv", "channels": 4, "channels_in": 2}], (3, 8, 8), "channels_in is 2, which does not divide"),

@@ -91,7 +91,7 @@ def test_the_command_line_reports_the_mean_iou(run, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("model.layers=[{type: flatten}, {type: dense, width: 8}]", "the last layer must be conv, for the group sum"),
+        ("model.layers=[{type: flatten}, {type: dense, width: 8}]", "the last layer must be a convolution"),
         ("model.layers=[{type: conv, channels: 6}]", "has 6 channels, which do not divide into 4 classes; take 4 or 8"),
         (
             "model.layers=[{type: conv, channels: 8, stride: 2}]",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 
+from gatewright.data.light import relight
+from gatewright.data.move import mirror, move
 from gatewright.data.warp import warp
 from gatewright.errors import DtypeError, OptionError, ShapeError
 
@@ -20,7 +21,7 @@ _DTYPES = (torch.uint8, torch.float32)
 
 @dataclass(frozen=True)
 class Augment:
-    """Random flip, rotation, scale, bend, shift and crop, another one for every image of a batch.
+    """Random flip, rotation, scale, bend, shift, crop and light, others for every image of a batch.
 
     They are done in that order. What comes in from outside an image is 0. Without rotation, scale and bend, pixels move
     whole steps and keep their exact values; with them they are interpolated (bilinear), and rounded if they are uint8.
@@ -33,6 +34,9 @@ class Augment:
         shift: Greatest shift in pixels, in both directions; uniform in -shift..shift, whole pixels without the above.
         flip: Whether every other image, by chance, is mirrored left to right.
         crop: Pixels of zeros put around the image, out of which a part of its size is cut, each equally likely.
+        brightness: Greatest change of all values of an image, as a share of their range, 0..1; uniform both ways.
+        contrast: Greatest relative change of the values' distance from the middle of their range, 0..1. Both take uint8
+            to range over 0..255 and float32 over 0..1, and keep values within.
 
     Raises:
         OptionError: A value is out of range.
@@ -44,12 +48,16 @@ class Augment:
     crop: int = 0
     scale: float = 0.0
     bend: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
 
     def __post_init__(self) -> None:
         for name, limit, what in (
             ("rotation", 180, "degrees in 0..180"),
             ("scale", 0.5, "a share in 0..0.5"),
             ("bend", 16, "pixels in 0..16"),
+            ("brightness", 1, "a share in 0..1"),
+            ("contrast", 1, "a share in 0..1"),
         ):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -87,14 +95,16 @@ class Augment:
             return images
         draw = _Draw(len(images), rank, size, generator, images.device)
         if self.flip:
-            chosen = draw.uniform(1)[:, 0] < 0.5
-            images = torch.where(chosen[:, None, None, None], images.flip(3), images)
+            images = mirror(images, draw.uniform(1)[:, 0] < 0.5)
         if self.rotation or self.scale or self.bend:
             images = self._warp(images, draw)
         elif self.shift:
             images = _displace(images, self.shift, draw)
         if self.crop:
             images = _displace(images, self.crop, draw)
+        if self.brightness or self.contrast:
+            random = draw.uniform(2) * 2 - 1
+            images = relight(images, 1 + self.contrast * random[:, 0], self.brightness * random[:, 1])
         return images
 
     def _check(self, images: torch.Tensor) -> None:
@@ -155,9 +165,4 @@ class _Draw(NamedTuple):
 
 def _displace(images: torch.Tensor, limit: int, draw: _Draw) -> torch.Tensor:
     """Move every image by whole pixels, uniform in -limit..limit both ways, with zeros from outside."""
-    n, _, height, width = images.shape
-    corner = draw.below(2 * limit + 1, 2)
-    padded = F.pad(images, (limit,) * 4)
-    # Every possible cut, as a view [N, C, 2 limit + 1, 2 limit + 1, H, W]; only the chosen ones are copied.
-    cuts = padded.unfold(2, height, 1).unfold(3, width, 1)
-    return cuts[torch.arange(n, device=images.device), :, corner[:, 0], corner[:, 1]]
+    return move(images, draw.below(2 * limit + 1, 2) - limit)

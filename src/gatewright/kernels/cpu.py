@@ -6,6 +6,7 @@ column belongs to one thread), so there are no atomics and results do not depend
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -247,9 +248,15 @@ def _logits_grad(start: int, stop: int, logits: Any, gate: Any, s0: Any, sums: A
 @_jit
 def _threshold(start: int, stop: int, x: Any, feature: Any, thresholds: Any, words: Any) -> None:
     n = x.shape[1]
+    # Bytes are compared 64 at a time, without the limits that no byte, or every one, reaches.
+    whole = n // 64 if x.itemsize == 1 else 0
     for i in range(start, stop):
         row, t = x[feature[i]], thresholds[i]
-        for w in range(words.shape[1]):
+        done = whole if 0 < t <= 255 else 0
+        simd.pack_at_least(
+            types.uintp(row.ctypes.data), np.uint8(math.ceil(t) if done else 0), types.uintp(words[i].ctypes.data), done
+        )
+        for w in range(done, words.shape[1]):
             first = w * 64
             value = np.uint64(0)
             for s in range(min(64, n - first)):

@@ -16,7 +16,6 @@ from gatewright.gates import COEFFICIENTS
 from gatewright.kernels.cpu import padded
 from gatewright.kernels.int8_reference import HASH_ROW, LEVELS, Block
 from gatewright.kernels.int8_simd import (
-    add_bits,
     add_chosen_bytes,
     byte_sum,
     masked_byte_sums,
@@ -35,17 +34,23 @@ _jit = njit(cache=True, nogil=True)
 
 
 @_jit
-def _quantize_unit(values: Any, first_row: int, out: Any) -> Any:
-    """Round one unit's rows float32 [P, whole vectors] to int8 [P, 64 W]; returns its scale."""
+def round_unit(values: Any, peak: Any, first_row: int, out: Any) -> Any:
+    """Round one unit's rows float32 [P, whole vectors], of this peak, to int8 [P, 64 W]; returns its scale."""
     vectors = values.shape[1] // LANES
     row_bytes, values_at, out_at = values.shape[1] * 4, values.ctypes.data, out.ctypes.data
-    peak = as_float(peak_bits(types.uintp(values_at), values.shape[0] * vectors))
     factor = _LEVELS / peak if peak > 0 else np.float32(0)
     for p in range(values.shape[0]):
         salt = np.uint32(np.uint32(first_row + p) * _HASH_ROW)
         round_row(types.uintp(values_at + p * row_bytes), types.uintp(out_at + p * out.shape[1]), factor, salt, vectors)
         out[p, values.shape[1] :] = 0
     return peak / _LEVELS
+
+
+@_jit
+def _quantize_unit(values: Any, first_row: int, out: Any) -> Any:
+    """Round one unit's rows as above, their peak being whatever it is."""
+    peak = as_float(peak_bits(types.uintp(values.ctypes.data), values.size // LANES))
+    return round_unit(values, peak, first_row, out)
 
 
 @_jit
@@ -157,84 +162,6 @@ def _input(
         for part in range(per_block):
             v = i * per_block + part
             out_scale[v] = _quantize_unit(scratch[part * unit : (part + 1) * unit], v * unit, out[v])
-
-
-@_jit
-def _weigh(start: int, stop: int, words: Any, weight: Any, n: int, out: Any) -> None:
-    n_w = words.shape[1]
-    counts = np.empty((2, n_w * 64), np.uint8)  # of positive weights, of negative ones
-    words_at, row_bytes = types.uintp(words.ctypes.data), types.uintp(n_w * 8)
-    counts_at = types.uintp(counts.ctypes.data)
-    for c in range(start, stop):
-        out[c] = 0
-        added = 0
-        counts[:] = 0
-        for f in range(words.shape[0]):
-            row = words_at + types.uintp(f) * row_bytes
-            side = counts_at + types.uintp(n_w * 64 if weight[c, f] < 0 else 0)
-            for _ in range(abs(np.int32(weight[c, f]))):
-                for w in range(n_w):
-                    add_bits(side + types.uintp(w * 64), row + types.uintp(w * 8))
-                added += 1
-            if added > 127:  # a weight adds at most 128 more
-                for s in range(n):
-                    out[c, s] += np.float32(np.int32(counts[0, s]) - np.int32(counts[1, s]))
-                counts[:] = 0
-                added = 0
-        for s in range(n):
-            out[c, s] += np.float32(np.int32(counts[0, s]) - np.int32(counts[1, s]))
-
-
-@_jit
-def _weight_sums(start: int, stop: int, words: Any, q: Any, scale: Any, out: Any) -> None:
-    n_w = words.shape[1]
-    offset, sums = np.zeros(1, np.int64), np.empty(3, np.float32)
-    words_at, q_at = types.uintp(words.ctypes.data), types.uintp(q.ctypes.data)
-    offset_at, sums_at = types.uintp(offset.ctypes.data), types.uintp(sums.ctypes.data)
-    for f in range(start, stop):
-        row = words_at + types.uintp(f * n_w * 8)
-        for c in range(q.shape[0]):
-            g = q_at + types.uintp(c * q.shape[2])
-            masked_byte_sums(sums_at, scale[c], g, row, row, offset_at, 1, q.shape[2], n_w)
-            out[c, f] = sums[0]
-
-
-@_jit
-def _weigh_input(start: int, stop: int, weight: Any, grad: Any, out: Any, scale: Any) -> None:
-    row = np.empty((1, grad.shape[1]), np.float32)
-    for f in range(start, stop):
-        row[:] = 0
-        for c in range(grad.shape[0]):
-            w = np.float32(weight[c, f])
-            if w != 0:
-                for s in range(grad.shape[1]):
-                    row[0, s] += w * grad[c, s]
-        scale[f] = _quantize_unit(row, f, out[f])
-
-
-def weigh(words: Tensor, weight: Tensor, n: int) -> Tensor:
-    """See `reference.weigh`; exact."""
-    out = torch.empty(len(weight), n)
-    split(_weigh, len(weight), words.contiguous().numpy().view(np.uint64), weight.contiguous().numpy(), n, out.numpy())
-    return out
-
-
-def weight_sums(words: Tensor, grad: Tensor) -> Tensor:
-    """See `reference.weight_sums`; the gradient is rounded to int8 first."""
-    q, scale = quantize(grad[:, None])
-    out = torch.empty(len(grad), len(words))
-    split(_weight_sums, len(words), words.contiguous().numpy(), q.numpy(), scale.numpy(), out.numpy())
-    return out
-
-
-def weigh_input(weight: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-    """See `int8_reference.weigh_input`."""
-    features = weight.shape[1]
-    out = torch.empty(features, 1, n_words(grad.shape[1]) * WORD, dtype=torch.int8)
-    scale = torch.empty(features)
-    args = (weight.contiguous().numpy(), padded(grad).numpy(), out.numpy(), scale.numpy())
-    split(_weigh_input, features, *args)
-    return out, scale
 
 
 def quantize(values: Tensor) -> tuple[Tensor, Tensor]:

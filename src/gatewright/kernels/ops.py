@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.library import Library, infer_schema, register_fake
 
-from gatewright.kernels import cpu, int8_cpu, int8_reference, reference
+from gatewright.kernels import cpu, int8_cpu, int8_reference, reference, weigh_cpu
 from gatewright.kernels.reference import WORD, n_words
 
 # For the whole process: backward passes of CUDA tensors run on threads of their own.
@@ -270,9 +270,9 @@ _use_kernels("threshold", None, reference.threshold)
 _use_kernels("group_count", None, reference.group_count)
 _use_kernels("unpack", None, reference.unpack)
 _use_kernels("pack", None, _pack_reference)
-_use_cpu("weigh", int8_cpu, None, reference)
-_use_cpu("weight_sums", int8_cpu, 1, reference)
-_use_cpu("weigh_input", int8_cpu, 1, int8_reference)
+_use_cpu("weigh", weigh_cpu, None, reference)
+_use_cpu("weight_sums", weigh_cpu, 1, reference)
+_use_cpu("weigh_input", weigh_cpu, 1, int8_reference)
 _use_cpu("quantize", int8_cpu, 0, int8_reference)
 _use_cpu("int8_sums", int8_cpu, None, int8_reference)
 _use_cpu("int8_input_grad", int8_cpu, None, int8_reference)

@@ -259,6 +259,30 @@ def as_float(typingctx, bits):  # type: ignore[no-untyped-def]
     return types.float32(types.int32), codegen
 
 
+@intrinsic
+def pack_at_least(typingctx, values, limit, words, n_words):  # type: ignore[no-untyped-def]
+    """Packed bits of `value >= limit` for uint8 values.
+
+    Signature: (address of uint8 values, 64 a word; uint8 limit; address of the packed bits; words) -> none.
+    """
+    kind = ir.VectorType(ir.IntType(8), 64)
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        values_at, words_at = pointer(builder, args[0], kind), pointer(builder, args[2], _I64)
+        nothing = ir.Constant(kind, ir.Undefined)
+        limits = builder.shuffle_vector(
+            builder.insert_element(nothing, args[1], ir.Constant(ir.IntType(32), 0)),
+            nothing,
+            ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64),
+        )
+        with cgutils.for_range(builder, args[3]) as step:
+            bits = builder.icmp_unsigned(">=", load(builder, values_at, step.index, kind, 1), limits)
+            builder.store(builder.bitcast(bits, _I64), builder.gep(words_at, [step.index]))
+        return context.get_dummy_value()
+
+    return types.void(_ADDRESS, types.uint8, _ADDRESS, _COUNT), codegen
+
+
 @njit(inline="always", fastmath=True)
 def exp_negative(x: Any) -> Any:
     """exp(x) for float32 x <= 0 within 2 units in the last place; 0 under -87. A loop over it becomes vector code.

@@ -66,14 +66,16 @@ def plan_layers(model: ModelOptions, in_shape: Shape, classes: int, label_shape:
             plans.append(plan)
             shape = plan.out_shape
     last = f"model.layers.{len(model.layers) - 1}"
-    needed = "conv" if label_shape else "dense"
-    if model.layers[-1].type != needed:
+    if not any(plan.neurons for plan in plans):
+        raise OptionError("model.layers has neither dense nor conv: there is nothing to learn")
+    if len(shape) != (3 if label_shape else 1) or (label_shape and model.layers[-1].type != "conv"):
+        needed = "a convolution" if label_shape else "dense or flatten"
         raise OptionError(f"{last} is {model.layers[-1].type}, but the last layer must be {needed}, for the group sum")
     if label_shape and shape[1:] != label_shape:
         raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one a pixel")
     if shape[0] % classes and not isinstance(model.head, WeightedHead):
         below = max(1, shape[0] // classes) * classes
-        what = "channels" if label_shape else "neurons"
+        what = "channels" if label_shape else "bits"
         raise OptionError(
             f"{last} has {shape[0]} {what}, which do not divide into {classes} classes; "
             f"take {below} or {below + classes}"

@@ -87,6 +87,8 @@ class AugmentOptions(Section):
         shift: Greatest shift along each axis, in pixels.
         flip: Whether to mirror half of the images.
         crop: Pixels of padding from which a window of the original size is cut.
+        brightness: Greatest change of all values, as a share of their range.
+        contrast: Greatest relative change of the distance from the middle of the range.
     """
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
@@ -95,11 +97,13 @@ class AugmentOptions(Section):
     shift: NonNegativeInt = 0
     flip: bool = False
     crop: NonNegativeInt = 0
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @property
     def active(self) -> bool:
         """Whether anything is changed at all."""
-        return bool(self.rotation or self.scale or self.bend or self.shift or self.flip or self.crop)
+        return self != AugmentOptions()
 
 
 class DataOptions(Section):

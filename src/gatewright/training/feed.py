@@ -52,7 +52,7 @@ class Feed:
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Raw samples and int64 labels at these indices, augmented."""
         indices = indices.to(self._x.device)
-        x = self._x[indices]
+        x = self._x.index_select(0, indices)  # copies rows as a whole, which indexing does not
         if self._augment is not None:
             x = self._augment(x)
         return x, self._y[indices]
