@@ -1,4 +1,4 @@
-"""Guided proposals against the paper's resampling and against fixed wiring: same network, same steps, three seeds.
+"""Guided proposals against resampling and fixed wiring: same network, three seeds, in the same steps and in the same time.
 
     python benchmarks/connections.py                      # all cases, about 20 minutes on 2 cores
     python benchmarks/connections.py --case mnist-dense   # one of them
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from gatewright.training.result import machine, versions
-from short_runs import SEEDS, run_once
+from short_runs import SEEDS, run_once, summary
 
 HERE = Path(__file__).parent
 RESULT = HERE / "connections.json"
@@ -62,17 +62,29 @@ KINDS = {
 def measure(case: str) -> dict[str, Any]:
     """All kinds and seeds of a case; kinds take turns, so that a drifting machine is unfair to none."""
     preset, changes = CASES[case]
-    rows: dict[str, Any] = {kind: {"runs": []} for kind in KINDS}
+    kinds = {kind: [*changes, change] for kind, change in (KINDS | GUIDED.get(case, {})).items()}
+    found = {"preset": preset, "changes": changes, "kinds": _over_seeds(case, preset, kinds)}
+    found["equal_time"] = equal_time(case, found)
+    return found
+
+
+def equal_time(case: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The other kinds again, with as many steps as take the time that guided proposals took."""
+    rows, kinds = found["kinds"], {}
+    for kind in ("resample", "fixed"):
+        steps = round(rows[kind]["runs"][0]["curve"][-1][0] * rows["guided"]["seconds"] / rows[kind]["seconds"], -1)
+        kinds[kind] = [*found["changes"], KINDS[kind], f"train.steps={int(steps)}"]
+    return _over_seeds(case, found["preset"], kinds)
+
+
+def _over_seeds(case: str, preset: str, kinds: dict[str, list[str]]) -> dict[str, Any]:
+    rows: dict[str, Any] = {kind: {"runs": []} for kind in kinds}
     for seed in SEEDS:
-        for kind, change in (KINDS | GUIDED.get(case, {})).items():
-            row = run_once(preset, [*changes, change, "train.eval_every=100"], seed)
+        for kind, changes in kinds.items():
+            row = run_once(preset, [*changes, "train.eval_every=100"], seed)
             rows[kind]["runs"].append(row)
             print(case, kind, seed, row["validation"], row["seconds"], flush=True)
-    for row in rows.values():
-        values = [run["validation"] for run in row["runs"]]
-        row |= {"mean": round(statistics.mean(values), 4), "deviation": round(statistics.stdev(values), 4)}
-        row["seconds"] = round(statistics.median(run["seconds"] for run in row["runs"]), 1)
-    return {"preset": preset, "changes": changes, "kinds": rows}
+    return {kind: row | summary(row["runs"]) for kind, row in rows.items()}
 
 
 def draw(results: dict[str, Any]) -> None:

@@ -62,18 +62,20 @@ def connections() -> str:
     found = read("connections")
     if found is None:
         return ""
-    lines = ["| case | connections | validation accuracy, % | logic ops | training, s |", "|---|---|---:|---:|---:|"]
+    lines = [
+        "| case | connections | steps | validation accuracy, % | logic ops | training, s |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
     for case, result in found["cases"].items():
-        for kind, row in result["kinds"].items():
-            ops = statistics.median(run["logic_ops"] for run in row["runs"])
+        others = {f"{kind}, in guided's time": row for kind, row in result["equal_time"].items()}
+        for kind, row in (result["kinds"] | others).items():
+            steps, accuracy = row["runs"][0]["curve"][-1][0], f"{100 * row['mean']:.2f} ± {100 * row['deviation']:.2f}"
             lines.append(
-                f"| {case} | {kind} | {100 * row['mean']:.2f} ± {100 * row['deviation']:.2f} | {ops:,.0f} "
-                f"| {row['seconds']:.0f} |"
+                f"| {case} | {kind} | {steps:,} | {accuracy} | {row['logic_ops']:,.0f} | {row['seconds']:.0f} |"
             )
     lines.append("")
-    steps = {next(c for c in result["changes"] if "train.steps" in c) for result in found["cases"].values()}
     lines.append(
-        f"{', '.join(sorted(steps))}; means and standard deviations over three seeds, medians for the rest; "
+        f"Means and standard deviations over three seeds, medians for the rest; "
         f"{found['machine']['processor']}, {found['machine']['cores']} cores (`python benchmarks/connections.py`)."
     )
     return "\n".join(lines)

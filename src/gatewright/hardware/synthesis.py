@@ -23,7 +23,8 @@ from gatewright.errors import OptionError, ToolError, UnsupportedError, unknown_
 from gatewright.export.verilog import to_verilog
 from gatewright.export.whole import Whole, make_whole
 from gatewright.hardware.report import Figure, How, Part, Report
-from gatewright.hardware.targets import TARGETS, Device, Target, choose_device, find_pnr
+from gatewright.hardware.room import choose_device, keep_empty
+from gatewright.hardware.targets import TARGETS, Device, Target, find_pnr
 from gatewright.hardware.tools import run_tool, run_yosys
 
 _SEED = 1
@@ -73,8 +74,9 @@ def synth(
         if pnr is not None:
             (folder / "top.v").write_text("\n".join(_top(whole, pipeline)) + "\n", encoding="utf-8")
             registers = mapped["model"][1] + len(used_inputs(whole.gates)) + 2 * whole.gates.n_outputs
-            device = choose_device(family.devices, max(mapped["model"][0], registers))
-            cells, fmax = _place(family, device, pnr, folder, timeout)
+            needed = max(mapped["model"][0], registers)
+            device = choose_device(family.devices, needed)
+            cells, fmax = _place(family, device, needed, pnr, folder, timeout)
             said = run_tool([*pnr, "--version"], folder, timeout, errors_too=True)
             tools[family.pnr] = (re.findall(r"[Vv]ersion (?:nextpnr-)?([\w.+-]+)", said) or ["unknown"])[0]
     luts, flip_flops, depth = mapped["model"]
@@ -206,14 +208,15 @@ def _top(whole: Whole, pipeline: int) -> Iterator[str]:
 
 
 def _place(
-    target: Target, device: Device, pnr: list[str | Path], folder: Path, timeout: float
+    target: Target, device: Device, needed: int, pnr: list[str | Path], folder: Path, timeout: float
 ) -> tuple[int, float | None]:
-    """(Logic cells, highest clock in MHz) after placing and routing `top` on a device."""
+    """(Logic cells, highest clock in MHz) after placing and routing `top` on a device, of which it needs so many cells."""
     commands = [*_map_commands("model.v top.v", "top", target), *target.place_commands("top.json")]
     run_yosys(commands, folder, timeout)
+    empty = keep_empty(folder / "top.json", device, needed)
     command: list[str | Path] = [*pnr, *device.options, *target.pnr_options, "--json", "top.json", "--top", "top"]
     command += ["--freq", str(_GOAL_MHZ), "--timing-allow-fail", "--seed", str(_SEED), "--report", "report.json", "-q"]
     run_tool(command, folder, timeout)
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
-    return int(report["utilization"][target.cell_name]["used"]), min(clocks) if clocks else None
+    return int(report["utilization"][target.cell_name]["used"]) - empty, min(clocks) if clocks else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,11 +21,15 @@ class Device:
         name: The vendor's name.
         cells: Logic cells: a lookup table with a flip-flop.
         options: What chooses it on nextpnr's command line.
+        columns: Columns of its grid that have tiles of lookup tables, and
+        rows: rows that have; none where the placer is left alone (see `room.py`).
     """
 
     name: str
     cells: int
     options: tuple[str, ...]
+    columns: tuple[int, ...] = ()
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,13 @@ class Target:
         return [f"{self.synth} -run map_cells: -json {netlist}"]
 
 
+def _ecp5(name: str, option: str, *, columns: int, rows: int, memory_rows: tuple[int, ...]) -> Device:
+    """An ECP5 of speed grade 6: tiles of eight lookup tables from (2, 2) on, but for the rows of memories."""
+    across, down = tuple(range(2, columns)), tuple(y for y in range(2, rows) if y not in memory_rows)
+    cells = 8 * len(across) * len(down)
+    return Device(name, cells, (option, "--package", "CABGA381", "--speed", "6"), across, down)
+
+
 # Yosys models a LUT6 of Xilinx's 7 series with 642 ps through its slowest pin, and reckons 300 ps for a wire.
 XILINX_LEVEL_NS = 0.942
 
@@ -67,8 +78,8 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
             library="read_verilog -lib -specify +/lattice/cells_sim_ecp5.v +/lattice/cells_bb_ecp5.v",
             synth="synth_lattice -family ecp5",
             devices=(
-                Device("LFE5U-25F-6", 24_288, ("--25k", "--package", "CABGA381", "--speed", "6")),
-                Device("LFE5U-85F-6", 83_640, ("--85k", "--package", "CABGA381", "--speed", "6")),
+                _ecp5("LFE5U-25F-6", "--25k", columns=71, rows=49, memory_rows=(13, 25, 37)),
+                _ecp5("LFE5U-85F-6", "--85k", columns=125, rows=94, memory_rows=(10, 22, 34, 46, 58, 70, 82)),
             ),
             pnr="nextpnr-ecp5",
             pnr_options=("--lpf-allow-unconstrained",),
@@ -111,19 +122,4 @@ def find_pnr(target: Target) -> list[str | Path]:
     raise ToolError(
         f"{target.pnr} is not on PATH, and placing needs it: install it (Debian: apt-get install {target.pnr}), "
         "or ask for the mapped figures alone (place=False)"
-    )
-
-
-def choose_device(devices: Sequence[Device], cells: int) -> Device:
-    """The smallest device with room.
-
-    Raises:
-        ToolError: There is none.
-    """
-    for device in devices:
-        if device.cells >= cells:
-            return device
-    raise ToolError(
-        f"the circuit and the registers around it take at least {cells:,} logic cells, but {devices[-1].name} has "
-        f"{devices[-1].cells:,}: choose another target, or ask for the mapped figures alone (place=False)"
     )
