@@ -81,6 +81,25 @@ def connections() -> str:
     return "\n".join(lines)
 
 
+def hardware() -> str:
+    """Trained circuits on FPGAs."""
+    lines = [
+        "| circuit | test accuracy, % | logic ops | total ops | device | stages inside | tables | of the head | flip-flops "
+        "| clock, MHz | latency, ns | synthesis, s |",
+        f"|---|{'---:|' * 3}---|{'---:|' * 7}",
+    ]
+    for row in read("hardware")["rows"]:
+        head = row["parts"]["head"]["luts"]["value"]
+        time = [f"{row[key]['value']:.1f}" if row[key] else "not placed" for key in ("fmax_mhz", "latency_ns")]
+        lines.append(
+            f"| {row['circuit']} | {100 * float(row['test_accuracy']):.2f} | {row['logic_ops']:,} | {row['total_ops']:,} "
+            f"| {row['device'] or row['target']} | {row['pipeline']} | {row['luts']['value']:,} | {head:,} "
+            f"| {row['flip_flops']['value']:,} | {time[0]} | {time[1]} | {row['seconds']:,.0f} |"
+        )
+    lines += ["", "Tables and flip-flops are mapped; clock and latency are placed and routed."]
+    return "\n".join(lines)
+
+
 def beats() -> str:
     """Sensitivity and precision of each class of heart beats."""
     rows = [row for row in Results(HERE / "pareto.json").rows() if describe(row.data).kind == "signal"]
@@ -141,6 +160,7 @@ def pictures() -> str:
 
 PAGES = {
     ("README.md", "results"): (pareto, training),
+    ("docs/hardware.md", "hardware"): (hardware,),
     ("docs/connections.md", "connections"): (connections,),
     ("docs/ablation.md", "ablation"): (ablation,),
     ("docs/pareto.md", "pareto"): (pareto, beats, pictures, published_rows),
