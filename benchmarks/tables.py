@@ -84,8 +84,7 @@ def connections() -> str:
 def hardware() -> str:
     """Trained circuits on FPGAs."""
     lines = [
-        "| circuit | test accuracy, % | logic ops | total ops | device | stages inside | tables | of the head | flip-flops "
-        "| clock, MHz | latency, ns | synthesis, s |",
+        "| circuit | test, % | logic ops | total ops | device | stages | tables | head's | flip-flops | MHz | ns | s |",
         f"|---|{'---:|' * 3}---|{'---:|' * 7}",
     ]
     for row in read("hardware")["rows"]:
@@ -96,7 +95,7 @@ def hardware() -> str:
             f"| {row['device'] or row['target']} | {row['pipeline']} | {row['luts']['value']:,} | {head:,} "
             f"| {row['flip_flops']['value']:,} | {time[0]} | {time[1]} | {row['seconds']:,.0f} |"
         )
-    lines += ["", "Tables and flip-flops are mapped; clock and latency are placed and routed."]
+    lines += ["", "Tables and flip-flops are mapped; clock and latency are placed and routed; s are of synthesis."]
     return "\n".join(lines)
 
 
