@@ -99,6 +99,28 @@ def hardware() -> str:
     return "\n".join(lines)
 
 
+def engine() -> str:
+    """Speed of the engine, beside compiled code of torchlogix on the same network in the same run."""
+    found = read("engine")
+    lines = ["| one core | median | best |", "|---|---:|---:|"]
+    for row in found["gates only, 10^12 gate-samples/s, one core"]:
+        name = f"gates only, {row['gates']:,} gates, 10^12 gate-samples/s"
+        lines.append(f"| {name} | {row['T at auto']:.2f} | {row['best T at auto']:.2f} |")
+    row = found["mnist, 10^6 images/s"][0]
+    for key in ("pixels to classes", "pixels to scores", "Booleans to classes", "packed bits to classes"):
+        name = f"{row['gates']:,} gates, {key}, 10^6 images/s"
+        lines.append(f"| {name} | {row[key]:.1f} | {row['best ' + key]:.1f} |")
+    other = found["torchlogix, 10^6 samples/s, one core"]
+    for level in ("-O1", "-O3"):
+        seconds = other[f"compile seconds, {level}"]
+        name = f"torchlogix 0.2.2, the same, Booleans to classes, compiled by gcc {level} in {seconds:.0f} s"
+        lines.append(f"| {name} | {other[f'Booleans to classes, {level}']:.2f} | |")
+    first = found["first call, seconds"]
+    lines.append(f"| seconds from import to first classes, compiled code cached | {first['warm']:.2f} | |")
+    lines.append(f"| the same, nothing cached | {first['cold']:.1f} | |")
+    return "\n".join(lines)
+
+
 def beats() -> str:
     """Sensitivity and precision of each class of heart beats."""
     rows = [row for row in Results(HERE / "pareto.json").rows() if describe(row.data).kind == "signal"]
@@ -160,6 +182,7 @@ def pictures() -> str:
 PAGES = {
     ("README.md", "results"): (pareto, training),
     ("docs/hardware.md", "hardware"): (hardware,),
+    ("docs/engine.md", "engine"): (engine,),
     ("docs/connections.md", "connections"): (connections,),
     ("docs/ablation.md", "ablation"): (ablation,),
     ("docs/pareto.md", "pareto"): (pareto, beats, pictures, published_rows),
