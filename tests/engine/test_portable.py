@@ -19,6 +19,7 @@ from llvmlite import binding
 from numba import carray, types
 
 from gatewright.engine.vector import TILE, count16, pack_tile, run_gates
+from support.tools import missing
 
 HERE = Path(__file__).parent
 
@@ -139,8 +140,9 @@ DTYPES = ("uint8", "int16", "int32", "float32")
 
 @pytest.fixture(scope="module")
 def arm(tmp_path_factory):
-    if not shutil.which("aarch64-linux-gnu-gcc") or not shutil.which("qemu-aarch64-static"):
-        pytest.skip("needs aarch64-linux-gnu-gcc and qemu-aarch64-static")
+    for name in ("aarch64-linux-gnu-gcc", "qemu-aarch64-static"):
+        if not shutil.which(name):
+            missing(name)
     kernels = [(_gates_kernel(words), types.int64) for words in BLOCKS]
     kernels += [(_count_kernel(words), types.int64) for words in BLOCKS]
     kernels += [(pack, types.CPointer(numba.from_dtype(np.dtype(dtype)))) for dtype in DTYPES]
