@@ -67,7 +67,7 @@ def test_presets_are_measured_with_their_kernels(device, presets):
     for row in result["presets"].values():
         assert row["batch"] == 16
         for kind in ("gatewright", "reference"):
-            assert row[kind]["samples_per_s"] == pytest.approx(16 * row[kind]["steps_per_s"], rel=0.01)
+            assert row[kind]["samples_per_s"] == pytest.approx(16 * row[kind]["steps_per_s"], rel=0.01, abs=0.2)
         assert all(kernel["us"] > 0 and kernel["least_us"] > 0 for kernel in row["kernels"])
     soft = {kernel["kernel"] for kernel in result["presets"]["cifar10-conv-t"]["kernels"]}
     assert soft == {"mixture", "soft_forward", "soft_backward", "logits_grad"}
