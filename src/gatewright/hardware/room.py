@@ -55,8 +55,10 @@ def keep_empty(netlist: Path, device: Device, cells: int) -> int:
     Returns:
         How many were added.
     """
-    design = json.loads(netlist.read_text(encoding="utf-8"))
     empty = {f"empty_{i}": _filler(site) for i, site in enumerate(_sites(device, cells))}
+    if not empty:
+        return 0
+    design = json.loads(netlist.read_text(encoding="utf-8"))
     design["modules"]["top"]["cells"] |= empty
     netlist.write_text(json.dumps(design), encoding="utf-8")
     return len(empty)

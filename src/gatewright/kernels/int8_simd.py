@@ -16,7 +16,7 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 from gatewright.kernels.int8_reference import HASH_SAMPLE, HASH_VALUE
-from gatewright.kernels.simd import LANES, accumulate_scaled, load, pointer, splat
+from gatewright.kernels.simd import LANES, accumulate_scaled, load, pointer, splat, zeros
 
 BYTES = 64
 """Gradients of one step: as many as a packed word has samples."""
@@ -24,7 +24,7 @@ BYTES = 64
 _I8, _I32, _I64 = (ir.IntType(n) for n in (8, 32, 64))
 G = ir.VectorType(_I8, BYTES)
 MASK = ir.VectorType(ir.IntType(1), BYTES)
-_QUADS = ir.VectorType(_I32, BYTES // 4)
+QUADS = ir.VectorType(_I32, BYTES // 4)
 _WIDE = ir.VectorType(_I32, BYTES)
 _FOURS = ir.VectorType(_I8, LANES)
 
@@ -46,7 +46,7 @@ def _add_bytes(builder: ir.IRBuilder, total: ir.Value, value: ir.Value) -> ir.Va
     if HAS_VNNI:
         name = "llvm.x86.avx512.vpdpbusd.512"
         dot = builder.module.globals.get(name) or ir.Function(
-            builder.module, ir.FunctionType(_QUADS, [_QUADS, G, G]), name
+            builder.module, ir.FunctionType(QUADS, [QUADS, G, G]), name
         )
         return builder.call(dot, [total, ir.Constant(G, [1] * BYTES), value])
     wide = builder.sext(value, _WIDE)
@@ -60,7 +60,7 @@ def _add_bytes(builder: ir.IRBuilder, total: ir.Value, value: ir.Value) -> ir.Va
 
 def _reduced(builder: ir.IRBuilder, total: ir.Value) -> ir.Value:
     name = f"llvm.vector.reduce.add.v{BYTES // 4}i32"
-    reduce = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(_I32, [_QUADS]), name)
+    reduce = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(_I32, [QUADS]), name)
     return builder.call(reduce, [total])
 
 
@@ -73,7 +73,7 @@ def byte_sum(typingctx, values, n_words):  # type: ignore[no-untyped-def]
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         at = pointer(builder, args[0], G)
-        (slot,) = byte_sums(builder, 1)
+        (slot,) = zeros(builder, QUADS, 1)
         with cgutils.for_range(builder, args[1]) as step:
             builder.store(_add_bytes(builder, builder.load(slot), load(builder, at, step.index, G, 1)), slot)
         return _reduced(builder, builder.load(slot))
@@ -109,14 +109,6 @@ def reduced_four(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
     return both
 
 
-def byte_sums(builder: ir.IRBuilder, count: int) -> list[ir.Value]:
-    """Slots of so many vectors of sums, all zero."""
-    slots = [cgutils.alloca_once(builder, _QUADS) for _ in range(count)]
-    for slot in slots:
-        builder.store(ir.Constant(_QUADS, [0] * (BYTES // 4)), slot)
-    return slots
-
-
 def add_masked(builder: ir.IRBuilder, slot: ir.Value, bits: ir.Value, values: ir.Value) -> None:
     """Add the bytes whose bit is set to a slot's sums."""
     chosen = builder.select(builder.bitcast(bits, MASK), values, ir.Constant(G, [0] * BYTES))
@@ -135,7 +127,7 @@ def masked_byte_sums(  # type: ignore[no-untyped-def]
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         target, scale, g_base, a_base, b_base, offsets_at, positions, stride, words = args
-        slots = byte_sums(builder, 3)
+        slots = zeros(builder, QUADS, 3)
         offset_at = pointer(builder, offsets_at, _I64)
         with cgutils.for_range(builder, positions) as position:
             offset = builder.load(builder.gep(offset_at, [position.index]))
@@ -148,13 +140,10 @@ def masked_byte_sums(  # type: ignore[no-untyped-def]
                 for slot, bits in zip(slots, (a, b, builder.and_(a, b)), strict=True):
                     add_masked(builder, slot, bits, g)
         three = ir.VectorType(ir.FloatType(), 3)
-        four = reduced_four(builder, [*map(builder.load, slots), ir.Constant(_QUADS, [0] * (BYTES // 4))])
+        four = reduced_four(builder, [*map(builder.load, slots), ir.Constant(QUADS, [0] * (BYTES // 4))])
         sums = builder.shuffle_vector(four, four, ir.Constant(ir.VectorType(_I32, 3), [0, 1, 2]))
         sums = builder.sitofp(sums, three)
-        factor = ir.Constant(three, ir.Undefined)
-        for i in range(3):
-            factor = builder.insert_element(factor, scale, ir.Constant(_I32, i))
-        builder.store(builder.fmul(sums, factor), pointer(builder, target, three), align=4)
+        builder.store(builder.fmul(sums, splat(builder, scale, 3)), pointer(builder, target, three), align=4)
         return context.get_dummy_value()
 
     return types.void(_ADDRESS, types.float32, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT), codegen
@@ -192,8 +181,7 @@ def peak_bits(typingctx, values, n_vectors):  # type: ignore[no-untyped-def]
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         kind = ir.VectorType(_I32, LANES)
         at = pointer(builder, args[0], kind)
-        slot = cgutils.alloca_once(builder, kind)
-        builder.store(ir.Constant(kind, [0] * LANES), slot)
+        (slot,) = zeros(builder, kind, 1)
         magnitude = ir.Constant(kind, [0x7FFFFFFF] * LANES)
         with cgutils.for_range(builder, args[1]) as step:
             bits = builder.and_(load(builder, at, step.index, kind, 4), magnitude)

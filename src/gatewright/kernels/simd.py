@@ -47,23 +47,23 @@ def load(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, kind: ir.Type, 
     return value
 
 
-def splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
-    """A vector of `LANES` copies."""
-    nothing = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
+def splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int = LANES) -> ir.Value:
+    """A vector of so many copies."""
+    nothing = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
     one = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+    return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+
+
+def zeros(builder: ir.IRBuilder, kind: ir.VectorType, count: int) -> list[ir.Value]:
+    """Slots of so many vectors, all zero; LLVM keeps them in registers."""
+    slots = [cgutils.alloca_once(builder, kind) for _ in range(count)]
+    for slot in slots:
+        builder.store(ir.Constant(kind, [0] * kind.count), slot)
+    return slots
 
 
 def _fma(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
     return builder.fadd(builder.fmul(x, y, flags=_FAST), z, flags=_FAST)
-
-
-def _accumulators(builder: ir.IRBuilder, count: int) -> list[ir.Value]:
-    zero = ir.Constant(_VEC, [0.0] * LANES)
-    slots = [cgutils.alloca_once(builder, _VEC) for _ in range(count)]
-    for slot in slots:
-        builder.store(zero, slot)
-    return slots
 
 
 def _accumulate(builder: ir.IRBuilder, slot: ir.Value, value: ir.Value) -> None:
@@ -108,7 +108,7 @@ def masked_sums(  # type: ignore[no-untyped-def]
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         g_base, a_base, b_base, offsets_at, positions, stride, vectors = args
-        sums = _accumulators(builder, 3)
+        sums = zeros(builder, _VEC, 3)
         # Minus zero is what addition leaves alone, so LLVM turns select and add into one masked add.
         nothing = ir.Constant(_VEC, [-0.0] * LANES)
         offset_at = pointer(builder, offsets_at, _I64)
@@ -159,7 +159,7 @@ def mix_rows(  # type: ignore[no-untyped-def]
         rows = [pointer(builder, address, ir.IntType(32)) for address in args[2:4]]
         coef_at = pointer(builder, args[4], _F32)
         candidates, row_bytes, vectors = args[5:8]
-        sums = _accumulators(builder, 1)
+        sums = zeros(builder, _VEC, 1)
         with cgutils.for_range(builder, vectors) as step:
             builder.store(ir.Constant(_VEC, [0.0] * LANES), sums[0])
             with cgutils.for_range(builder, candidates) as candidate:
@@ -201,7 +201,7 @@ def mix_rows(  # type: ignore[no-untyped-def]
 def _soft_codegen(need_input: bool) -> Callable[..., ir.Value]:
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         g_base, a_base, b_base, da_base, db_base, offsets_at, positions, stride, vectors, c1, c2, c3 = args
-        sums = _accumulators(builder, 3)
+        sums = zeros(builder, _VEC, 3)
         offset_at = pointer(builder, offsets_at, _I64)
         c1, c2, c3 = (splat(builder, c) for c in (c1, c2, c3))
         with cgutils.for_range(builder, positions) as position:
@@ -269,12 +269,7 @@ def pack_at_least(typingctx, values, limit, words, n_words):  # type: ignore[no-
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         values_at, words_at = pointer(builder, args[0], kind), pointer(builder, args[2], _I64)
-        nothing = ir.Constant(kind, ir.Undefined)
-        limits = builder.shuffle_vector(
-            builder.insert_element(nothing, args[1], ir.Constant(ir.IntType(32), 0)),
-            nothing,
-            ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64),
-        )
+        limits = splat(builder, args[1], 64)
         with cgutils.for_range(builder, args[3]) as step:
             bits = builder.icmp_unsigned(">=", load(builder, values_at, step.index, kind, 1), limits)
             builder.store(builder.bitcast(bits, _I64), builder.gep(words_at, [step.index]))

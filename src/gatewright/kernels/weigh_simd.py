@@ -10,8 +10,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from gatewright.kernels.int8_simd import BYTES, MASK, G, add_masked, byte_sums, reduced_four
-from gatewright.kernels.simd import LANES, load, pointer, splat
+from gatewright.kernels.int8_simd import MASK, QUADS, G, add_masked, reduced_four
+from gatewright.kernels.simd import LANES, load, pointer, splat, zeros
 
 QUAD = 4
 """Classes whose sums are taken together; also words, or vectors, that stay in registers together."""
@@ -49,9 +49,7 @@ def count_bits(typingctx, counts, words, rows, n_rows, n_words):  # type: ignore
         counts_at, rows_at = pointer(builder, counts, G), pointer(builder, rows, _I64)
 
         def body(first: ir.Value, wide: int) -> None:
-            slots = [cgutils.alloca_once(builder, G) for _ in range(wide)]
-            for slot in slots:
-                builder.store(ir.Constant(G, [0] * BYTES), slot)
+            slots = zeros(builder, G, wide)
             base = builder.add(words, builder.mul(first, _index(8)))
             with cgutils.for_range(builder, n_rows) as row:
                 at = pointer(builder, builder.add(base, load(builder, rows_at, row.index, _I64, 8)), _I64)
@@ -80,7 +78,7 @@ def four_masked_sums(typingctx, target, scales, bits, q, stride, n_words):  # ty
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         target, scales, bits, q, stride, n_words = args
         four = ir.VectorType(_F32, QUAD)
-        slots = byte_sums(builder, QUAD)
+        slots = zeros(builder, QUADS, QUAD)
         bits_at = pointer(builder, bits, _I64)
         q_at = [pointer(builder, builder.add(q, builder.mul(stride, _index(i))), G) for i in range(QUAD)]
         with cgutils.for_range(builder, n_words) as step:
@@ -107,13 +105,10 @@ def weighted_row(typingctx, target, rows, weights, n_rows, n_vectors):  # type: 
         target, rows, weights, n_rows, n_vectors = args
         target_at = pointer(builder, target, _VEC)
         rows_at, weights_at = pointer(builder, rows, _I64), pointer(builder, weights, _F32)
-        peak = cgutils.alloca_once(builder, _WHOLE)
-        builder.store(ir.Constant(_WHOLE, [0] * LANES), peak)
+        (peak,) = zeros(builder, _WHOLE, 1)
 
         def body(first: ir.Value, wide: int) -> None:
-            slots = [cgutils.alloca_once(builder, _VEC) for _ in range(wide)]
-            for slot in slots:
-                builder.store(ir.Constant(_VEC, [0.0] * LANES), slot)
+            slots = zeros(builder, _VEC, wide)
             with cgutils.for_range(builder, n_rows) as row:
                 at = pointer(builder, load(builder, rows_at, row.index, _I64, 8), _VEC)
                 weight = splat(builder, load(builder, weights_at, row.index, _F32, 4))
