@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from gatewright import nn
 from gatewright.errors import DataError, FormatError, GatewrightError
+from gatewright.kernels.memory import keep_freed_memory
 from gatewright.training.build import parameter_groups
 from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
@@ -150,6 +151,8 @@ class Trainer:
     @contextmanager
     def computing(self) -> Iterator[None]:
         """Where `one_step` may be called: in training mode, on a stream of its own if steps are recorded."""
+        if self._device.type == "cpu":
+            keep_freed_memory()
         self.model.train()
         with self._graph.stream(self._device) if self._graph is not None else nullcontext():
             yield
