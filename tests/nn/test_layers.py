@@ -100,6 +100,16 @@ def test_wiring_of_one_channel_convolutions_stays_in_its_channel():
     assert torch.equal(c.b // 18, (torch.arange(6) % 2)[:, None].expand(6, 16).int())
 
 
+def test_dense_layers_may_read_few_neighbouring_inputs():
+    c = LogicDense(12, 8, inputs=3).candidates
+    assert torch.equal(c.a // 3, (torch.arange(8) % 4)[:, None].expand(8, 16).int())
+    assert torch.equal(c.b // 3, (torch.arange(8) % 4)[:, None].expand(8, 16).int())
+    assert torch.cat([c.a, c.b]).unique().numel() == 12
+    tree = LogicDense(12, 6, inputs=2).candidates
+    assert torch.equal(torch.stack([tree.a, tree.b], -1).amin(-1), (2 * torch.arange(6))[:, None].expand(6, 16).int())
+    assert (tree.a != tree.b).all()
+
+
 def test_residual_initialisation_starts_as_wires(generator):
     layer = LogicDense(20, 20, init="residual", generator=generator)
     c = layer.candidates
@@ -146,6 +156,9 @@ def test_gate_choice_can_be_limited():
         (lambda: LogicDense(4, 4, relaxation="sotf"), "unknown relaxation 'sotf'; did you mean 'soft'"),
         (lambda: LogicDense(4, 4, init="residal"), "did you mean 'residual'"),
         (lambda: LogicDense(4, 4, gates=[16]), "gate ids 0..15"),
+        (lambda: LogicDense(4, 2, inputs=3), "inputs must be 0, or divide in_features = 4"),
+        (lambda: LogicDense(4, 3, inputs=2), "groups that divide out_features = 3, got 2"),
+        (lambda: LogicDense(4, 4, inputs=-2), "inputs must be 0, or divide"),
         (lambda: LogicConv2d(3, 4, channels=2), "divisor of in_channels = 3"),
         (lambda: LogicConv2d(3, 4, stride=0), "positive channels, kernel_size and stride"),
         (lambda: GroupSum(0), "at least one class"),

@@ -102,6 +102,8 @@ def small(layers, **model):
         ([{"type": "conv", "channels": 10}], (3, 8, 8), "is conv, but the last layer must be dense or flatten"),
         ([{"type": "conv", "channels": 3}, {"type": "flatten"}], (3, 8, 8), "192 bits, which do not divide into 10"),
         ([{"type": "dense", "width": 25}], (8,), "25 bits, which do not divide into 10 classes; take 20 or 30"),
+        ([{"type": "dense", "width": 10, "inputs": 3}], (8,), r"layers.0.inputs is 3, which does not divide 8 bits"),
+        ([{"type": "dense", "width": 10, "inputs": 2}], (8,), "does not divide 8 bits into groups for 10 neurons"),
         ([{"type": "dense", "width": "2 * k"}], (8,), r"'2 \* k' is a multiple of model.k, but model.k is not set"),
         ([{"type": "conv", "channels": 4, "kernel": 11, "padding": 0}], (3, 8, 8), "11x11 kernel does not fit"),
         ([{"type": "conv", "channels": 4, "channels_in": 2}], (3, 8, 8), "channels_in is 2, which does not divide"),
@@ -110,6 +112,12 @@ def small(layers, **model):
 def test_layers_that_do_not_fit_are_named(layers, shape, message):
     with pytest.raises(OptionError, match=message):
         plan_layers(small(layers), shape, 10)
+
+
+def test_trees_of_gates():
+    halves = [{"type": "dense", "width": width, "inputs": 2} for width in (40, 20)]
+    plans = plan_layers(small([{"type": "dense", "width": 80}, *halves]), (64,), 10)
+    assert [plan.neurons for plan in plans] == [80, 40, 20]
 
 
 def test_relative_sizes():

@@ -187,8 +187,8 @@ def covering_operands(
         Operands a and b, int32 [M, K].
     """
     slots = torch.empty(candidates, 2, len(pool_start), dtype=torch.int64)
-    for start in pool_start.unique():
-        mine = (pool_start == start).nonzero().squeeze(1)
+    sizes = pool_start.unique(return_counts=True)[1]
+    for mine in torch.argsort(pool_start, stable=True).split(sizes.tolist()):
         wanted = candidates * 2 * len(mine)
         deals = [torch.randperm(pool_size, generator=generator) for _ in range(-(-wanted // pool_size))]
         slots[:, :, mine] = torch.cat(deals)[:wanted].view(candidates, 2, len(mine))

@@ -96,6 +96,8 @@ class LogicDense(LogicLayer):
     Args:
         in_features: Number of inputs.
         out_features: Number of neurons.
+        inputs: How many inputs a neuron may read: 0 (all), or n, a divisor of `in_features` (the n neighbouring ones of
+            group `m mod (in_features / n)` for neuron m). Layers with 2, and half as many neurons as inputs, form trees.
         candidates: Candidates K per neuron (arXiv 2602.05830, section 3; 16 there).
         relaxation: "soft" or "hard".
         gradients: "int8" or "float", see `LogicLayer`.
@@ -109,6 +111,7 @@ class LogicDense(LogicLayer):
         in_features: int,
         out_features: int,
         *,
+        inputs: int = 0,
         candidates: int = 16,
         relaxation: str = "soft",
         gradients: str = "int8",
@@ -118,12 +121,17 @@ class LogicDense(LogicLayer):
     ) -> None:
         if in_features < 1 or out_features < 1:
             raise OptionError(f"LogicDense needs positive sizes, got {in_features} -> {out_features}")
-        pool = torch.zeros(out_features, dtype=torch.int64)
+        read = in_features if inputs == 0 else inputs
+        if read < 0 or in_features % read or out_features % (in_features // read):
+            raise OptionError(
+                f"inputs must be 0, or divide in_features = {in_features} into groups that divide out_features = "
+                f"{out_features}, got {inputs}"
+            )
+        pool = torch.arange(out_features) % (in_features // read) * read
         source = generator if generator is not None else torch.Generator().manual_seed(0)
-        owned = Candidates(out_features, candidates, pool, in_features, init=init, gates=gates, generator=source)
+        owned = Candidates(out_features, candidates, pool, read, init=init, gates=gates, generator=source)
         super().__init__(owned, relaxation, gradients)
-        self.in_features = in_features
-        self.out_features = out_features
+        self.in_features, self.out_features, self.inputs = in_features, out_features, read
         self.register_buffer("_origin", torch.zeros(1, dtype=torch.int32), persistent=False)
 
     def geometry(self, in_shape: tuple[int, ...]) -> Geometry:
@@ -139,7 +147,8 @@ class LogicDense(LogicLayer):
 
     def extra_repr(self) -> str:
         """Sizes, for repr."""
-        return f"{self.in_features}, {self.out_features}, candidates={self.candidates.n_candidates}"
+        limited = f", inputs={self.inputs}" if self.inputs < self.in_features else ""
+        return f"{self.in_features}, {self.out_features}{limited}, candidates={self.candidates.n_candidates}"
 
     def __repr__(self) -> str:
         return f"LogicDense({self.extra_repr()}, relaxation={self.relaxation!r})"

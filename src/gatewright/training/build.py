@@ -89,7 +89,12 @@ def _out_shape(model: ModelOptions, options: Dense | Conv | Flatten | Upsample, 
     if isinstance(options, Dense):
         if len(shape) != 1:
             raise OptionError(f"{where} is dense but gets images {shape}: put {{type: flatten}} before it")
-        return (model.size(options.width),)
+        width = model.size(options.width)
+        if options.inputs and (shape[0] % options.inputs or width % (shape[0] // options.inputs)):
+            raise OptionError(
+                f"{where}.inputs is {options.inputs}, which does not divide {shape[0]} bits into groups for {width} neurons"
+            )
+        return (width,)
     if len(shape) != 3:
         what = "a convolution" if isinstance(options, Conv) else "an upsampling"
         raise OptionError(f"{where} is {what} but gets rows of {shape[0]} features, not images")
@@ -146,6 +151,7 @@ def build_model(
                 LogicDense(
                     plan.in_shape[0],
                     plan.out_shape[0],
+                    inputs=layer.inputs,
                     candidates=options.candidates,
                     relaxation=options.relaxation,
                     gradients=options.gradients,

@@ -126,12 +126,16 @@ class DataOptions(Section):
 class Dense(Section):
     """`repeat` dense layers of `width` neurons each.
 
+    `inputs` says how many inputs a neuron may see: 0 for all, or n neighbouring ones, n a divisor of the number there is.
+    Layers that halve the width with `inputs: 2` form trees: their wiring is fixed, only gates are learned.
+
     With `gates: wires` the neurons only choose a bit, as it is or inverted, and cost no gates: before the group sum, such a
     layer lets one gate count for several classes, or more than once.
     """
 
     type: Literal["dense"]
     width: Size
+    inputs: NonNegativeInt = 0
     gates: Literal["all", "wires"] = "all"
     repeat: PositiveInt = 1
 
