@@ -56,6 +56,17 @@ def test_one_seed_has_no_deviation(results):
     assert "| 90.00 | 1 | 100 | 400 | 25 / 25 / 50 | 3 |  | 2 |" in table([row])
 
 
+def test_the_table_says_which_rows_are_different(results):
+    for name, changes in {"one": {}, "two": {}, "whole": {"validation": None}}.items():
+        results.add(entry(name=name, preset=name, **changes))
+    assert "also learned" not in table(results.rows()[:2])
+    assert "`whole` also learned from validation" in table(results.rows())
+    other = {**entry().machine, "processor": "Other"}
+    results.add(entry(name="two", preset="two", machine=other))
+    assert table(results.rows()).count("shared with other work") == 2
+    assert "; `two`: Other" in table(results.rows())
+
+
 def test_the_same_run_again_takes_its_old_place(results):
     results.add(entry(1, test=0.5))
     results.add(entry(2, test=0.6))

@@ -62,12 +62,27 @@ def _line(row: Row) -> str:
 
 
 def _remark(rows: Sequence[Row]) -> str:
-    machines = dict.fromkeys(_machine(row) for row in rows)
+    whole = [row.name for row in rows if row.validation is None]
+    chosen = "Weights are chosen on validation, test is read once. "
+    if whole:
+        chosen += f"{_names(whole)} also learned from validation, once settings were chosen: the last weights count. "
     return (
-        "Mean and sample standard deviation of the accuracy over seeds, medians for the rest. Weights are chosen on "
-        "validation, test is read once. LUT6: six-input tables of the gates alone, as mapped by ABC. "
-        f"Times: {'; '.join(machines)} (`gatewright pareto`)."
+        f"Mean and sample standard deviation of the accuracy over seeds, medians for the rest. {chosen}"
+        f"LUT6: six-input tables of the gates alone, as mapped by ABC. Times: {_machines(rows)} (`gatewright pareto`)."
     )
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _machines(rows: Sequence[Row]) -> str:
+    """The machine of all rows, or of most and then which rows are from others."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(_machine(row), []).append(row.name)
+    usual, *others = sorted(names, key=lambda machine: -len(names[machine]))
+    return "; ".join([usual, *(f"{_names(names[other])}: {other}" for other in others)])
 
 
 def _machine(row: Row) -> str:
