@@ -57,3 +57,8 @@ def test_apply_on_words_is_apply_on_bits(ids, seed):
     assert np.array_equal(np.unpackbits(words[..., None], -1) > 0, bits)
     one = gates.TRUTH[ids[0]][np.unpackbits(a[0]), np.unpackbits(b[0])]
     assert np.array_equal(np.unpackbits(words[0]), one)
+
+
+def test_gates_are_sorted_by_what_they_cost():
+    assert len(gates.LOGIC) == 10
+    assert not set(gates.LOGIC) & {*gates.WIRES, Gate.B, Gate.NOT_B, Gate.FALSE, Gate.TRUE}

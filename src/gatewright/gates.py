@@ -75,6 +75,9 @@ USES_B: npt.NDArray[np.bool_] = _frozen(np.any(TRUTH[:, :, 0] != TRUTH[:, :, 1],
 IS_LOGIC: npt.NDArray[np.bool_] = _frozen(USES_A & USES_B)
 """bool [16]: the gates that count as a logic op: neither constants nor wires nor inverters."""
 
+LOGIC: tuple[Gate, ...] = tuple(gate for gate in Gate if IS_LOGIC[gate])
+"""The ten gates that count as a logic op."""
+
 
 def _table_id(table: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Gate id of truth tables [..., 2, 2]."""

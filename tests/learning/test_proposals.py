@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gatewright.errors import OptionError
-from gatewright.gates import COEFFICIENTS
+from gatewright.gates import COEFFICIENTS, LOGIC
 from gatewright.learning import GuidedProposals
 from gatewright.learning.proposals import best_gates, slopes
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
@@ -74,6 +74,24 @@ def test_only_allowed_gates_are_proposed():
         guide.step()
     assert guide.statistics["proposed"][0] > 200
     assert set(layer.candidates.gate.unique().tolist()) == {3, 12}
+
+
+@pytest.mark.parametrize("relaxation", ["soft", "hard"])
+def test_no_pair_is_an_input_with_itself(relaxation):
+    g = torch.Generator().manual_seed(0)
+    tree = LogicDense(40, 20, inputs=2, gates=LOGIC, relaxation=relaxation, generator=g)
+    model = nn.Sequential(LogicDense(20, 40, relaxation=relaxation, generator=g), tree, GroupSum(2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    guide = GuidedProposals(model, optimizer, every=1, batches=1, generator=g)
+    for _ in range(5):
+        x = (torch.rand(64, 20, generator=g) < 0.5).float()
+        nn.functional.cross_entropy(model(x), x[:, 0].long()).backward()
+        optimizer.step()
+        guide.step()
+    assert all(proposed > 20 for proposed in guide.statistics["proposed"])
+    for layer in logic_layers(model):
+        assert (layer.candidates.a != layer.candidates.b).all()
+    assert set(tree.candidates.gate.unique().tolist()) <= set(LOGIC)
 
 
 @pytest.mark.parametrize("relaxation", ["soft", "hard"])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gatewright.errors import FormatError, GatewrightError, OptionError, ShapeError
-from gatewright.gates import Gate
+from gatewright.gates import LOGIC, Gate
 from gatewright.nn import BitTensor, GroupSum, LogicConv2d, LogicDense, default_tau, logic_layers, relaxed
 
 
@@ -156,6 +156,7 @@ def test_gate_choice_can_be_limited():
         (lambda: LogicDense(4, 4, relaxation="sotf"), "unknown relaxation 'sotf'; did you mean 'soft'"),
         (lambda: LogicDense(4, 4, init="residal"), "did you mean 'residual'"),
         (lambda: LogicDense(4, 4, gates=[16]), "gate ids 0..15"),
+        (lambda: LogicDense(4, 4, gates=LOGIC, init="residual"), "which gates does not allow"),
         (lambda: LogicDense(4, 2, inputs=3), "inputs must be 0, or divide in_features = 4"),
         (lambda: LogicDense(4, 3, inputs=2), "groups that divide out_features = 3, got 2"),
         (lambda: LogicDense(4, 4, inputs=-2), "inputs must be 0, or divide"),

@@ -143,10 +143,12 @@ class GuidedProposals:
         own = torch.cat([c.a.gather(1, at), c.b.gather(1, at)], 1)
         place = self.generator.device
         side = torch.randint(2, (c.n_neurons, anchored), generator=self.generator, device=place).to(own.device)
-        a = a.clone()
-        a[:, :anchored] = own.gather(1, side)
+        kept = own.gather(1, side)
+        # Of two different operands one is not the kept one.
+        b = torch.cat([torch.where(b[:, :anchored] == kept, a[:, :anchored], b[:, :anchored]), b[:, anchored:]], 1)
+        a = torch.cat([kept, a[:, anchored:]], 1)
         sums = torch.zeros(c.n_neurons, self.trials + c.n_candidates, 3, device=c.a.device, dtype=recorded.sums.dtype)
-        return _Trial(a, b.contiguous(), torch.zeros_like(recorded.s0), sums)
+        return _Trial(a, b, torch.zeros_like(recorded.s0), sums)
 
     def _replace(self, i: int, layer: LogicLayer) -> None:
         trial, c = self.trial[i], layer.candidates

@@ -59,6 +59,8 @@ class Candidates(nn.Module):
         allowed = list(range(N_GATES)) if gates is None else [int(g) for g in gates]
         if not allowed or min(allowed) < 0 or max(allowed) >= N_GATES:
             raise OptionError(f"gates must be a non-empty list of gate ids 0..{N_GATES - 1}, got {gates}")
+        if init == "residual" and Gate.A not in allowed:
+            raise OptionError("residual initialisation starts neurons as wires (gate A), which gates does not allow")
         self.pool_size = int(pool_size)
         self.register_buffer("pool_start", pool_start.to(torch.int64), persistent=False)
         self.register_buffer("allowed_gates", torch.tensor(allowed), persistent=False)

@@ -11,11 +11,14 @@ import torch
 from gatewright.data import Dataset
 from gatewright.encoding import Thermometer
 from gatewright.errors import OptionError
-from gatewright.gates import WIRES
+from gatewright.gates import LOGIC, WIRES
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense, NearestUpsample, PixelGroupSum, WeightedSum
 from gatewright.training.config import Conv, Dense, Flatten, ModelOptions, RunConfig, Upsample, WeightedHead
 
 Shape = tuple[int, ...]
+
+GATES = {"all": None, "logic": LOGIC, "wires": WIRES}
+"""Gates that the neurons of a dense layer may take."""
 
 SMALL_STEP = 1 << 23
 """Candidate-samples of a step (about 2 ms on one core) below which one thread is used."""
@@ -156,7 +159,7 @@ def build_model(
                     relaxation=options.relaxation,
                     gradients=options.gradients,
                     init=options.init,
-                    gates=WIRES if layer.gates == "wires" else None,
+                    gates=GATES[layer.gates],
                     generator=generator,
                 )
             )

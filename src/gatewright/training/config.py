@@ -129,14 +129,16 @@ class Dense(Section):
     `inputs` says how many inputs a neuron may see: 0 for all, or n neighbouring ones, n a divisor of the number there is.
     Layers that halve the width with `inputs: 2` form trees: their wiring is fixed, only gates are learned.
 
-    With `gates: wires` the neurons only choose a bit, as it is or inverted, and cost no gates: before the group sum, such a
+    With `gates: logic` the neurons keep to the ten gates that need both inputs, so that no tree loses a branch.
+
+    With `gates: wires` they only choose a bit, as it is or inverted, and cost no gates: before the group sum, such a
     layer lets one gate count for several classes, or more than once.
     """
 
     type: Literal["dense"]
     width: Size
     inputs: NonNegativeInt = 0
-    gates: Literal["all", "wires"] = "all"
+    gates: Literal["all", "logic", "wires"] = "all"
     repeat: PositiveInt = 1
 
 
