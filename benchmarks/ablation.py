@@ -83,6 +83,12 @@ def dense(*widths: int) -> str:
     return f"model.layers=[{{type: flatten}}, {', '.join(f'{{type: dense, width: {w}}}' for w in widths)}]"
 
 
+def trees(first: int, levels: int, gates: str) -> str:
+    """A layer of `first` neurons, then layers whose neurons read two neighbours each."""
+    widths = (f"{{type: dense, width: {first >> level}, inputs: 2, gates: {gates}}}" for level in range(1, levels + 1))
+    return f"model.layers=[{{type: flatten}}, {{type: dense, width: {first}, gates: {gates}}}, {', '.join(widths)}]"
+
+
 def conv(first: int, *, tree: int = 1) -> str:
     """The paper's stack at a quarter of its dense layers; with `tree`, each gate becomes a tree over that many leaves.
 
@@ -183,6 +189,35 @@ STUDIES = {
             "9,000 wires, counted": [
                 "model.layers=[{type: flatten}, {type: dense, width: 3000}, {type: dense, width: 9000, gates: wires}]"
             ],
+        },
+    ),
+    "rates": Study(
+        "how fast and how far the weights of a head are learned, and at which temperature, 4,000 gates",
+        "cifar10-16k",
+        [dense(4000), "train.steps=2000", "train.eval_every=500"],
+        {
+            "up to 1, rate 0.001": ["model.head={kind: weighted, limit: 1, lr: 0.001}"],
+            "up to 1, rate 0.01": ["model.head={kind: weighted, limit: 1, lr: 0.01}"],
+            "up to 3, rate 0.001": ["model.head={kind: weighted, limit: 3, lr: 0.001}"],
+            "up to 3, rate 0.01": ["model.head={kind: weighted, limit: 3, lr: 0.01}"],
+            "up to 3, rate 0.01, tau doubled": ["model.head={kind: weighted, limit: 3, lr: 0.01}", "model.tau=34.6"],
+        },
+    ),
+    "trees": Study(
+        "few outputs behind many gates: connections learned in all layers, or in the first one of trees",
+        "mnist-fast",
+        [
+            *HARD,
+            *QUICK,
+            "connections={kind: guided, every: 20, trials: 32, stop: 0.8}",
+            "train.batch=512",
+            "train.steps=1500",
+        ],
+        {
+            "in all layers": [dense(3200, 1600, 800, 400, 200)],
+            "in all layers, from wires": [dense(3200, 1600, 800, 400, 200), "model.init=residual"],
+            "trees": [trees(3200, 4, "all")],
+            "trees of gates that need both inputs": [trees(3200, 4, "logic")],
         },
     ),
     "gradients": Study(
