@@ -61,17 +61,23 @@ def test_proposals_find_inputs_that_fixed_wiring_lacks(relaxation):
     assert sum(guide.statistics["proposed"]) > 0
 
 
+def five_rounds(model, inputs, generator):
+    """Learn the first input for five steps, each of them a round of proposals."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    guide = GuidedProposals(model, optimizer, every=1, batches=1, generator=generator)
+    for _ in range(5):
+        x = (torch.rand(64, inputs, generator=generator) < 0.5).float()
+        nn.functional.cross_entropy(model(x), x[:, 0].long()).backward()
+        optimizer.step()
+        guide.step()
+    return guide
+
+
 def test_only_allowed_gates_are_proposed():
     g = torch.Generator().manual_seed(0)
     layer = LogicDense(50, 200, gates=(3, 12), relaxation="hard", generator=g)
     model = nn.Sequential(layer, GroupSum(2))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    guide = GuidedProposals(model, optimizer, every=1, batches=1, generator=g)
-    for _ in range(5):
-        x = (torch.rand(64, 50, generator=g) < 0.5).float()
-        nn.functional.cross_entropy(model(x), x[:, 0].long()).backward()
-        optimizer.step()
-        guide.step()
+    guide = five_rounds(model, 50, g)
     assert guide.statistics["proposed"][0] > 200
     assert set(layer.candidates.gate.unique().tolist()) == {3, 12}
 
@@ -81,13 +87,7 @@ def test_no_pair_is_an_input_with_itself(relaxation):
     g = torch.Generator().manual_seed(0)
     tree = LogicDense(40, 20, inputs=2, gates=LOGIC, relaxation=relaxation, generator=g)
     model = nn.Sequential(LogicDense(20, 40, relaxation=relaxation, generator=g), tree, GroupSum(2))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    guide = GuidedProposals(model, optimizer, every=1, batches=1, generator=g)
-    for _ in range(5):
-        x = (torch.rand(64, 20, generator=g) < 0.5).float()
-        nn.functional.cross_entropy(model(x), x[:, 0].long()).backward()
-        optimizer.step()
-        guide.step()
+    guide = five_rounds(model, 20, g)
     assert all(proposed > 20 for proposed in guide.statistics["proposed"])
     for layer in logic_layers(model):
         assert (layer.candidates.a != layer.candidates.b).all()

@@ -27,6 +27,7 @@ from gatewright.errors import OptionError
 from gatewright.kernels import ops
 from gatewright.learning.proposals import GuidedProposals, _Trial, minterm_slopes
 from gatewright.nn import LogicLayer
+from gatewright.nn.candidates import neurons_by_pool
 from gatewright.nn.functional import Geometry, Recorded
 
 ANCHORS = 3
@@ -166,10 +167,8 @@ def _chosen(neurons: Tensor, inputs: Tensor, seed: Tensor, chance: float) -> Ten
 
 def _groups(pool_start: Tensor) -> Tensor:
     """Neurons that may read the same inputs: int64 [groups, neurons]; a short group repeats its last one."""
-    order = torch.argsort(pool_start.cpu(), stable=True)
-    _, counts = torch.unique_consecutive(pool_start.cpu()[order], return_counts=True)
-    parts = order.split(counts.tolist())
-    longest = int(counts.max())
+    parts = neurons_by_pool(pool_start.cpu())
+    longest = max(map(len, parts))
     rows = [torch.cat([part, part[-1:].expand(longest - len(part))]) for part in parts]
     return torch.stack(rows).to(pool_start.device)
 

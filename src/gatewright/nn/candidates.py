@@ -171,6 +171,13 @@ def strong_logit(candidates: int) -> float:
     return math.log(9 * (candidates - 1)) if candidates > 1 else 0.0
 
 
+def neurons_by_pool(pool_start: Tensor) -> tuple[Tensor, ...]:
+    """Neurons that may use the same operands, pool by pool: int64 [M] -> int64 tensors, each in ascending order."""
+    sizes = pool_start.unique(return_counts=True)[1]
+    parts: tuple[Tensor, ...] = torch.argsort(pool_start, stable=True).split(sizes.tolist())
+    return parts
+
+
 def covering_operands(
     pool_start: Tensor, pool_size: int, candidates: int, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
@@ -189,8 +196,7 @@ def covering_operands(
         Operands a and b, int32 [M, K].
     """
     slots = torch.empty(candidates, 2, len(pool_start), dtype=torch.int64)
-    sizes = pool_start.unique(return_counts=True)[1]
-    for mine in torch.argsort(pool_start, stable=True).split(sizes.tolist()):
+    for mine in neurons_by_pool(pool_start):
         wanted = candidates * 2 * len(mine)
         deals = [torch.randperm(pool_size, generator=generator) for _ in range(-(-wanted // pool_size))]
         slots[:, :, mine] = torch.cat(deals)[:wanted].view(candidates, 2, len(mine))
