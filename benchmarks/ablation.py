@@ -1,6 +1,6 @@
 """What each part of the method is worth: one thing changed at a time, three seeds each.
 
-    python benchmarks/ablation.py                       # all studies, about 10 minutes of one core
+    python benchmarks/ablation.py                       # all studies, about an hour and a half of one core
     python benchmarks/ablation.py heads pruning         # some of them
     python benchmarks/ablation.py --show                # only print
 
@@ -218,6 +218,19 @@ STUDIES = {
             "in all layers, from wires": [dense(3200, 1600, 800, 400, 200), "model.init=residual"],
             "trees": [trees(3200, 4, "all")],
             "trees of gates that need both inputs": [trees(3200, 4, "logic")],
+        },
+    ),
+    "wide-trees": Study(
+        "a weighted head on 32,400 gates: each counts, or trees of three do; and how fast the gates learn",
+        "mnist-32k",
+        ["data.validation=holdout", "train.steps=2000", "train.eval_every=500"],
+        {
+            f"{name}, rate {rate}": [*layers, f"optimizer.lr={rate}"]
+            for name, layers in {
+                "gates": [dense(32400), "model.tau=98.0"],
+                "trees": [trees(21600, 1, "logic"), "model.tau=57.0"],
+            }.items()
+            for rate in (0.01, 0.0025)
         },
     ),
     "gradients": Study(

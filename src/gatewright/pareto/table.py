@@ -86,5 +86,6 @@ def _machines(rows: Sequence[Row]) -> str:
 
 
 def _machine(row: Row) -> str:
-    where = row.machine.get("gpu") or f"{row.machine['processor']}, {row.machine['cores']} cores"
+    cores = row.machine["cores"]
+    where = row.machine.get("gpu") or f"{row.machine['processor']}, {cores} core{'' if cores == 1 else 's'}"
     return f"{where}, shared with other work" if "gpu" not in row.machine else str(where)
