@@ -113,7 +113,7 @@ SOFT = [
     "optimizer={schedule: one-cycle, lr: 0.02}",
     "train.eval_every=250",
 ]
-QUICK = ["data.augment={}", "train.batch=128"]
+QUICK = ["train.batch=128"]
 
 STUDIES = {
     "connections": Study(
@@ -221,16 +221,13 @@ STUDIES = {
         },
     ),
     "wide-trees": Study(
-        "a weighted head on 32,400 gates: each counts, or trees of three do; and how fast the gates learn",
+        "a weighted head on 32,400 gates: each counts, or trees of three do, and how fast these learn",
         "mnist-32k",
-        ["data.validation=holdout", "train.steps=2000", "train.eval_every=500"],
+        ["data.validation=holdout", "train.steps=4500", "train.eval_every=1500"],
         {
-            f"{name}, rate {rate}": [*layers, f"optimizer.lr={rate}"]
-            for name, layers in {
-                "gates": [dense(32400), "model.tau=98.0"],
-                "trees": [trees(21600, 1, "logic"), "model.tau=57.0"],
-            }.items()
-            for rate in (0.01, 0.0025)
+            "gates, rate 0.01": [dense(32400), "model.tau=98.0", "optimizer.lr=0.01"],
+            "trees, rate 0.01": [trees(21600, 1, "logic"), "model.tau=57.0", "optimizer.lr=0.01"],
+            "trees, rate 0.0025": [trees(21600, 1, "logic"), "model.tau=57.0", "optimizer.lr=0.0025"],
         },
     ),
     "gradients": Study(
@@ -259,7 +256,7 @@ STUDIES = {
             "train.steps=5000",
         ],
         {
-            "none": ["data.augment={}"],
+            "none": ["data.augment={shift: 0}"],
             "shift 1": ["data.augment={shift: 1}"],
             "shift 1, rotation 8": ["data.augment={shift: 1, rotation: 8}"],
             "and scale 0.08, bend 0.7": ["data.augment={shift: 1, rotation: 8, scale: 0.08, bend: 0.7}"],

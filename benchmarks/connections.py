@@ -39,7 +39,6 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "model.candidates=8",
             "model.tau=null",
             "optimizer={schedule: one-cycle}",
-            "data.augment={}",
             "discretization={kind: none}",
             "train.steps=1500",
         ],

@@ -26,7 +26,6 @@ from short_runs import SEEDS, run_once
 
 RESULT = Path(__file__).with_suffix(".json")
 CHANGES = [
-    "data.augment={}",
     "model.gradients=float",
     "model.layers=[{type: flatten}, {type: dense, width: 2000}, {type: dense, width: 2000}]",
     "connections={kind: guided, every: 20}",

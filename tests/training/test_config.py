@@ -78,6 +78,8 @@ def test_changing_a_kind_starts_its_section_afresh(tmp_path):
         ("train.device=tpu", r"train.device .*got 'tpu'"),
         ("train.steps", r"must look like train.steps=1000, got 'train.steps'"),
         ("train.steps=[1", r"the value of train.steps is not valid YAML"),
+        ("data.augment={}", r"data.augment=\{\} changes nothing"),
+        ("train.steps={}", r"train.steps .*got"),
     ],
 )
 def test_mistakes_are_named(tmp_path, override, message):

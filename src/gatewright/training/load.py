@@ -138,6 +138,8 @@ def _override(tree: Tree, overrides: Iterable[str]) -> Tree:
             parsed = yaml.load(value, Loader=_Loader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError as error:
             raise OptionError(f"the value of {key.strip()} is not valid YAML: {value!r}") from error
+        if parsed == {} and any(name.startswith(f"{'.'.join(path)}.") for name in _paths(RunConfig)):
+            raise OptionError(f"{key.strip()}={{}} changes nothing, as sections are merged; set the options themselves")
         target = changes
         for part in path[:-1]:
             target = target.setdefault(part, {})
