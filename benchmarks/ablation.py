@@ -1,6 +1,6 @@
 """What each part of the method is worth: one thing changed at a time, three seeds each.
 
-    python benchmarks/ablation.py                       # all studies, about an hour and a half of one core
+    python benchmarks/ablation.py                       # all studies, less than two hours of one core
     python benchmarks/ablation.py heads pruning         # some of them
     python benchmarks/ablation.py --show                # only print
 

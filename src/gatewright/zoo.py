@@ -66,7 +66,8 @@ class Card(Section):
         description: Of the preset.
         data: What it learned from.
         measured: Its figures, its seed, and the command that makes it again.
-        over_seeds: The same preset over all seeds measured; of these, the circuit is the best one on validation.
+        over_seeds: The same preset over all seeds measured; of these, the circuit is the best one on validation, or
+            the first one where there was none.
         options: All options of the training.
         file: The circuit's file in the zoo.
         bytes: Size of that file.

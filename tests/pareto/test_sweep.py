@@ -57,14 +57,13 @@ def test_without_presets_it_only_shows(tmp_path):
     assert not (tmp_path / "none.json").exists()
 
 
-def test_a_failure_is_told_and_the_rest_is_measured(tmp_path, monkeypatch):
-    monkeypatch.setenv("GATEWRIGHT_DATA", str(tmp_path))
-    monkeypatch.setenv("GATEWRIGHT_MIRROR", "http://127.0.0.1:9")  # nobody answers at the port of "discard"
-    done = sweep(tmp_path, "--presets", "digits,monks-1", "--seeds", "1", "--json")
+def test_a_failure_is_told_and_the_rest_is_measured(tmp_path):
+    gates = "model.layers=[{type: flatten}, {type: dense, width: 60, gates: logic}]"
+    done = sweep(tmp_path, "--presets", "digits,digits-narrow", "--set", gates, "--seeds", "1", "--json")
     assert done.code == 2
-    assert "1 of 2 runs failed: monks-1" in done.err
-    assert "set GATEWRIGHT_MIRROR" in done.err
-    assert [row["data"] for row in done.json["rows"]] == ["digits"]
+    assert "1 of 2 runs failed: digits-narrow" in done.err
+    assert "residual initialisation starts neurons as wires (gate A), which gates does not allow" in done.err
+    assert [row["name"].split()[0] for row in done.json["rows"]] == ["digits"]
     assert len(done.json["failures"]) == 1
 
 

@@ -128,33 +128,29 @@ def _merge(base: Tree, change: Tree) -> Tree:
 
 def _override(tree: Tree, overrides: Iterable[str]) -> Tree:
     changes: Tree = {}
+    known = set(_paths(RunConfig))
     for text in overrides:
         key, equals, value = text.partition("=")
         path = key.strip().split(".")
         if not equals or not all(path):
             raise OptionError(f"an override must look like train.steps=1000, got {text!r}")
-        _check_path(path)
+        dotted = ".".join(path)
+        # Keys that cannot exist are refused, whatever the kinds chosen elsewhere.
+        if dotted not in known:
+            raise OptionError(_unknown_key(dotted, known))
         try:
             parsed = yaml.load(value, Loader=_Loader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError as error:
-            raise OptionError(f"the value of {key.strip()} is not valid YAML: {value!r}") from error
-        if parsed == {} and any(name.startswith(f"{'.'.join(path)}.") for name in _paths(RunConfig)):
-            raise OptionError(f"{key.strip()}={{}} changes nothing, as sections are merged; set the options themselves")
+            raise OptionError(f"the value of {dotted} is not valid YAML: {value!r}") from error
+        if parsed == {} and any(name.startswith(f"{dotted}.") for name in known):
+            raise OptionError(f"{dotted}={{}} changes nothing, as sections are merged; set the options themselves")
         target = changes
         for part in path[:-1]:
             target = target.setdefault(part, {})
             if not isinstance(target, dict):
-                raise OptionError(f"the overrides contradict each other at {key.strip()}")
+                raise OptionError(f"the overrides contradict each other at {dotted}")
         target[path[-1]] = parsed
     return _merge(tree, changes)
-
-
-def _check_path(path: list[str]) -> None:
-    """Refuse an override whose key cannot exist, whatever the kinds chosen elsewhere."""
-    dotted = ".".join(path)
-    known = set(_paths(RunConfig))
-    if dotted not in known:
-        raise OptionError(_unknown_key(dotted, known))
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:
