@@ -23,11 +23,11 @@ import torch
 from gatewright import data
 from gatewright.circuit import Circuit, cost
 from gatewright.circuit.evaluate import encode
-from gatewright.circuit.passes.samples import by_samples
+from gatewright.circuit.simplify.lossy import by_samples
 from gatewright.engine import Engine
+from gatewright.runs.prune import TOLERANCES
+from gatewright.runs.result import machine, versions
 from gatewright.training.load import load_preset
-from gatewright.training.prune import TOLERANCES
-from gatewright.training.result import machine, versions
 from short_runs import SEEDS, run_once, summary
 
 HERE = Path(__file__).parent

@@ -25,7 +25,7 @@ from circuit_scale import machine
 from engine import layered
 from gatewright.circuit import Circuit, simplify
 from gatewright.circuit.evaluate import evaluate
-from gatewright.export import to_c
+from gatewright.formats import to_c
 
 FLAGS = ("-std=c99", "-O1", "-march=native")
 

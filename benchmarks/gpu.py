@@ -25,14 +25,14 @@ from typing import Any
 
 import torch
 
+from gatewright.bench.presets import bench_presets
+from gatewright.bench.timing import seconds_of
 from gatewright.kernels import ops
 from gatewright.nn import LogicConv2d, LogicDense
+from gatewright.runs.result import machine
+from gatewright.runs.run import train
 from gatewright.training.load import load_preset
 from gatewright.training.metrics import read_lines
-from gatewright.training.preset_bench import bench_presets
-from gatewright.training.result import machine
-from gatewright.training.run import train
-from gatewright.training.timing import seconds_of
 
 HERE = Path(__file__).parent
 HARD = ("model.relaxation=hard",)

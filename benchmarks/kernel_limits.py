@@ -19,9 +19,9 @@ from typing import Any
 import torch
 
 from gatewright.kernels import ops
-from gatewright.kernels.int8_simd import HAS_VNNI
-from gatewright.kernels.threads import use_threads
-from gatewright.training.result import machine, versions
+from gatewright.kernels.cpu.int8_simd import HAS_VNNI
+from gatewright.runs.result import machine, versions
+from gatewright.runtime.threads import use_threads
 
 RESULT = Path(__file__).with_suffix(".json")
 ROUNDS = 40

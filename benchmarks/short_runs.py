@@ -12,9 +12,9 @@ from typing import Any
 import gatewright.data
 from gatewright.circuit import Circuit, cost, simplify
 from gatewright.data import Dataset
+from gatewright.runs.run import load_run, lower_run, train
 from gatewright.training.load import load_preset
 from gatewright.training.metrics import read_lines
-from gatewright.training.run import load_run, lower_run, train
 
 SEEDS = (0, 1, 2)
 

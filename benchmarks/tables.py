@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.data import describe
-from gatewright.pareto.entry import Results
-from gatewright.pareto.published import published
-from gatewright.pareto.table import table
+from gatewright.runs.report.published import published
+from gatewright.runs.report.table import table
+from gatewright.runs.results import Results
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

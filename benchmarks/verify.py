@@ -20,8 +20,8 @@ from pathlib import Path
 
 from circuit_scale import cpu_seconds, layered, machine
 from gatewright.circuit import Circuit, save, simplify
-from gatewright.circuit.abc import run_abc
-from gatewright.export import export
+from gatewright.formats import export
+from gatewright.runtime.abc import run_abc
 from gatewright.verification import verify
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from gatewright.circuit import Circuit, Encoder, Head, save, simplify
 from gatewright.errors import DataError, FormatError, OptionError, ShapeError, ToolError, UnsupportedError
-from gatewright.export import export, from_blif
+from gatewright.formats import export, from_blif
+from gatewright.formats.verilog.reader import from_verilog
 from gatewright.gates import Gate
-from gatewright.hardware.verilog import from_verilog
 from gatewright.verification import read, verify
 from support.circuits import random_circuit, random_features, slow_classes, slow_counts, slow_encode, slow_outputs
 

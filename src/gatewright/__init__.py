@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from gatewright.circuit import Circuit, Encoder, Head, prove, save, simplify
+    from gatewright.circuit import Circuit, Encoder, Head, prove, save
     from gatewright.circuit.cost import cost
-    from gatewright.circuit.lower import lower
-    from gatewright.encoding import Thermometer
+    from gatewright.circuit.simplify import simplify
     from gatewright.engine import Engine
     from gatewright.errors import GatewrightError
     from gatewright.gates import Gate
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
         GuidedProposals,
         ScheduledDiscretization,
     )
+    from gatewright.lowering import lower
     from gatewright.nn import (
         GroupSum,
         LogicConv2d,
@@ -34,12 +34,13 @@ if TYPE_CHECKING:
         logic_layers,
         relaxed,
     )
+    from gatewright.nn.thermometer import Thermometer
     from gatewright.zoo import load
 
 _HOME = {
     "gatewright.circuit": ("Circuit", "Encoder", "Head", "cost", "prove", "save", "simplify"),
-    "gatewright.circuit.lower": ("lower",),
-    "gatewright.encoding": ("Thermometer",),
+    "gatewright.lowering": ("lower",),
+    "gatewright.nn.thermometer": ("Thermometer",),
     "gatewright.engine": ("Engine",),
     "gatewright.errors": ("GatewrightError",),
     "gatewright.gates": ("Gate",),

@@ -236,12 +236,12 @@ def _learn(
     # All of this imports torch, which prediction must not need.
     import torch  # noqa: PLC0415
 
-    from gatewright.circuit.lower import lower  # noqa: PLC0415
     from gatewright.data import Split  # noqa: PLC0415
-    from gatewright.encoding import Thermometer  # noqa: PLC0415
-    from gatewright.kernels.threads import use_threads  # noqa: PLC0415
+    from gatewright.lowering import lower  # noqa: PLC0415
+    from gatewright.nn.thermometer import Thermometer  # noqa: PLC0415
+    from gatewright.runtime.threads import use_threads  # noqa: PLC0415
+    from gatewright.training.batches import Feed  # noqa: PLC0415
     from gatewright.training.build import build_model, thread_count  # noqa: PLC0415
-    from gatewright.training.feed import Feed  # noqa: PLC0415
     from gatewright.training.load import from_dict  # noqa: PLC0415
     from gatewright.training.trainer import Trainer  # noqa: PLC0415
 

@@ -16,13 +16,13 @@ from gatewright.circuit.arithmetic import FEATURE_BITS, index_bits
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import encode, evaluate
-from gatewright.circuit.passes import simplify
-from gatewright.circuit.verify import Proof, prove, sample_of_raw
+from gatewright.circuit.proof.prove import Proof, prove, sample_of_raw
+from gatewright.circuit.simplify import simplify
 from gatewright.errors import ShapeError, VerificationError, unknown_name
-from gatewright.export.aiger import from_aiger
-from gatewright.export.blif import from_blif
-from gatewright.export.whole import Whole, make_whole
-from gatewright.hardware.verilog import from_verilog
+from gatewright.formats.aiger import from_aiger
+from gatewright.formats.blif import from_blif
+from gatewright.formats.gate_level import Whole, make_whole
+from gatewright.formats.verilog.reader import from_verilog
 
 NETLISTS = {".aig": from_aiger, ".blif": from_blif, ".v": from_verilog}
 """Readers of gates without encoder and head, by the suffix of the file."""
@@ -44,7 +44,7 @@ def read(path: str | Path) -> Circuit:
     """
     path = Path(path)
     if path.is_dir():
-        from gatewright.training.run import load_run, lower_run  # noqa: PLC0415 - torch is needed for runs alone
+        from gatewright.runs.run import load_run, lower_run  # noqa: PLC0415 - torch is needed for runs alone
 
         return lower_run(load_run(path))
     if path.suffix in NETLISTS:

@@ -16,11 +16,11 @@ from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.io import load as load_circuit
 from gatewright.circuit.io import save
 from gatewright.data import describe
-from gatewright.data.files import sha256_of_file
+from gatewright.data.known_files import sha256_of_file
 from gatewright.errors import FormatError, OptionError, unknown_name
-from gatewright.pareto.entry import Entry, Row
+from gatewright.runs.results import Entry, Row
+from gatewright.runtime.files import write_text_atomically
 from gatewright.training.config import RunConfig, Section
-from gatewright.training.files import write_text_atomically
 
 FOLDER_VARIABLE = "GATEWRIGHT_ZOO"
 """Environment variable that names another zoo's folder."""

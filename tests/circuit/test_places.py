@@ -14,7 +14,7 @@ from gatewright.circuit import Circuit, Head, cost, load, save
 from gatewright.circuit.arithmetic import with_head_gates
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
 from gatewright.errors import FormatError, ShapeError, UnsupportedError
-from gatewright.export import export
+from gatewright.formats import export
 from gatewright.training.evaluate import predict
 from support.circuits import random_circuit
 

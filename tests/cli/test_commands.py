@@ -72,7 +72,7 @@ def test_compile_without_proof(tiny, tmp_path):
 
 
 def test_a_circuit_that_differs_from_its_network_is_refused(tiny, tmp_path, monkeypatch):
-    from gatewright.training import compile as module
+    from gatewright.runs import compile as module
 
     def broken(circuit):
         simple, records = original(circuit)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from gatewright.data import cache, download, files, load
-from gatewright.data.files import KnownFile
+from gatewright.data import cache, download, load
+from gatewright.data import known_files as files
+from gatewright.data.known_files import KnownFile
 
 
 def _real_root():

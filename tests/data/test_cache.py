@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewright.data import cache, files
+from gatewright.data import cache
+from gatewright.data import known_files as files
 from gatewright.data.cache import cached
-from gatewright.data.files import KnownFile
+from gatewright.data.known_files import KnownFile
 
 ARRAYS = {"x": np.arange(24, dtype=np.int16).reshape(4, 6), "y": np.array([1, 2, 3, 4])}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gatewright.data import SPLITS, Dataset, Split, describe, download_size, load, missing, names
-from gatewright.data.files import known_files
+from gatewright.data.known_files import known_files
 from gatewright.errors import DataError, DtypeError, OptionError, ShapeError
 
 ALL = (

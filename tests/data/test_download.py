@@ -7,7 +7,8 @@ import socket
 import numpy as np
 import pytest
 
-from gatewright.data import catalogue, download, files, idx
+from gatewright.data import catalogue, download, idx
+from gatewright.data import known_files as files
 from gatewright.data.dataset import DatasetInfo, Reader
 from gatewright.errors import DataError
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gatewright.data import files, mitbih
+from gatewright.data import known_files as files
+from gatewright.data import mitbih
 from gatewright.errors import DataError
 
 SAMPLES = st.integers(-2048, 2047)

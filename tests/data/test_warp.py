@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.data import Augment
-from gatewright.data.warp import warp, warp_with_torch
+from gatewright.data.augment.warp import warp, warp_with_torch
 from gatewright.errors import OptionError
 
 

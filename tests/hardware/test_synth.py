@@ -9,10 +9,10 @@ import pytest
 from gatewright.circuit import save
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import MissingExtraError, OptionError, ToolError, UnsupportedError
-from gatewright.export import to_verilog
-from gatewright.export.whole import make_whole
+from gatewright.formats import to_verilog
+from gatewright.formats.gate_level import make_whole
 from gatewright.hardware import TARGETS, synth, synthesis, targets
-from gatewright.hardware import tools as tools_module
+from gatewright.runtime import programs as tools_module
 from support.circuits import random_circuit, random_features
 from support.commands import gatewright
 

@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewright.kernels import cpu, ops, reference
-from gatewright.kernels.threads import split
+from gatewright.kernels import ops, reference
+from gatewright.kernels.cpu import float32 as cpu
+from gatewright.runtime.threads import split
 
 LAYERS = st.fixed_dictionaries(
     {

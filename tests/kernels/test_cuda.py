@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gatewright.encoding import Thermometer
 from gatewright.kernels import ops, reference
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
 from gatewright.nn.functional import Geometry
+from gatewright.nn.thermometer import Thermometer
 
 pytest.importorskip("triton")
 from gatewright.kernels.cuda import launch

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gatewright.kernels import int8_cpu, int8_reference, ops, reference
-from gatewright.kernels.int8 import Int8Gradient
+from gatewright.kernels import int8_reference, ops, reference
+from gatewright.kernels.cpu import int8 as int8_cpu
 from gatewright.nn import BitTensor, GroupSum, LogicConv2d, LogicDense, logic_layers
+from gatewright.nn.int8_gradient import Int8Gradient
 
 LAYERS = st.fixed_dictionaries(
     {
@@ -251,7 +252,9 @@ def test_ops_have_shapes_without_data():
 
 PORTABLE = """
 import json, torch
-from gatewright.kernels import int8_cpu, int8_simd, reference
+from gatewright.kernels.cpu import int8 as int8_cpu
+from gatewright.kernels.cpu import int8_simd
+from gatewright.kernels import reference
 g = torch.Generator().manual_seed(0)
 q, scale = int8_cpu.quantize(torch.randn(6, 1, 130, generator=g))
 words = reference.pack(torch.rand(9, 130, generator=g) < 0.5)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from gatewright.errors import OptionError, ShapeError
-from gatewright.kernels.bits import as_bits
 from gatewright.nn import GroupSum, NearestUpsample, PixelGroupSum
+from gatewright.nn.bit_tensor import as_bits
 
 
 def bits(*shape, seed=0):

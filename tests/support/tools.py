@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from gatewright.circuit.abc import find_abc, run_abc
+from gatewright.runtime.abc import find_abc, run_abc
 
 
 def missing(what):

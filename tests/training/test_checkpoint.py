@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from gatewright.errors import FormatError
+from gatewright.runtime.files import write_atomically
 from gatewright.training.checkpoint import load_state, save_state
-from gatewright.training.files import write_atomically
 
 
 def equal(one, two):

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from gatewright import data
-from gatewright.export import to_c, to_verilog
+from gatewright.formats import to_c, to_verilog
+from gatewright.runs.compile import compile_run
+from gatewright.runs.run import load_run, train
 from gatewright.training import load
-from gatewright.training.compile import compile_run
 from gatewright.training.evaluate import predict
-from gatewright.training.run import load_run, train
 
 CHANGES = [
     "train.steps=2000",

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gatewright import data, nn
-from gatewright.encoding import Thermometer
 from gatewright.errors import OptionError
+from gatewright.nn.thermometer import Thermometer
 from gatewright.training import load
 from gatewright.training.build import build_model, learning_rate, plan_layers
 

@@ -11,17 +11,19 @@ import pytest
 import torch
 
 from gatewright.errors import FormatError, OptionError
+from gatewright.runs.run import train
 from gatewright.training import load
 from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.metrics import read_lines
-from gatewright.training.run import train
 
 # Trains, and dies by SIGKILL: after a step, in the middle of writing the n-th state file, or just before that file is put
 # in its place.
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-from gatewright.training import checkpoint, load, run
+from gatewright.training import checkpoint
+from gatewright.training import load
+from gatewright.runs import run
 
 config, folder, how, when = load.load_file(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)

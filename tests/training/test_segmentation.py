@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from gatewright import data
-from gatewright.confusion import Confusion
 from gatewright.engine import Engine
 from gatewright.errors import OptionError
+from gatewright.runs.compile import compile_run
+from gatewright.runs.confusion import Confusion
+from gatewright.runs.run import load_run, train
 from gatewright.training import load
-from gatewright.training.compile import compile_run
-from gatewright.training.run import load_run, train
 from support.commands import gatewright
 
 SMALL = """

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from gatewright import data, nn
 from gatewright.data import Split
 from gatewright.errors import DataError, FormatError, MissingExtraError, OptionError
+from gatewright.runs.result import RunResult
+from gatewright.runs.run import load_run, lower_run, pick_device, train
 from gatewright.training import load
+from gatewright.training.batches import Feed
 from gatewright.training.evaluate import evaluate, predict
-from gatewright.training.feed import Feed
 from gatewright.training.metrics import MetricsLog, read_lines
-from gatewright.training.result import RunResult
-from gatewright.training.run import load_run, lower_run, pick_device, train
 from gatewright.training.sampler import DataOrder
 from gatewright.training.trainer import Trainer, check_same_run
 

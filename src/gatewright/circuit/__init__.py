@@ -6,8 +6,8 @@ from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.circuit.cost import Cost, cost
 from gatewright.circuit.deep import deepen
 from gatewright.circuit.io import load, save
-from gatewright.circuit.passes import PassRecord, simplify
-from gatewright.circuit.verify import Proof, prove, require_equal
+from gatewright.circuit.proof.prove import Proof, prove, require_equal
+from gatewright.circuit.simplify import PassRecord, simplify
 
 __all__ = [
     "Circuit",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from numba import njit
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.circuit.passes.tables import A_FALSE, B_FALSE
+from gatewright.circuit.simplify.tables import A_FALSE, B_FALSE
 from gatewright.errors import FormatError, OptionError, UnsupportedError
 from gatewright.gates import NEGATE_A, NEGATE_B, USES_A, USES_B, Gate
 

@@ -243,7 +243,7 @@ class Circuit:
         return replace(self, **changes)
 
     def same_as(self, other: Circuit) -> bool:
-        """Whether both are the same netlist, array for array (structure, not function: see `gatewright.verify`)."""
+        """Whether both are the same netlist, array for array (structure, not function: see `gatewright.verification`)."""
         return (
             self.n_inputs == other.n_inputs
             and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in ("gate", "a", "b", "outputs"))

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.circuit.abc import run_abc
 from gatewright.circuit.aig import to_aiger
 from gatewright.circuit.arithmetic import with_encoder_gates, with_head_gates
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.levels import logic_levels
-from gatewright.circuit.passes import simplify
+from gatewright.circuit.simplify import simplify
 from gatewright.errors import ToolError
 from gatewright.gates import GATE_NAMES, IS_LOGIC, USES_A, USES_B
+from gatewright.runtime.abc import run_abc
 
 _EMPTY = np.zeros(0, np.int32)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.circuit.abc import run_abc
 from gatewright.circuit.aig import from_aiger, to_aiger
 from gatewright.circuit.circuit import Circuit
-from gatewright.circuit.passes.record import PassRecord
-from gatewright.circuit.passes.rewrite import Rule, rewrite
-from gatewright.circuit.verify import prove
+from gatewright.circuit.proof.prove import prove
+from gatewright.circuit.simplify.record import PassRecord
+from gatewright.circuit.simplify.rewrite import Rule, rewrite
 from gatewright.errors import VerificationError
 from gatewright.gates import IS_LOGIC
+from gatewright.runtime.abc import run_abc
 
 SCRIPTS = {"SAT sweeping": "&fraig -y", "rewriting": "&dc2"}
 """What ABC is asked to do, by the name of the pass."""

@@ -42,7 +42,7 @@ def train(
     if preset or device != "cpu":
         _presets(preset or list(PRESETS), device, overrides or [], seconds, reference=reference, json=json)
         return
-    from gatewright.training.bench import Setting, compare
+    from gatewright.bench.steps import Setting, compare
 
     setting = Setting(features, (width,) * layers, candidates, batch, threads)
     result = compare(setting, contenders=tuple(only or ()), rounds=rounds, seconds=seconds)
@@ -59,7 +59,7 @@ def train(
 def _presets(
     presets: list[str], device: str, changes: list[str], seconds: float, *, reference: bool, json: bool
 ) -> None:
-    from gatewright.training.preset_bench import bench_presets
+    from gatewright.bench.presets import bench_presets
 
     result = bench_presets(presets, device=device, changes=changes, seconds=seconds, reference=reference)
     if json:

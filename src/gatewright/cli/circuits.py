@@ -15,10 +15,10 @@ from gatewright.errors import DataError, FormatError, OptionError, ShapeError, U
 
 if TYPE_CHECKING:
     from gatewright.circuit import Circuit, Proof
-    from gatewright.confusion import Confusion
     from gatewright.data import Dataset
-    from gatewright.training.compile import Compiled
-    from gatewright.training.prune import Pruned
+    from gatewright.runs.compile import Compiled
+    from gatewright.runs.confusion import Confusion
+    from gatewright.runs.prune import Pruned
 
 CircuitFile = Annotated[
     Path,
@@ -90,8 +90,8 @@ def compile_folder(
 ) -> Compiled:
     """Compile the run in a folder, with proof and check."""
     from gatewright.data import load
-    from gatewright.training.compile import compile_run
-    from gatewright.training.run import load_run
+    from gatewright.runs.compile import compile_run
+    from gatewright.runs.run import load_run
 
     trained = load_run(run)
     dataset = load(trained.config.data.name, data, progress=not quiet)
@@ -188,9 +188,9 @@ def evaluate(
     json: JsonFlag = False,
 ) -> None:
     """Run a circuit on a data set, and show its accuracy, by class too, and its speed."""
-    from gatewright.confusion import Confusion
     from gatewright.data import load
     from gatewright.engine import Engine
+    from gatewright.runs.confusion import Confusion
 
     circuit = read_circuit(file)
     loaded = load(dataset, data, progress=not json)
@@ -277,7 +277,7 @@ def predict(
 ) -> None:
     """Classify the samples in a NumPy file, which may be larger than memory."""
     from gatewright.engine import Engine
-    from gatewright.engine.files import predict_file
+    from gatewright.engine.bulk import predict_file
 
     if scores and probabilities:
         raise OptionError("--scores and --probabilities exclude each other: one file holds one result")
@@ -298,7 +298,7 @@ def verify(
     json: JsonFlag = False,
 ) -> None:
     """Prove that two networks compute the same, or show an input on which they differ."""
-    from gatewright.circuit.verify import require
+    from gatewright.circuit.proof.prove import require
     from gatewright.verification import verify as verify_files
 
     if not json:

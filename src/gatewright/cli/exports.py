@@ -42,7 +42,7 @@ def export_files(
     import yaml
 
     from gatewright.errors import OptionError, unknown_name
-    from gatewright.export import FORMATS, export
+    from gatewright.formats import FORMATS, export
 
     # Options whose values are text; arrays of samples, say, are for Python alone.
     known = {

@@ -15,8 +15,8 @@ from gatewright.errors import GatewrightError, OptionError
 
 if TYPE_CHECKING:
     from gatewright.circuit import Circuit
-    from gatewright.pareto.entry import Entry, Results, Row
-    from gatewright.pareto.sweep import Job
+    from gatewright.runs.results import Entry, Results, Row
+    from gatewright.runs.sweep import Job
 
 
 def pareto(
@@ -51,8 +51,8 @@ def pareto(
     What is in the results already is not measured again, unless its options have changed. Ctrl-C (or a kill) loses
     nothing: the same command goes on.
     """
-    from gatewright.pareto.entry import Results
-    from gatewright.pareto.sweep import jobs
+    from gatewright.runs.results import Results
+    from gatewright.runs.sweep import jobs
 
     wanted = jobs(_words(presets), [_number(word) for word in _words(seeds)], overrides or ())
     store = Results(results)
@@ -99,7 +99,7 @@ class _Sweep:
     def measure(self, wanted: list[Job], keep: Path | None) -> None:
         """Measure what is missing, and keep the circuits where that is wanted."""
         from gatewright.circuit import save
-        from gatewright.pareto.sweep import is_done
+        from gatewright.runs.sweep import is_done
 
         for place, job in enumerate(wanted, 1):
             title = f"{place}/{len(wanted)} {job.name}, seed {job.seed}"
@@ -141,7 +141,7 @@ class _Sweep:
                 self._say(f"zoo: {card.name}, {card.bytes:,} bytes")
 
     def _run(self, title: str, job: Job) -> tuple[Entry, Circuit] | None:
-        from gatewright.pareto.sweep import measure
+        from gatewright.runs.sweep import measure
 
         self.check_stopped()
         made = None
@@ -178,8 +178,8 @@ class _Sweep:
 
 
 def _draw(rows: list[Row], folder: Path) -> list[str]:
-    from gatewright.pareto.draw import draw
-    from gatewright.pareto.published import published
+    from gatewright.runs.report.draw import draw
+    from gatewright.runs.report.published import published
 
     files: list[str] = []
     for name in dict.fromkeys(row.data for row in rows):
@@ -191,6 +191,6 @@ def _draw(rows: list[Row], folder: Path) -> list[str]:
 
 
 def _show(rows: list[Row]) -> None:
-    from gatewright.pareto.table import COLUMNS, cells
+    from gatewright.runs.report.table import COLUMNS, cells
 
     show_rows(list(COLUMNS), [cells(row) for row in rows])

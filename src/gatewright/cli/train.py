@@ -12,8 +12,8 @@ from gatewright.cli.progress import StopRequest, TrainingProgress
 from gatewright.errors import OptionError
 
 if TYPE_CHECKING:
+    from gatewright.runs.result import RunResult
     from gatewright.training.config import RunConfig
-    from gatewright.training.result import RunResult
 
 DataFlag = Annotated[
     Path | None,
@@ -71,8 +71,8 @@ def train(
 
 def _resolve(source: str, changes: list[str], out: Path | None) -> tuple[str, RunConfig, Path]:
     """The run's name, its config, and its folder."""
+    from gatewright.runs.run import CONFIG
     from gatewright.training.load import load_file, load_preset, preset_names
-    from gatewright.training.run import CONFIG
 
     path = Path(source)
     if source not in preset_names() and path.is_dir():
@@ -95,7 +95,7 @@ def run_training(
     quiet: bool = False,
 ) -> RunResult:
     """Train with a progress bar; Ctrl-C (or SIGTERM) ends the run with a checkpoint and exit code 130."""
-    from gatewright.training.run import train as train_run
+    from gatewright.runs.run import train as train_run
 
     quiet = quiet or not is_main()
     with StopRequest() as stop, TrainingProgress(name, config.train.steps, quiet=quiet) as progress:
@@ -120,7 +120,7 @@ def run_training(
 
 def is_main() -> bool:
     """Whether this process speaks for those that train together."""
-    from gatewright.training.ranks import rank_of_environment
+    from gatewright.training.processes import rank_of_environment
 
     return rank_of_environment() == 0
 

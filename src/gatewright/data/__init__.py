@@ -12,7 +12,7 @@ from gatewright.data.catalogue import describe, download_size, load, missing, na
 from gatewright.data.dataset import SPLITS, Dataset, DatasetInfo, Split
 
 if TYPE_CHECKING:
-    from gatewright.data.augment import Augment
+    from gatewright.data.augment.augment import Augment
 
 __all__ = [
     "SPLITS",
@@ -31,7 +31,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Augment needs torch, which takes seconds to import; listing and loading data do not.
     if name == "Augment":
-        from gatewright.data.augment import Augment  # noqa: PLC0415
+        from gatewright.data.augment.augment import Augment  # noqa: PLC0415
 
         return Augment
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

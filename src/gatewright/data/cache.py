@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.data.files import known_files, sha256, sha256_of_file, user_cache
+from gatewright.data.known_files import known_files, sha256, sha256_of_file, user_cache
 
 Arrays = dict[str, npt.NDArray[Any]]
 

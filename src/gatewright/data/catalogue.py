@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
-from gatewright.data import cifar, digits, files, idx, mitbih, shapes, uci
+from gatewright.data import cifar, digits, idx, mitbih, shapes, uci
+from gatewright.data import known_files as files
 from gatewright.data.dataset import Dataset, DatasetInfo, Reader
 from gatewright.data.download import download as download_files
 from gatewright.data.download import downloads_for

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from gatewright.data.cache import Arrays, cached
 from gatewright.data.dataset import Dataset, DatasetInfo, Reader, Split
-from gatewright.data.files import read
+from gatewright.data.known_files import read
 from gatewright.errors import DataError
 
 _N_VALIDATION = 5_000

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.data.dataset import Dataset, DatasetInfo, Reader, Split
-from gatewright.data.files import sha256
+from gatewright.data.known_files import sha256
 from gatewright.errors import DataError
 
 _FILE = "digits.npz"

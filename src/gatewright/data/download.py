@@ -14,7 +14,7 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from gatewright.data.files import KnownFile, known_files, sha256_of_file
+from gatewright.data.known_files import KnownFile, known_files, sha256_of_file
 from gatewright.errors import DataError
 
 MIRROR_VARIABLE = "GATEWRIGHT_MIRROR"

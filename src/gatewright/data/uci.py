@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.data.dataset import Dataset, DatasetInfo, Reader, Split
-from gatewright.data.files import read
+from gatewright.data.known_files import read
 from gatewright.errors import DataError
 
 Kind = Literal["number", "bin", "category", "label", "ignored"]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.engine.schedule import order_gates
+from gatewright.engine.order import order_gates
 from gatewright.engine.vector import FIELD
 from gatewright.errors import UnsupportedError
 from gatewright.gates import NEGATE, NEGATE_A, NEGATE_B

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gatewright.hardware.mapping import Mapped, map_luts
-from gatewright.hardware.mcu import CORES, Footprint, footprint
+from gatewright.hardware.luts import Mapped, map_luts
+from gatewright.hardware.microcontrollers import CORES, Footprint, footprint
 from gatewright.hardware.report import Figure, Part, Report
 from gatewright.hardware.synthesis import synth
 from gatewright.hardware.targets import TARGETS

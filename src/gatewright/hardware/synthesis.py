@@ -18,14 +18,14 @@ import numpy as np
 
 from gatewright.circuit.circuit import Circuit, Head
 from gatewright.circuit.cost import used_inputs
-from gatewright.circuit.passes import simplify
+from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError, ToolError, UnsupportedError, unknown_name
-from gatewright.export.verilog import to_verilog
-from gatewright.export.whole import Whole, make_whole
+from gatewright.formats.gate_level import Whole, make_whole
+from gatewright.formats.verilog.module import to_verilog
+from gatewright.hardware.density import choose_device, keep_empty
 from gatewright.hardware.report import Figure, How, Part, Report
-from gatewright.hardware.room import choose_device, keep_empty
 from gatewright.hardware.targets import TARGETS, Device, Target, find_pnr
-from gatewright.hardware.tools import run_tool, run_yosys
+from gatewright.runtime.programs import run_tool, run_yosys
 
 _SEED = 1
 """Of nextpnr: the same circuit gives the same layout."""

@@ -16,7 +16,10 @@ import torch
 from torch import Tensor
 from torch.library import Library, infer_schema, register_fake
 
-from gatewright.kernels import cpu, int8_cpu, int8_reference, reference, weigh_cpu
+from gatewright.kernels import int8_reference, reference
+from gatewright.kernels.cpu import float32 as cpu
+from gatewright.kernels.cpu import int8 as int8_cpu
+from gatewright.kernels.cpu import weighted as weigh_cpu
 from gatewright.kernels.reference import WORD, n_words
 
 # For the whole process: backward passes of CUDA tensors run on threads of their own.

@@ -1,11 +1,11 @@
 """Torch modules: layers of logic gates and the head that turns their bits into scores."""
 
-from gatewright.kernels.bits import BitTensor
+from gatewright.nn.bit_tensor import BitTensor
 from gatewright.nn.candidates import Candidates
-from gatewright.nn.head import GroupSum, PixelGroupSum, default_tau
+from gatewright.nn.group_sum import GroupSum, PixelGroupSum, default_tau
 from gatewright.nn.layers import LogicConv2d, LogicDense, LogicLayer, logic_layers, relaxed
 from gatewright.nn.upsample import NearestUpsample
-from gatewright.nn.weighted import WeightedSum
+from gatewright.nn.weighted_sum import WeightedSum
 
 __all__ = [
     "BitTensor",

@@ -16,9 +16,9 @@ from torch.autograd import Function
 from torch.nn.functional import pad
 
 from gatewright.kernels import ops
-from gatewright.kernels.bits import BitTensor, as_bits, rows
-from gatewright.kernels.int8 import Int8Gradient
 from gatewright.kernels.int8_reference import Block
+from gatewright.nn.bit_tensor import BitTensor, as_bits, rows
+from gatewright.nn.int8_gradient import Int8Gradient
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from gatewright.errors import OptionError, ShapeError
-from gatewright.kernels.bits import BitTensor, rows
+from gatewright.nn.bit_tensor import BitTensor, rows
 
 
 class _Repeat(Function):

@@ -1,1 +1,1 @@
-"""Training: configs and presets, the loop, checkpoints, results, and benchmarks of it."""
+"""Training: configs and presets, the loop, and checkpoints."""

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from gatewright.data import Dataset
-from gatewright.encoding import Thermometer
 from gatewright.errors import OptionError
 from gatewright.gates import LOGIC, WIRES
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense, NearestUpsample, PixelGroupSum, WeightedSum
+from gatewright.nn.thermometer import Thermometer
 from gatewright.training.config import Conv, Dense, Flatten, ModelOptions, RunConfig, Upsample, WeightedHead
 
 Shape = tuple[int, ...]

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gatewright.errors import FormatError
-from gatewright.training.files import write_atomically
+from gatewright.runtime.files import write_atomically
 
 FORMAT = "gatewright-state-1"
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 
 from gatewright import nn
-from gatewright.training.feed import Feed
-from gatewright.training.ranks import Ranks
+from gatewright.training.batches import Feed
+from gatewright.training.processes import Ranks
 
 
 class Accuracy(NamedTuple):

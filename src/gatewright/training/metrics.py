@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import require_extra
-from gatewright.training.files import write_text_atomically
+from gatewright.runtime.files import write_text_atomically
 
 
 class MetricsLog:

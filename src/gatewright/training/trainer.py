@@ -13,16 +13,16 @@ from torch.nn.functional import cross_entropy
 
 from gatewright import nn
 from gatewright.errors import DataError, FormatError, GatewrightError
-from gatewright.kernels.memory import keep_freed_memory
+from gatewright.runtime.memory import keep_freed_memory
+from gatewright.training.batches import Feed
 from gatewright.training.build import parameter_groups
 from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
+from gatewright.training.cuda_graph import GraphedStep
 from gatewright.training.evaluate import Accuracy, evaluate
-from gatewright.training.feed import Feed
-from gatewright.training.graph import GraphedStep
-from gatewright.training.learn import build_learners
+from gatewright.training.learners import build_learners
 from gatewright.training.metrics import MetricsLog
-from gatewright.training.ranks import Ranks
+from gatewright.training.processes import Ranks
 from gatewright.training.sampler import DataOrder
 from gatewright.training.schedule import rate_factor
 

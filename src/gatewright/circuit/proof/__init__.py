@@ -1,0 +1,1 @@
+"""Proofs that two circuits are equal for every input."""

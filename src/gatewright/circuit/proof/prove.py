@@ -1,0 +1,337 @@
+"""Prove that two circuits are equal, or find an input on which they differ.
+
+Circuits without heads are equal if their outputs are, one by one; circuits with heads if they count the same for every
+class. Where both have the same encoder, "every input" means every input that the encoder can make; where the encoders
+differ, every raw sample; where there are none, all Boolean inputs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.circuit.aig import to_aig, to_aiger
+from gatewright.circuit.arithmetic import FEATURE_BITS, with_encoder_gates
+from gatewright.circuit.builder import Builder
+from gatewright.circuit.circuit import Circuit, Encoder
+from gatewright.circuit.evaluate import counts, evaluate
+from gatewright.circuit.proof.heads import count_circuits, equalities
+from gatewright.circuit.proof.sat import Sweeper
+from gatewright.circuit.simplify.rewrite import encoder_relations
+from gatewright.errors import MissingExtraError, ShapeError, VerificationError, unknown_name
+from gatewright.gates import Gate
+from gatewright.runtime.abc import find_abc, run_abc
+
+BoolArray = npt.NDArray[np.bool_]
+_ENGINES = ("auto", "abc", "sat")
+_SIMULATED = 1024
+_Answer = tuple[bool | None, BoolArray | None]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether two circuits are equal.
+
+    Attributes:
+        equal: True if proven, False if a counter-example was found, None if time ran out.
+        method: What settled it: "simulation", "structure" (both are one AND-inverter graph), "abc" or "sat".
+        seconds: Wall-clock time.
+        detail: In words, what was compared and how.
+        counterexample: bool [n_inputs] of the first circuit, an input on which the circuits were evaluated and differ; or
+            None.
+        sample: The counter-example as a raw sample [*encoder.shape], where there is an encoder; or None.
+    """
+
+    equal: bool | None
+    method: str
+    seconds: float
+    detail: str
+    counterexample: BoolArray | None = None
+    sample: npt.NDArray[Any] | None = None
+
+
+def prove(
+    a: Circuit, b: Circuit, *, engine: Literal["auto", "abc", "sat"] = "auto", timeout: float = 600.0, seed: int = 0
+) -> Proof:
+    """Prove two circuits equal, or find an input on which they differ.
+
+    Args:
+        a: A circuit.
+        b: Another circuit, for the same inputs, with as many outputs (with heads: classes).
+        engine: "abc" for ABC, "sat" for the built-in SAT sweeping through python-sat; "auto" takes ABC if it is there.
+        timeout: Seconds after which to give up; the result then has `equal=None`.
+        seed: Seed of the random simulation that comes first.
+
+    Returns:
+        The proof. A counter-example has always been evaluated on both circuits before it is reported.
+
+    Raises:
+        ShapeError: The circuits have different numbers of inputs, outputs or classes, so equality makes no sense.
+        MissingExtraError: No engine is installed and the question needs one.
+    """
+    start = time.monotonic()
+    if engine not in _ENGINES:
+        raise unknown_name("engine", engine, _ENGINES)
+    question = _Question.of(a, b)
+    a, b = question.a, question.b
+    patterns = evaluate(question.inputs, _random_patterns(question.inputs.n_inputs, seed))
+    differing = _first_difference(a, b, patterns)
+
+    def answer(equal: bool | None, method: str, how: str, bits: BoolArray | None = None) -> Proof:
+        detail = f"{question.scope}; {how}"
+        sample = None if bits is None else question.sample(bits)
+        shown = None if bits is None else question.shown(bits)
+        return Proof(equal, method, time.monotonic() - start, detail, shown, sample)
+
+    if differing is not None:
+        return answer(False, "simulation", f"{_SIMULATED} random inputs", differing)
+    goals: list[tuple[str, tuple[Circuit, Circuit]]] = []
+    if a.head is None:
+        goals.append(("outputs one by one", (a, b)))
+    else:
+        matched = equalities(a, b, patterns)
+        if matched is not None:
+            goals.append((f"{matched[0].n_outputs} equalities of outputs that imply equal counts", matched))
+        goals.append(("counts by adders", count_circuits(a, b)))
+    method, how = "", ""
+    for how, (left, right) in goals:
+        remaining = timeout - (time.monotonic() - start)
+        equal, free, method = _decide(question, left, right, engine, remaining)
+        if equal:
+            return answer(True, method, how)
+        if free is not None:
+            bits = evaluate(question.inputs, free[None])
+            if _first_difference(a, b, bits) is not None:
+                return answer(False, method, how, bits[0])
+            # Else the guessed correspondence of outputs was wrong, and says nothing about the counts.
+    return answer(None, method, f"{how}; gave up after {timeout:g} s")
+
+
+def require_equal(a: Circuit, b: Circuit, **options: Any) -> Proof:
+    """As `prove`, but anything else than a proof of equality is an error.
+
+    Raises:
+        VerificationError: The circuits differ (the message has the counter-example), or time ran out.
+    """
+    return require(prove(a, b, **options))
+
+
+def require(proof: Proof) -> Proof:
+    """The proof itself, if it is one of equality.
+
+    Raises:
+        VerificationError: As `require_equal`.
+    """
+    if proof.equal:
+        return proof
+    if proof.equal is None:
+        raise VerificationError(f"could not be proven equal within the time ({proof.detail}): allow a longer timeout")
+    shown = proof.counterexample if proof.sample is None else proof.sample
+    text = np.array2string(np.asarray(shown).astype(np.asarray(shown).dtype), threshold=64, separator=",")
+    raise VerificationError(f"the circuits differ ({proof.detail}) on the input {text}")
+
+
+@dataclass(frozen=True)
+class _Question:
+    """Two circuits over the same Boolean inputs, and a circuit whose outputs are the inputs that can occur."""
+
+    a: Circuit
+    b: Circuit
+    inputs: Circuit
+    scope: str
+    encoder: Encoder | None
+    raw: bool
+
+    @classmethod
+    def of(cls, a: Circuit, b: Circuit) -> _Question:
+        if (a.head is None) != (b.head is None):
+            raise ShapeError(
+                "one circuit has a head and the other has none: compare with head (or without) on both sides"
+            )
+        if a.head is not None and b.head is not None and a.head.n_classes != b.head.n_classes:
+            raise ShapeError(f"the circuits have {a.head.n_classes} and {b.head.n_classes} classes")
+        if a.head is not None and b.head is not None and a.head.places != b.head.places:
+            raise ShapeError(f"the circuits decide for places of shape {a.head.places} and {b.head.places}")
+        if a.head is None and a.n_outputs != b.n_outputs:
+            raise ShapeError(f"the circuits have {a.n_outputs} and {b.n_outputs} outputs")
+        one, two = a.encoder, b.encoder
+        if one is not None and two is not None and not _same_encoder(one, two):
+            if one.n_features != two.n_features or one.dtype != two.dtype:
+                raise ShapeError(
+                    f"the circuits take {one.n_features} {one.dtype} and {two.n_features} {two.dtype} features"
+                )
+            a, b = with_encoder_gates(a), with_encoder_gates(b)
+            return cls(a, b, _free_inputs(a.n_inputs), "for every raw sample", one, raw=True)
+        if a.n_inputs != b.n_inputs:
+            raise ShapeError(f"the circuits have {a.n_inputs} and {b.n_inputs} inputs")
+        if one is not None and two is not None:
+            return cls(a, b, possible_inputs(one), "for every input that the encoder can make", one, raw=False)
+        return cls(a, b, _free_inputs(a.n_inputs), "for every Boolean input", None, raw=False)
+
+    def shown(self, bits: BoolArray) -> BoolArray:
+        """The counter-example as Boolean inputs of the first circuit."""
+        if not self.raw or self.encoder is None:
+            return bits
+        sample = self.sample(bits)
+        flat = np.asarray(sample).reshape(-1).astype(np.float64)
+        at_least: BoolArray = flat[self.encoder.feature] >= self.encoder.threshold
+        return at_least
+
+    def sample(self, bits: BoolArray) -> npt.NDArray[Any] | None:
+        """The counter-example as a raw sample."""
+        if self.encoder is None:
+            return None
+        if self.raw:
+            return sample_of_raw(self.encoder, bits)
+        return sample_of(self.encoder, bits)
+
+
+def _same_encoder(one: Encoder, two: Encoder) -> bool:
+    return (
+        one.dtype == two.dtype
+        and one.n_features == two.n_features
+        and np.array_equal(one.feature, two.feature)
+        and np.array_equal(one.threshold, two.threshold)
+    )
+
+
+def _free_inputs(n: int) -> Circuit:
+    none = np.zeros(0, np.int32)
+    return Circuit(n, none, none, none, np.arange(n))
+
+
+def possible_inputs(encoder: Encoder) -> Circuit:
+    """A circuit whose outputs, over all of its free inputs, run through exactly the bits that an encoder can make.
+
+    The bits of a feature form a chain: each is the AND of the one with the next lower threshold and a free input.
+    """
+    literal, feature, rank = encoder_relations(encoder)
+    builder = Builder(encoder.n_bits)
+    node = np.full(encoder.n_bits, -1, np.int64)
+    first = np.flatnonzero(literal == np.arange(2, 2 * encoder.n_bits + 2, 2))
+    order = first[np.lexsort((rank[first], feature[first]))]
+    starts = np.flatnonzero(np.diff(feature[order], prepend=-1))
+    place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    for step in range(int(place.max(initial=-1)) + 1):
+        members = np.flatnonzero(place == step)
+        bits = order[members]
+        node[bits] = bits if step == 0 else builder.append(Gate.AND, node[order[members - 1]], bits)
+    constant = literal < 2
+    outputs = node[np.where(constant, 0, literal // 2 - 1)] if encoder.n_bits else node
+    for value in (False, True):
+        if (literal == int(value)).any():
+            outputs = np.where(literal == int(value), builder.constant(value), outputs)
+    return builder.build(outputs)
+
+
+def sample_of(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
+    """A raw sample [*shape] that the encoder turns into these bits, bool [bits]; they must be possible."""
+    integer = encoder.dtype != "float32"
+    if encoder.dtype == "bool":
+        low, high = 0.0, 1.0
+    else:
+        info = np.iinfo(encoder.dtype) if integer else np.finfo(np.float32)
+        low, high = float(info.min), float(info.max)
+    met, missed = np.full(encoder.n_features, -np.inf), np.full(encoder.n_features, np.inf)
+    np.maximum.at(met, encoder.feature[bits], encoder.threshold[bits])
+    np.minimum.at(missed, encoder.feature[~bits], encoder.threshold[~bits])
+    # The threshold last met; where none is, just below the first one missed; a feature without bits is 0.
+    below = missed - 1 if integer else np.nextafter(missed.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
+    value = np.where(np.isfinite(met), met, np.where(np.isfinite(missed), np.minimum(below, 0), 0))
+    if integer:
+        value = np.clip(value, low, high)
+    return value.astype(encoder.dtype).reshape(encoder.shape)
+
+
+def sample_of_raw(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
+    """A raw sample [*shape] from the bits of its features, as `with_encoder_gates` takes them."""
+    if encoder.dtype == "bool":
+        return bits.reshape(encoder.shape)
+    packed = np.packbits(bits.reshape(encoder.n_features, FEATURE_BITS[encoder.dtype]), axis=1, bitorder="little")
+    raw = packed.reshape(-1).view(np.dtype(encoder.dtype).newbyteorder("<"))
+    values = raw.astype(encoder.dtype).reshape(encoder.shape)
+    # The order of patterns goes on beyond infinity, where there are no numbers: those behave like infinity.
+    if encoder.dtype == "float32":
+        sign = np.where(bits.reshape(-1, 32)[:, 31], -np.inf, np.inf).reshape(encoder.shape)
+        values = np.where(np.isnan(values), sign, values).astype(np.float32)
+    return values
+
+
+def _random_patterns(n_inputs: int, seed: int) -> BoolArray:
+    """Random inputs of all densities, with all false and all true among them."""
+    rng = np.random.default_rng(seed)
+    density = np.concatenate([[0.0, 1.0], rng.random(_SIMULATED // 2 - 2), np.full(_SIMULATED // 2, 0.5)])
+    result: BoolArray = rng.random((_SIMULATED, n_inputs)) < density[:, None]
+    return result
+
+
+def _first_difference(a: Circuit, b: Circuit, bits: BoolArray) -> BoolArray | None:
+    run: Callable[[Circuit, BoolArray], npt.NDArray[Any]] = evaluate if a.head is None else counts
+    unequal = (run(a, bits) != run(b, bits)).reshape(len(bits), -1)
+    differing = np.flatnonzero(unequal.any(axis=1))
+    return bits[differing[0]] if len(differing) else None
+
+
+def _decide(
+    question: _Question, left: Circuit, right: Circuit, engine: str, timeout: float
+) -> tuple[bool | None, BoolArray | None, str]:
+    """Whether two circuits without heads have equal outputs for all possible inputs."""
+    both = []
+    for circuit in (left, right):
+        builder = Builder(question.inputs.n_inputs)
+        nodes = builder.include(question.inputs, np.arange(question.inputs.n_inputs))
+        inner = builder.include(circuit, nodes[question.inputs.outputs])
+        both.append(builder.build(inner[circuit.outputs]))
+    deadline = time.monotonic() + timeout
+    if engine == "abc" or (engine == "auto" and find_abc() is not None):
+        return (*_decide_by_abc(both[0], both[1], deadline), "abc")
+    joint = to_aig(_joint(both[0], both[1]))
+    pairs = np.unique(joint.outputs.reshape(2, -1), axis=1)
+    pairs = pairs[:, pairs[0] != pairs[1]]
+    if not pairs.size:
+        return True, None, "structure"
+    if importlib.util.find_spec("pysat") is None:
+        raise MissingExtraError(
+            "neither ABC nor python-sat is installed, and proofs need one: pip install 'gatewright[prove]'"
+        )
+    sweeper = Sweeper(joint, deadline)
+    try:
+        return (*sweeper.equal([(int(x), int(y)) for x, y in pairs.T]), "sat")
+    finally:
+        sweeper.close()
+
+
+def _joint(left: Circuit, right: Circuit) -> Circuit:
+    """Both circuits on the same inputs, the outputs of the second after those of the first."""
+    builder = Builder(left.n_inputs)
+    inputs = np.arange(left.n_inputs)
+    return builder.build(np.concatenate([builder.include(c, inputs)[c.outputs] for c in (left, right)]))
+
+
+def _decide_by_abc(left: Circuit, right: Circuit, deadline: float) -> _Answer:
+    if left.n_outputs == 0:
+        return True, None
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
+        folder = Path(name)
+        (folder / "a.aig").write_bytes(to_aiger(left))
+        (folder / "b.aig").write_bytes(to_aiger(right))
+        said = run_abc("&r a.aig; &cec -y b.aig", folder, deadline - time.monotonic())
+        if said is None or "Networks are equivalent" in said:
+            return (None if said is None else True), None
+        # That checker names no input where they differ; this one does.
+        said = run_abc("miter a.aig b.aig; iprove; write_cex cex", folder, deadline - time.monotonic())
+        if said is not None and "UNSATISFIABLE" in said:
+            return True, None
+        found = folder / "cex"
+        if said is None or "SATISFIABLE" not in said or not found.exists():
+            return None, None
+        bits = np.array([c == "1" for c in found.read_text().strip() if c in "01"], np.bool_)
+        return False, bits[: left.n_inputs]

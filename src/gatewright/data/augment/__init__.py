@@ -1,0 +1,5 @@
+"""Random changes of training images."""
+
+from gatewright.data.augment.augment import Augment
+
+__all__ = ["Augment"]

@@ -1,0 +1,334 @@
+"""BLIF netlists: for ABC, yosys, SIS and VTR; and back, lookup tables of any size included."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from gatewright.circuit.circuit import Circuit
+from gatewright.errors import FormatError, UnsupportedError
+from gatewright.formats.gate_level import Whole, input_names, like_original, make_whole, output_names
+from gatewright.formats.names import check_name, comment
+from gatewright.formats.output import read_bytes, write_files
+from gatewright.gates import TRUTH, USES_A, USES_B, Gate
+
+_INVERSES = ((["0"], "1"), (["1"], "0"))
+INPUT_NAMES, OUTPUT_NAMES = "blif.inputs", "blif.outputs"
+"""Metadata keys under which `from_blif` keeps the names: JSON objects, index to name."""
+
+
+def to_blif(
+    circuit: Circuit, directory: str | Path, *, name: str = "model", encoder: bool = False, head: bool = False
+) -> list[Path]:
+    """Write a circuit as BLIF.
+
+    Args:
+        circuit: Any circuit.
+        directory: Where to write `NAME.blif`.
+        name: Name of the file and of the model in it.
+        encoder: Whether the encoder, if there is one, becomes gates; else the Boolean inputs are the interface, and
+            the circuit can come back by `from_blif`.
+        head: Whether the head, if there is one, becomes gates.
+
+    Returns:
+        The file written.
+
+    Raises:
+        OptionError: `name` is no identifier.
+        UnsupportedError: The circuit has no outputs.
+    """
+    check_name(name)
+    whole = make_whole(circuit, encoder=encoder, head=head)
+    return write_files(directory, {f"{name}.blif": "\n".join(_lines(whole, name)) + "\n"})
+
+
+def _rows(gate: int) -> list[str]:
+    """The rows of a gate's `.names` table, over the operands that it uses."""
+    if USES_A[gate] and USES_B[gate]:
+        return [f"{a}{b} 1" for a in (0, 1) for b in (0, 1) if TRUTH[gate, a, b]]
+    if USES_A[gate]:
+        return [f"{a} 1" for a in (0, 1) if TRUTH[gate, a, 0]]
+    if USES_B[gate]:
+        return [f"{b} 1" for b in (0, 1) if TRUTH[gate, 0, b]]
+    return ["1"] if gate == Gate.TRUE else []
+
+
+def _lines(whole: Whole, name: str) -> Iterator[str]:
+    circuit = whole.gates
+    inputs, outputs = input_names(whole), output_names(whole)
+    yield "# written by gatewright"
+    for key, value in sorted(whole.source.metadata.items()):
+        yield f"# {comment(key)}: {comment(value)}"
+    yield f".model {name}"
+    yield " ".join([".inputs", *inputs])
+    yield " ".join([".outputs", *outputs])
+    nodes = [*inputs, *(f"n{i}" for i in range(circuit.n_gates))]
+    tables = [_rows(gate) for gate in range(16)]
+    gates, a, b = circuit.gate.tolist(), circuit.a.tolist(), circuit.b.tolist()
+    for i, gate in enumerate(gates):
+        operands = [nodes[n] for n, used in ((a[i], USES_A[gate]), (b[i], USES_B[gate])) if used]
+        yield " ".join([".names", *operands, f"n{i}"])
+        yield from tables[gate]
+    for node, output in zip(circuit.outputs.tolist(), outputs, strict=True):
+        yield f".names {nodes[node]} {output}"
+        yield "1 1"
+    yield ".end"
+
+
+@dataclass
+class _Cover:
+    """One `.names`: its inputs, and cubes all with the same output value; or a `.latch`: a wire a clock late."""
+
+    line: int
+    inputs: list[str]
+    cubes: list[str] = field(default_factory=list)
+    value: str = "1"
+    register: bool = False
+
+
+def from_blif(path: str | Path, *, like: Circuit | None = None, registers: bool = False) -> Circuit:
+    """Read a BLIF file of one model made of `.names`, combinational or a pipeline.
+
+    Tables of up to two inputs become gates, larger ones sums of products of gates; `simplify` cleans them up.
+
+    Args:
+        path: The file.
+        like: The circuit that was exported (without encoder and head as gates), to give its encoder, head and metadata
+            to what came back.
+        registers: Whether there may be registers. Every way to an output must lead through the same number of them; the
+            circuit is what the outputs are that number of clocks later. Their clocks are no inputs of the circuit.
+
+    Raises:
+        FormatError: The file is no BLIF, damaged, cyclic, or does not fit `like`; the message names the line.
+        UnsupportedError: It has registers that are not allowed or make no pipeline, subcircuits, mapped gates or several
+            models.
+    """
+    circuit, _ = _read(path, registers=registers)
+    return like_original(circuit, like, str(path))
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a BLIF file that tables were mapped to takes.
+
+    Attributes:
+        by_inputs: Number of tables by their number of inputs, two or more. Tables of one input, which are wires and
+            inverters, and constants are not among them.
+        inverters: Tables of one input that invert it.
+        levels: Tables of two or more inputs on the longest way from an input to an output.
+    """
+
+    by_inputs: Mapping[int, int]
+    inverters: int
+    levels: int
+
+
+def read_tables(path: str | Path, *, like: Circuit | None = None) -> tuple[Circuit, Tables]:
+    """As `from_blif`, with a count of the file's tables.
+
+    Raises:
+        FormatError: As `from_blif` (also UnsupportedError).
+    """
+    circuit, netlist = _read(path, registers=False)
+    sizes = Counter(len(cover.inputs) for cover in netlist.made.values())
+    inverters = sum(
+        len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in netlist.made.values()
+    )
+    tables = Tables(
+        {size: sizes[size] for size in sorted(sizes) if size > 1}, inverters, max(netlist.levels(), default=0)
+    )
+    return like_original(circuit, like, str(path)), tables
+
+
+def _read(path: str | Path, *, registers: bool) -> tuple[Circuit, _Netlist]:
+    inputs, outputs, covers = _parse(_statements(path), str(path), registers=registers)
+    netlist = _Netlist(inputs, covers, str(path))
+    nodes = [netlist.node(name) for name in outputs]
+    netlist.check_delays(outputs)
+    names = {INPUT_NAMES: inputs, OUTPUT_NAMES: outputs}
+    metadata = {key: json.dumps({str(i): name for i, name in enumerate(table)}) for key, table in names.items()}
+    gate, a, b, outs = (np.array(part, np.int64) for part in (netlist.gate, netlist.a, netlist.b, nodes))
+    return Circuit(len(inputs), gate, a, b, outs, metadata=metadata), netlist
+
+
+def _statements(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and words of each statement, comments dropped and continued lines joined."""
+    words: list[str] = []
+    first = 0
+    for number, raw in enumerate(read_bytes(path).decode("utf-8", "replace").splitlines(), 1):
+        text = raw.split("#", 1)[0].rstrip()
+        continued = text.endswith("\\")
+        first = first if words else number
+        words += text.removesuffix("\\").split()
+        if not continued and words:
+            yield first, words
+            words = []
+    if words:
+        yield first, words
+
+
+def _parse(
+    statements: Iterator[tuple[int, list[str]]], source: str, *, registers: bool
+) -> tuple[list[str], list[str], dict[str, _Cover]]:
+    inputs: list[str] = []
+    outputs: list[str] = []
+    covers: dict[str, _Cover] = {}
+    clocks: set[str] = set()
+    current: _Cover | None = None
+    started = False
+    for line, (keyword, *words) in statements:
+        where = f"{source}, line {line}"
+        if not keyword.startswith("."):
+            if current is None:
+                raise FormatError(f"{where}: {keyword[:30]!r} belongs to no .names; this is no BLIF, or a damaged one")
+            _add_cube(current, [keyword, *words], where)
+            continue
+        current = None
+        if keyword == ".model":
+            if started:
+                raise UnsupportedError(f"{where}: a second .model; flatten the hierarchy first")
+            started = True
+        elif keyword == ".inputs":
+            inputs += words
+        elif keyword == ".outputs":
+            outputs += words
+        elif keyword == ".names" and words:
+            current = _define(covers, words[-1], _Cover(line, words[:-1]), where)
+        elif keyword == ".latch" and registers and len(words) >= 2:
+            _define(covers, words[1], _Cover(line, words[:1], ["1"], register=True), where)
+            clocks.update(words[3:4])
+        elif keyword == ".end":
+            break
+        elif keyword in {".latch", ".subckt", ".gate", ".mlatch", ".exdc"}:
+            raise UnsupportedError(f"{where}: {keyword}; only combinational models made of .names can be read")
+        else:
+            raise FormatError(f"{where}: unknown statement {keyword!r}")
+    else:
+        raise FormatError(f"{source}: no .end; the file is truncated or no BLIF")
+    seen = set(covers)
+    for name in inputs:
+        if name in seen:
+            raise FormatError(f"{source}: input {name!r} is defined a second time")
+        seen.add(name)
+    return [name for name in inputs if name not in clocks], outputs, covers
+
+
+def _define(covers: dict[str, _Cover], name: str, cover: _Cover, where: str) -> _Cover:
+    if name in covers:
+        raise FormatError(f"{where}: {name!r} is defined a second time")
+    covers[name] = cover
+    return cover
+
+
+def _add_cube(cover: _Cover, words: list[str], where: str) -> None:
+    cube, value = ("", words[0]) if len(words) == 1 else (words[0], words[-1])
+    if len(words) > 2 or len(cube) != len(cover.inputs) or set(cube) - set("01-") or value not in {"0", "1"}:
+        raise FormatError(f"{where}: {' '.join(words)[:40]!r} is no row of a table of {len(cover.inputs)} input(s)")
+    if cover.cubes and value != cover.value:
+        raise FormatError(f"{where}: rows for 0 and for 1 in one table")
+    cover.cubes.append(cube)
+    cover.value = value
+
+
+class _Netlist:
+    """Gates made from covers, each after what it reads."""
+
+    def __init__(self, inputs: list[str], covers: dict[str, _Cover], source: str) -> None:
+        self.gate: list[int] = []
+        self.a: list[int] = []
+        self.b: list[int] = []
+        self._n_inputs = len(inputs)
+        self._nodes = {name: i for i, name in enumerate(inputs)}
+        self._covers = covers
+        self._source = source
+        self.made: dict[str, _Cover] = {}
+        # By name, how many registers lie between the inputs and a value; None for constants, which have no time.
+        self._delay: dict[str, int | None] = dict.fromkeys(inputs, 0)
+
+    def node(self, name: str) -> int:
+        """The node of a name, after making all that it depends on."""
+        stack, open_ = [name], set()
+        while stack:
+            top = stack[-1]
+            if top in self._nodes:
+                stack.pop()
+                continue
+            cover = self._covers.get(top)
+            if cover is None:
+                raise FormatError(f"{self._source}: {top!r} is used but never defined")
+            missing = [i for i in cover.inputs if i not in self._nodes]
+            if not missing:
+                self._nodes[top] = self._make(cover)
+                self.made[top] = cover
+                delay = self._common_delay(cover.inputs, f"line {cover.line}: {top!r} reads")
+                self._delay[top] = delay + 1 if cover.register and delay is not None else delay
+            elif top in open_:
+                raise FormatError(f"{self._source}, line {cover.line}: {top!r} depends on itself")
+            open_.add(top)
+            stack += missing
+        return self._nodes[name]
+
+    def levels(self) -> list[int]:
+        """Of each cover that was made, its tables of two or more inputs on the longest way from an input."""
+        level = dict.fromkeys(self._delay, 0)
+        for name, cover in self.made.items():  # each after what it reads
+            level[name] = max((level[i] for i in cover.inputs), default=0) + (len(cover.inputs) > 1)
+        return list(level.values())
+
+    def check_delays(self, outputs: list[str]) -> None:
+        """Check that all outputs are behind the same number of registers."""
+        self._common_delay(outputs, "the outputs are")
+
+    def _common_delay(self, names: list[str], what: str) -> int | None:
+        delays = {self._delay[name] for name in names} - {None}
+        if len(delays) > 1:
+            raise UnsupportedError(
+                f"{self._source}, {what} values of different clocks (behind {sorted(map(str, delays))} registers); "
+                "only pipelines can be read, in which all ways lead through the same number"
+            )
+        return next(iter(delays), None)
+
+    def _append(self, gate: int, a: int = 0, b: int = 0) -> int:
+        self.gate.append(int(gate))
+        self.a.append(a)
+        self.b.append(b)
+        return self._n_inputs + len(self.gate) - 1
+
+    def _make(self, cover: _Cover) -> int:
+        inverted = cover.value == "0"
+        operands = [self._nodes[i] for i in cover.inputs]
+        if len(operands) > 2:
+            products = [
+                self._tree([(n, c == "0") for n, c in zip(operands, cube, strict=True) if c != "-"], conjunction=True)
+                for cube in cover.cubes
+            ]
+            node, flipped = self._tree(products, conjunction=False)
+            return self._append(Gate.NOT_A, node, node) if flipped != inverted else node
+        table = 0
+        for a in (0, 1):
+            for b in (0, 1):
+                hit = any(all(c in {"-", str(v)} for c, v in zip(cube, (a, b), strict=False)) for cube in cover.cubes)
+                table = table << 1 | (hit != inverted)
+        if table in {Gate.FALSE, Gate.TRUE}:
+            return self._append(table)
+        return self._append(table, operands[0], operands[-1])
+
+    def _tree(self, terms: list[tuple[int, bool]], *, conjunction: bool) -> tuple[int, bool]:
+        """AND (or OR) of (node, whether inverted), as such a pair."""
+        if not terms:
+            return self._append(Gate.TRUE if conjunction else Gate.FALSE), False
+        gates = (
+            (Gate.AND, Gate.A_AND_NOT_B, Gate.NOT_A_AND_B, Gate.NOR)
+            if conjunction
+            else (Gate.OR, Gate.A_OR_NOT_B, Gate.NOT_A_OR_B, Gate.NAND)
+        )
+        while len(terms) > 1:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            joined = [(self._append(gates[2 * ia + ib], a, b), False) for (a, ia), (b, ib) in pairs]
+            terms = joined + ([terms[-1]] if len(terms) % 2 else [])
+        return terms[0]

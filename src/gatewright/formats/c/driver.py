@@ -1,0 +1,59 @@
+"""A program around a circuit in C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatewright.circuit.circuit import Circuit
+from gatewright.formats.c.word import Word
+
+
+def driver_source(circuit: Circuit, name: str, word: Word) -> Iterator[str]:
+    """A program that evaluates the samples on its standard input."""
+    upper, encoder, head = name.upper(), circuit.encoder, circuit.head
+    size = f"{upper}_FEATURES" if encoder else f"{upper}_INPUTS"
+    kind = f"{name}_feature" if encoder else "uint8_t"
+    yield "#include <stdio.h>"
+    yield ""
+    yield f'#include "{name}.h"'
+    yield ""
+    yield f"static {name}_workspace work;"
+    yield f"static {kind} values[{upper}_WORD_BITS * ({size} + 1)];"
+    if head:
+        yield f"static int32_t classes[{upper}_WORD_BITS], counts[{upper}_WORD_BITS * {upper}_CLASSES];"
+    yield ""
+    yield "int main(void)"
+    yield "{"
+    yield "    int32_t samples;"
+    yield "    do {"
+    if encoder or circuit.n_inputs:
+        yield f"        samples = (int32_t)fread(values, sizeof values[0] * {size}, {upper}_WORD_BITS, stdin);"
+    else:
+        yield "        samples = 1; /* a circuit without inputs has one value */"
+    if encoder:
+        yield f"        {name}_encode(values, samples, work.input);"
+    else:
+        yield f"        for (int32_t i = 0; i < {upper}_INPUTS; i++) {{"
+        start = ["const uint8_t *value = values + i;"]
+        lines = word.packed("work.input[i]", start, "*value != 0", f"value += {upper}_INPUTS;")
+        yield from (f"            {line}" for line in lines)
+        yield "        }"
+    if head:
+        yield f"        {name}_classify(work.input, samples, classes, counts, &work);"
+    else:
+        yield f"        {name}_gates(work.input, work.output, work.value);"
+    yield "        for (int32_t s = 0; s < samples; s++) {"
+    if head:
+        yield '            printf("%ld", (long)classes[s]);'
+        yield f"            for (int32_t k = 0; k < {upper}_CLASSES; k++) {{"
+        yield f'                printf(" %ld", (long)counts[s * {upper}_CLASSES + k]);'
+        yield "            }"
+    else:
+        yield f"            for (int32_t j = 0; j < {upper}_OUTPUTS; j++) {{"
+        yield f"                putchar('0' + (int){word.bit('work.output[j]', 's')});"
+        yield "            }"
+    yield "            putchar('\\n');"
+    yield "        }"
+    yield f"    }} while (samples == {upper}_WORD_BITS);"
+    yield "    return 0;"
+    yield "}"

@@ -1,0 +1,117 @@
+"""The gates as straight-line C, in functions and sources that compilers handle in linear time and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatewright.circuit.circuit import Circuit
+from gatewright.formats.c.functions import Schedule
+from gatewright.formats.c.word import Word
+from gatewright.formats.expressions import EXPRESSIONS
+
+LONGEST = 50
+"""Most gates in one C function: what gcc -O1 compiles fastest (an eighth faster than 100, a fourth of 2,000)."""
+
+LARGEST = 50_000
+"""Most gates in one source: gcc -O1 keeps a source in memory as a whole, at 6 kB a gate."""
+
+
+def gate_sources(circuit: Circuit, schedule: Schedule, name: str, word: Word) -> list[list[str]]:
+    """Lines of the gates' functions, a list for each source beyond the first; the first one ends with `NAME_gates`.
+
+    Args:
+        circuit: Any circuit.
+        schedule: Its gates in functions of `LONGEST`.
+        name: Prefix of every name in the code.
+        word: The type to compute with.
+    """
+    writer = _Gates(circuit, schedule, name, word)
+    functions = len(schedule.starts) - 1
+    each = LARGEST // LONGEST
+    if functions <= each:
+        return [[*writer.functions(0, functions), *writer.whole([f"{name}_gates_{f}" for f in range(functions)])]]
+    calls, parts = [], []
+    for part, first in enumerate(range(0, functions, each)):
+        last = min(first + each, functions)
+        calls.append(f"{name}_gates_part_{part}")
+        prototype = f"void {calls[-1]}({writer.arguments})"
+        parts.append(
+            [
+                f'#include "{name}.h"',
+                "",
+                f"{prototype};",
+                "",
+                *writer.functions(first, last),
+                *writer.caller(prototype, [f"{name}_gates_{f}" for f in range(first, last)]),
+                "}",
+            ]
+        )
+    prototypes = [f"void {call}({writer.arguments});" for call in calls]
+    return [[*prototypes, "", *writer.whole(calls)], *parts]
+
+
+class _Gates:
+    """Writes functions of a schedule."""
+
+    def __init__(self, circuit: Circuit, schedule: Schedule, name: str, word: Word) -> None:
+        self.arguments = f"const {word.name} *restrict x, {word.name} *restrict y, {word.name} *restrict v"
+        self._name, self._word, self._schedule = name, word, schedule
+        self._n_inputs = circuit.n_inputs
+        self._function, self._slot = schedule.function.tolist(), schedule.slot.tolist()
+        self._gate, self._a, self._b = circuit.gate.tolist(), circuit.a.tolist(), circuit.b.tolist()
+        self._readers: dict[int, list[int]] = {}
+        for j, node in enumerate(circuit.outputs.tolist()):
+            self._readers.setdefault(node, []).append(j)
+
+    def functions(self, first: int, last: int) -> Iterator[str]:
+        """The functions from `first` up to before `last`."""
+        apart = last - first > 1
+        if apart:
+            yield "#if defined(__GNUC__)"
+            yield "#define APART static __attribute__((noinline)) /* one big function would take compilers for ever */"
+            yield "#else"
+            yield "#define APART static"
+            yield "#endif"
+            yield ""
+        starts, order = self._schedule.starts.tolist(), self._schedule.order.tolist()
+        for f in range(first, last):
+            yield f"{'APART' if apart else 'static'} void {self._name}_gates_{f}({self.arguments})"
+            yield "{"
+            yield "    (void)x, (void)y, (void)v;"
+            for i in order[starts[f] : starts[f + 1]]:
+                yield from self._statements(i)
+            yield "}"
+            yield ""
+
+    def _statements(self, i: int) -> Iterator[str]:
+        cast, f = self._word.cast, self._function[i]
+        a, b = self._value(self._a[i], f), self._value(self._b[i], f)
+        text = EXPRESSIONS[self._gate[i]].format(a=a, b=b, zero=self._word.zero, one=self._word.one)
+        yield f"    const {self._word.name} g{i} = {f'{cast}({text})' if cast else text};"
+        for j in self._readers.get(self._n_inputs + i, ()):
+            yield f"    y[{j}] = g{i};"
+        if self._slot[i] >= 0:
+            yield f"    v[{self._slot[i]}] = g{i};"
+
+    def _value(self, node: int, f: int) -> str:
+        if node < self._n_inputs:
+            return f"x[{node}]"
+        i = node - self._n_inputs
+        return f"g{i}" if self._function[i] == f else f"v[{self._slot[i]}]"
+
+    def caller(self, head: str, calls: list[str]) -> Iterator[str]:
+        """A function that calls others, without its end."""
+        yield head
+        yield "{"
+        yield "    (void)x, (void)y, (void)v;"
+        yield from (f"    {call}(x, y, v);" for call in calls)
+
+    def whole(self, calls: list[str]) -> Iterator[str]:
+        """`NAME_gates`: the functions one after the other, and outputs that are inputs."""
+        word = self._word.name
+        yield from self.caller(f"void {self._name}_gates(const {word} *x, {word} *y, {word} *v)", calls)
+        for node, outputs in self._readers.items():
+            if node < self._n_inputs:
+                yield from (f"    y[{j}] = x[{node}];" for j in outputs)
+        yield "}"
+        yield ""

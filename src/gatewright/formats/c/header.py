@@ -1,0 +1,89 @@
+"""The header of a circuit in C: what there is to call, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatewright.circuit.circuit import Circuit
+from gatewright.formats.c.functions import Schedule
+from gatewright.formats.c.interface import FEATURE_TYPES, n_planes
+from gatewright.formats.c.word import Word
+from gatewright.formats.names import comment
+
+
+def header(circuit: Circuit, schedule: Schedule, name: str, word: Word) -> Iterator[str]:
+    """Lines of `NAME.h`."""
+    upper, encoder, head = name.upper(), circuit.encoder, circuit.head
+    yield f"/* {name}: a Boolean network of {len(schedule.order)} gates, written by gatewright."
+    for key, value in sorted(circuit.metadata.items()):
+        yield f" * {comment(key)}: {comment(value)}"
+    yield " *"
+    where = "bit s % 64 of lane s / 64" if word.vector else "bit s"
+    yield f" * Samples are evaluated {word.bits} at a time, one a bit: sample s is {where}, least significant first."
+    yield " * Nothing is allocated and nothing is static but constants; scratch memory is the caller's workspace."
+    if encoder:
+        yield f" * A sample is {encoder.n_features} features, those of shape {list(encoder.shape)} in C order."
+        yield " * Input bit i is features[feature of i] >= threshold of i; features must not be NaN."
+    if head:
+        yield f" * count[k] = offset[k] + true outputs of class k; the score of class k is count[k] / {head.tau!r}."
+        yield " * The class is the lowest among those with the greatest count."
+        for k, label in enumerate(head.class_names):
+            yield f" * class {k}: {comment(label)}"
+    yield " */"
+    yield f"#ifndef {upper}_H"
+    yield f"#define {upper}_H"
+    yield ""
+    yield "#include <stdint.h>"
+    yield ""
+    yield f"#define {upper}_WORD_BITS {word.bits}"
+    yield f"#define {upper}_INPUTS {circuit.n_inputs}"
+    yield f"#define {upper}_OUTPUTS {circuit.n_outputs}"
+    if encoder:
+        yield f"#define {upper}_FEATURES {encoder.n_features}"
+    if head:
+        yield f"#define {upper}_CLASSES {head.n_classes}"
+    yield ""
+    yield "#ifdef __cplusplus"
+    yield 'extern "C" {'
+    yield "#endif"
+    yield ""
+    yield from word.definition()
+    if encoder:
+        yield f"typedef {FEATURE_TYPES[encoder.dtype]} {name}_feature;"
+    yield ""
+    yield "/* Scratch memory of one evaluation; need not be initialised. Threads need one each. */"
+    yield "typedef struct {"
+    yield f"    {name}_word input[{max(1, circuit.n_inputs)}];"
+    yield f"    {name}_word output[{max(1, circuit.n_outputs)}];"
+    yield f"    {name}_word value[{max(1, schedule.n_slots)}];"
+    if head:
+        yield f"    {name}_word plane[{head.n_classes}][{n_planes(head)}];"
+    yield f"}} {name}_workspace;"
+    yield ""
+    yield f"/* Gates only: input[{upper}_INPUTS] to output[{upper}_OUTPUTS], packed; value is scratch of"
+    yield " * the length it has in the workspace. */"
+    yield f"void {name}_gates(const {name}_word *input, {name}_word *output, {name}_word *value);"
+    yield ""
+    if encoder:
+        yield f"/* Pack the input bits of up to {upper}_WORD_BITS samples that lie one after the other. */"
+        yield f"void {name}_encode(const {name}_feature *features, int32_t samples, {name}_word *input);"
+        yield ""
+    if head:
+        yield f"/* Classes of up to {upper}_WORD_BITS samples from packed inputs. classes[samples] and"
+        yield f" * counts[samples * {upper}_CLASSES] may each be a null pointer. */"
+        yield f"void {name}_classify(const {name}_word *input, int32_t samples, int32_t *classes, int32_t *counts,"
+        yield f"    {name}_workspace *work);"
+        yield ""
+    if encoder and head:
+        yield "/* Classes of any number of samples that lie one after the other; pointers as above. */"
+        yield f"void {name}_predict_batch(const {name}_feature *features, int32_t samples, int32_t *classes,"
+        yield f"    int32_t *counts, {name}_workspace *work);"
+        yield ""
+        yield f"/* Class of one sample; counts[{upper}_CLASSES] may be a null pointer. */"
+        yield f"int32_t {name}_predict(const {name}_feature *features, int32_t *counts, {name}_workspace *work);"
+        yield ""
+    yield "#ifdef __cplusplus"
+    yield "}"
+    yield "#endif"
+    yield ""
+    yield "#endif"

@@ -1,0 +1,213 @@
+"""Verilog-2001 export: a module, combinational or pipelined, and on request a testbench that checks itself.
+
+Encoder and head are written as explicit gates, the same ones that `gatewright.circuit.cost` counts. For popcounts this
+was measured against sums with `+` (128 bits, yosys 0.70): 192 against 196 six-input tables, 403 against 513-545
+four-input tables for ecp5, 248 against 246-249 for ice40. Gates also let pipeline registers stand anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.levels import logic_levels
+from gatewright.errors import OptionError
+from gatewright.formats.expressions import EXPRESSIONS
+from gatewright.formats.gate_level import Whole, make_whole
+from gatewright.formats.names import VERILOG_KEYWORDS, check_name, comment
+from gatewright.formats.output import write_files
+from gatewright.formats.verilog.handshake import stream_module, stream_testbench, testbench_head, testbench_ports
+from gatewright.gates import USES_A, USES_B, Gate
+
+
+def to_verilog(
+    circuit: Circuit,
+    directory: str | Path,
+    *,
+    name: str = "model",
+    encoder: bool = True,
+    head: bool = True,
+    scores: bool = False,
+    pipeline: int = 0,
+    stream: bool = False,
+    samples: npt.NDArray[Any] | None = None,
+) -> list[Path]:
+    """Write a circuit as a Verilog-2001 module.
+
+    Ports: input `features`, feature f at bits `f * W +: W` (W = 1 for bool, 8 for uint8, 16 for int16, 32 for int32
+    and for float32 as IEEE 754 bits), or without encoder input `bits`; output `class_index` and, if asked for,
+    `scores` (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added),
+    or without head output `outputs`; `clk` if there are registers, with `stream` also `enable`, without which they
+    stand still. Inputs that nothing depends on stay ports; outputs
+    that are constant stay outputs.
+
+    Args:
+        circuit: Any circuit.
+        directory: Where to write `NAME.v`, with `stream` `NAME_stream.v`, and with samples `NAME_tb.v`, `NAME_vectors.hex`
+            and, with `stream`, `NAME_stream_tb.v`.
+        name: Name of the module.
+        encoder: Whether the encoder, if there is one, is part of the module.
+        head: Whether the head, if there is one, is part of the module.
+        scores: Whether the module also gives the counts of the classes.
+        pipeline: Register stages, spread evenly over the logic levels: a sample a clock, its result `pipeline` clocks
+            later.
+        stream: Also write a module `NAME_stream` around this one, with valid/ready handshakes in front and behind (see
+            `gatewright.formats.verilog.handshake`).
+        samples: Samples for the testbench: raw features [n, *shape], or bool [n, n_inputs] without encoder. The
+            testbench prints PASS, or FAIL with the first sample that differs; that of the stream stops and starts at
+            both ends while it goes.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OptionError: `name` is no identifier, `pipeline` is negative, or `scores` without a head.
+        ShapeError: `samples` do not fit (also DtypeError, DataError).
+        UnsupportedError: The circuit has no outputs.
+    """
+    check_name(name, VERILOG_KEYWORDS)
+    if isinstance(pipeline, bool) or not isinstance(pipeline, int) or pipeline < 0:
+        raise OptionError(f"pipeline is {pipeline!r}, expected the number of register stages, 0 or more")
+    if scores and not (head and circuit.head is not None):
+        raise OptionError("scores need a head, and it must be part of the module")
+    whole = make_whole(circuit, encoder=encoder, head=head, scores=scores)
+    files = {f"{name}.v": _module(whole, name, pipeline, stream=stream)}
+    if stream:
+        files[f"{name}_stream.v"] = stream_module(whole, name, pipeline)
+    if samples is not None:
+        inputs, outputs = whole.expected(samples)
+        files[f"{name}_tb.v"] = _testbench(whole, name, pipeline, len(inputs), stream=stream)
+        files[f"{name}_vectors.hex"] = _hex_lines(np.hstack([inputs, outputs]))
+        if stream:
+            files[f"{name}_stream_tb.v"] = stream_testbench(whole, name, pipeline, len(inputs))
+    return write_files(directory, {path: "\n".join(lines) + "\n" for path, lines in files.items()})
+
+
+def _module(whole: Whole, name: str, pipeline: int, *, stream: bool) -> Iterator[str]:
+    circuit = whole.gates
+    yield f"// {name}: a Boolean network of {circuit.n_gates} gates, written by gatewright."
+    for key, value in sorted(whole.source.metadata.items()):
+        yield f"// {comment(key)}: {comment(value)}"
+    yield from (f"// {line}" for line in _meaning(whole, pipeline))
+    yield f"module {name} ("
+    clock = ["input wire clk", *(["input wire enable"] if stream else [])] if pipeline else []
+    yield ",\n".join(f"    {port}" for port in [*clock, *whole.input_ports(), *whole.output_ports()])
+    yield ");"
+    if circuit.n_inputs:
+        yield f"wire _unused_ok = &{{1'b0, {whole.input_name}}}; // inputs that nothing depends on are no mistake"
+    yield from _body(whole, pipeline, stream=stream)
+    yield "endmodule"
+
+
+def _meaning(whole: Whole, pipeline: int) -> Iterator[str]:
+    encoder, head = whole.source.encoder, whole.source.head
+    if whole.input_name == "features" and encoder is not None:
+        width = whole.feature_bits
+        kind = {"float32": "IEEE 754 single precision, not NaN", "int16": "signed", "int32": "signed"}
+        yield f"features[f * {width} +: {width}] is feature f, {kind.get(encoder.dtype, 'unsigned')};"
+        yield f"features are those of a sample of shape {list(encoder.shape)} in C order."
+    if whole.outputs[0][0] == "class_index":
+        yield "class_index is the lowest class among those with the greatest count."
+        if head is not None:
+            yield from (f"class {k}: {comment(label)}" for k, label in enumerate(head.class_names))
+    if whole.score_bits:
+        width = whole.score_bits
+        yield f"scores[k * {width} +: {width}] + ({whole.score_base}) is the count of class k."
+    if pipeline:
+        yield f"A sample a clock; its result is there {pipeline} rising edges of clk later."
+
+
+def _body(whole: Whole, pipeline: int, *, stream: bool) -> Iterator[str]:
+    """Wires, registers and outputs. Value of node n: `w<n>` where it is computed, `r<n>_<s>` s registers later."""
+    circuit = whole.gates
+    n_inputs = circuit.n_inputs
+    constant = np.zeros(circuit.n_nodes, np.bool_)
+    constant[n_inputs:] = (circuit.gate == Gate.FALSE) | (circuit.gate == Gate.TRUE)
+    level = logic_levels(circuit).astype(np.int64)
+    depth = max(1, int(level.max(initial=0)))
+    stage = np.maximum(level - 1, 0) * (pipeline + 1) // depth
+    last = stage.copy()  # the last stage in which a node is read
+    own = n_inputs + np.arange(circuit.n_gates)
+    for operand, uses in ((circuit.a, USES_A), (circuit.b, USES_B)):
+        used = uses[circuit.gate]
+        np.maximum.at(last, operand[used], stage[own[used]])
+    last[circuit.outputs] = pipeline
+    last[constant] = stage[constant]
+    stages, gate, a, b = stage.tolist(), circuit.gate.tolist(), circuit.a.tolist(), circuit.b.tolist()
+    constants = constant.tolist()
+
+    def value(node: int, at: int) -> str:
+        if constants[node]:
+            return "1'b1" if gate[node - n_inputs] == Gate.TRUE else "1'b0"
+        if at > stages[node]:
+            return f"r{node}_{at - stages[node]}"
+        return f"{whole.input_name}[{node}]" if node < n_inputs else f"w{node}"
+
+    delays = [(n, k) for n in np.flatnonzero(last > stage).tolist() for k in range(1, int(last[n]) - stages[n] + 1)]
+    yield from (f"reg r{n}_{k};" for n, k in delays)
+    for i in range(circuit.n_gates):
+        node = n_inputs + i
+        if not constants[node]:
+            text = EXPRESSIONS[gate[i]].format(a=value(a[i], stages[node]), b=value(b[i], stages[node]))
+            yield f"wire w{node} = {text};"
+    if delays:
+        yield f"always @(posedge clk) {'if (enable) ' if stream else ''}begin"
+        yield from (f"    r{n}_{k} <= {value(n, stages[n] + k - 1)};" for n, k in delays)
+        yield "end"
+    elif pipeline:
+        yield f"wire _unused_clk = &{{1'b0, clk{', enable' if stream else ''}}};"
+    nodes = iter(circuit.outputs.tolist())
+    for name, width in whole.outputs:
+        yield from (f"assign {name}[{j}] = {value(next(nodes), pipeline)};" for j in range(width))
+
+
+def _hex_lines(bits: npt.NDArray[np.bool_]) -> Iterator[str]:
+    """Each row as a hexadecimal number whose least significant bit is column 0."""
+    packed = np.packbits(bits, axis=1, bitorder="little")[:, ::-1]
+    yield from (row.tobytes().hex() for row in packed)
+
+
+def _testbench(whole: Whole, name: str, pipeline: int, n: int, *, stream: bool) -> Iterator[str]:
+    """One sample a clock (or, without registers, a time unit), each result compared with the vectors."""
+    n_inputs, n_outputs = whole.gates.n_inputs, whole.gates.n_outputs
+    yield from testbench_head(whole, name, f"{name}_tb", n)
+    ports = testbench_ports(whole)
+    if pipeline:
+        yield "reg clk;"
+        ports += [".clk(clk)", *([".enable(1'b1)"] if stream else [])]
+    yield "integer i, checked, failures;"
+    yield f"{name} dut ({', '.join(ports)});"
+    yield "initial begin"
+    yield f"    if ({n} > 0) $readmemh(VECTORS, vectors);"
+    yield "    checked = 0;"
+    yield "    failures = 0;"
+    if pipeline:
+        yield "    clk = 0;"
+    yield f"    for (i = 0; i < {n + pipeline if n else 0}; i = i + 1) begin"
+    if pipeline:
+        yield "        if (i >= 1) begin clk = 1; #1; clk = 0; end"
+    if n_inputs:
+        yield f"        if (i < {n}) {whole.input_name} = vectors[i][{n_inputs - 1}:0];"
+    yield "        #1;"
+    yield f"        if (i >= {pipeline}) begin"
+    yield f"            expected = vectors[i - {pipeline}][{n_inputs + n_outputs - 1}:{n_inputs}];"
+    yield "            checked = checked + 1;"
+    yield "            if (got !== expected) begin"
+    yield "                if (failures == 0)"
+    yield f'                    $display("FAIL sample %0d: got %h, expected %h", i - {pipeline}, got, expected);'
+    yield "                failures = failures + 1;"
+    yield "            end"
+    yield "        end"
+    yield "    end"
+    yield f"    if (failures == 0 && checked == {n})"
+    yield '        $display("PASS %0d samples", checked);'
+    yield "    else"
+    yield '        $display("FAIL %0d of %0d samples", failures, checked);'
+    yield "    $finish;"
+    yield "end"
+    yield "endmodule"

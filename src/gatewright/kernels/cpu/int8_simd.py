@@ -1,0 +1,229 @@
+"""Vector loops on int8 gradients, written as LLVM IR: masked sums by dot products of bytes, and scaled additions.
+
+Where the processor multiplies bytes and adds them up in one instruction (AVX-512 VNNI), 64 masked gradients take one;
+elsewhere LLVM widens them. Sums are of whole numbers, so both give the same bits. Callers are in `int8_cpu.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic
+
+from gatewright.kernels.cpu.simd import LANES, accumulate_scaled, load, pointer, splat, zeros
+from gatewright.kernels.int8_reference import HASH_SAMPLE, HASH_VALUE
+
+BYTES = 64
+"""Gradients of one step: as many as a packed word has samples."""
+
+_I8, _I32, _I64 = (ir.IntType(n) for n in (8, 32, 64))
+G = ir.VectorType(_I8, BYTES)
+MASK = ir.VectorType(ir.IntType(1), BYTES)
+QUADS = ir.VectorType(_I32, BYTES // 4)
+_WIDE = ir.VectorType(_I32, BYTES)
+_FOURS = ir.VectorType(_I8, LANES)
+
+_ADDRESS, _COUNT = types.uintp, types.intp
+
+
+def _has_vnni() -> bool:
+    """Whether the compiled code may use AVX-512 VNNI: the processor Numba compiles for has it."""
+    if config.CPU_FEATURES is not None:
+        return "+avx512vnni" in config.CPU_FEATURES
+    return config.CPU_NAME is None and bool(llvm.get_host_cpu_features().get("avx512vnni"))
+
+
+HAS_VNNI = _has_vnni()
+
+
+def _add_bytes(builder: ir.IRBuilder, total: ir.Value, value: ir.Value) -> ir.Value:
+    """Add 64 int8 into 16 int32 sums; which of them a byte goes to does not matter."""
+    if HAS_VNNI:
+        name = "llvm.x86.avx512.vpdpbusd.512"
+        dot = builder.module.globals.get(name) or ir.Function(
+            builder.module, ir.FunctionType(QUADS, [QUADS, G, G]), name
+        )
+        return builder.call(dot, [total, ir.Constant(G, [1] * BYTES), value])
+    wide = builder.sext(value, _WIDE)
+    index = ir.VectorType(_I32, BYTES // 4)
+    nothing = ir.Constant(_WIDE, ir.Undefined)
+    for part in range(4):
+        lanes = list(range(part * 16, part * 16 + 16))
+        total = builder.add(total, builder.shuffle_vector(wide, nothing, ir.Constant(index, lanes)))
+    return total
+
+
+def _reduced(builder: ir.IRBuilder, total: ir.Value) -> ir.Value:
+    name = f"llvm.vector.reduce.add.v{BYTES // 4}i32"
+    reduce = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(_I32, [QUADS]), name)
+    return builder.call(reduce, [total])
+
+
+@intrinsic
+def byte_sum(typingctx, values, n_words):  # type: ignore[no-untyped-def]
+    """Sum of int8 values.
+
+    Signature: (address; number of values / 64) -> int32.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        at = pointer(builder, args[0], G)
+        (slot,) = zeros(builder, QUADS, 1)
+        with cgutils.for_range(builder, args[1]) as step:
+            builder.store(_add_bytes(builder, builder.load(slot), load(builder, at, step.index, G, 1)), slot)
+        return _reduced(builder, builder.load(slot))
+
+    return types.int32(_ADDRESS, _COUNT), codegen
+
+
+def reduced_four(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
+    """The sums of four vectors as int32 [4]: sharing the shuffles takes a third of the instructions of four sums."""
+    index = ir.VectorType(_I32, BYTES // 4)
+
+    def halves(a: ir.Value, b: ir.Value, step: int) -> ir.Value:
+        """Of each four lanes, `step` of a and `step` of b in turn, the two halves added."""
+        first: list[int] = []
+        second: list[int] = []
+        for lane in range(0, BYTES // 4, 4):
+            for i in range(0, 2, step):
+                for base in (lane, BYTES // 4 + lane):
+                    first += range(base + i, base + i + step)
+                    second += range(base + 2 + i, base + 2 + i + step)
+        return builder.add(
+            builder.shuffle_vector(a, b, ir.Constant(index, first)),
+            builder.shuffle_vector(a, b, ir.Constant(index, second)),
+        )
+
+    # Each four lanes: a b a b, then a b c d.
+    both = halves(halves(totals[0], totals[1], 1), halves(totals[2], totals[3], 1), 2)
+    for n in (8, 4):
+        low, high = ([base + i for i in range(n)] for base in (0, n))
+        both = builder.add(
+            *(builder.shuffle_vector(both, both, ir.Constant(ir.VectorType(_I32, n), lanes)) for lanes in (low, high))
+        )
+    return both
+
+
+def add_masked(builder: ir.IRBuilder, slot: ir.Value, bits: ir.Value, values: ir.Value) -> None:
+    """Add the bytes whose bit is set to a slot's sums."""
+    chosen = builder.select(builder.bitcast(bits, MASK), values, ir.Constant(G, [0] * BYTES))
+    builder.store(_add_bytes(builder, builder.load(slot), chosen), slot)
+
+
+@intrinsic
+def masked_byte_sums(  # type: ignore[no-untyped-def]
+    typingctx, target, scale, grad, words_a, words_b, offsets, n_positions, grad_stride, n_words
+):
+    """Scaled sums of g a, g b, g a b with a, b packed bits and g int8.
+
+    Signature: (address of float32 target [3]; float32 scale; address of g [P, N]; addresses of the operands' packed rows at
+    position 0; address of int64 byte offsets [P] added to both; P; bytes between positions of g; words in N) -> none.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        target, scale, g_base, a_base, b_base, offsets_at, positions, stride, words = args
+        slots = zeros(builder, QUADS, 3)
+        offset_at = pointer(builder, offsets_at, _I64)
+        with cgutils.for_range(builder, positions) as position:
+            offset = builder.load(builder.gep(offset_at, [position.index]))
+            a_at = pointer(builder, builder.add(a_base, offset), _I64)
+            b_at = pointer(builder, builder.add(b_base, offset), _I64)
+            g_at = pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), G)
+            with cgutils.for_range(builder, words) as step:
+                g = load(builder, g_at, step.index, G, 1)
+                a, b = (load(builder, at, step.index, _I64, 8) for at in (a_at, b_at))
+                for slot, bits in zip(slots, (a, b, builder.and_(a, b)), strict=True):
+                    add_masked(builder, slot, bits, g)
+        three = ir.VectorType(ir.FloatType(), 3)
+        four = reduced_four(builder, [*map(builder.load, slots), ir.Constant(QUADS, [0] * (BYTES // 4))])
+        sums = builder.shuffle_vector(four, four, ir.Constant(ir.VectorType(_I32, 3), [0, 1, 2]))
+        sums = builder.sitofp(sums, three)
+        builder.store(builder.fmul(sums, splat(builder, scale, 3)), pointer(builder, target, three), align=4)
+        return context.get_dummy_value()
+
+    return types.void(_ADDRESS, types.float32, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT), codegen
+
+
+@intrinsic
+def add_chosen_bytes(typingctx, target, grad, words, value_0, value_1, n_vectors):  # type: ignore[no-untyped-def]
+    """`target += g * (value_1 where the bit is set else value_0)` with g int8.
+
+    Signature: (address of float32 target; of g; of packed bits; two float32; vectors of `LANES`) -> none.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        g_at = pointer(builder, args[1], _FOURS)
+        vector = ir.VectorType(ir.FloatType(), LANES)
+        accumulate_scaled(
+            builder,
+            args,
+            lambda step: builder.sitofp(
+                builder.sext(load(builder, g_at, step, _FOURS, 1), ir.VectorType(_I32, LANES)), vector
+            ),
+        )
+        return context.get_dummy_value()
+
+    return types.void(_ADDRESS, _ADDRESS, _ADDRESS, types.float32, types.float32, _COUNT), codegen
+
+
+@intrinsic
+def peak_bits(typingctx, values, n_vectors):  # type: ignore[no-untyped-def]
+    """The bits of the greatest magnitude of float32 values (they order like the magnitudes).
+
+    Signature: (address; vectors of `LANES`) -> int32.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        kind = ir.VectorType(_I32, LANES)
+        at = pointer(builder, args[0], kind)
+        (slot,) = zeros(builder, kind, 1)
+        magnitude = ir.Constant(kind, [0x7FFFFFFF] * LANES)
+        with cgutils.for_range(builder, args[1]) as step:
+            bits = builder.and_(load(builder, at, step.index, kind, 4), magnitude)
+            old = builder.load(slot)
+            builder.store(builder.select(builder.icmp_signed(">", bits, old), bits, old), slot)
+        name = f"llvm.vector.reduce.smax.v{LANES}i32"
+        reduce = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(_I32, [kind]), name)
+        return builder.call(reduce, [builder.load(slot)])
+
+    return types.int32(_ADDRESS, _COUNT), codegen
+
+
+@intrinsic
+def round_row(typingctx, values, out, factor, salt, n_vectors):  # type: ignore[no-untyped-def]
+    """`out = floor(values * factor + noise)` with the noise of `int8_reference.quantize`, float32 to int8.
+
+    Signature: (addresses of both; float32; uint32 part of the hash that belongs to the row; vectors of `LANES`) -> none.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        whole, real = ir.VectorType(_I32, LANES), ir.VectorType(ir.FloatType(), LANES)
+        values_at, out_at = pointer(builder, args[0], whole), pointer(builder, args[1], _FOURS)
+        factor = splat(builder, args[2])
+        floor = builder.module.globals.get(f"llvm.floor.v{LANES}f32") or ir.Function(
+            builder.module, ir.FunctionType(real, [real]), f"llvm.floor.v{LANES}f32"
+        )
+        slot = cgutils.alloca_once(builder, whole)
+        first = [HASH_SAMPLE * i & 0xFFFFFFFF for i in range(LANES)]
+        builder.store(builder.add(splat(builder, args[3]), ir.Constant(whole, first)), slot)
+        with cgutils.for_range(builder, args[4]) as step:
+            bits = load(builder, values_at, step.index, whole, 4)
+            place = builder.load(slot)
+            h = builder.add(builder.mul(bits, ir.Constant(whole, [HASH_VALUE] * LANES)), place)
+            noise = builder.fmul(
+                builder.sitofp(builder.lshr(h, ir.Constant(whole, [8] * LANES)), real),
+                ir.Constant(real, [2.0**-24] * LANES),
+            )
+            value = builder.fadd(builder.fmul(builder.bitcast(bits, real), factor), noise)
+            rounded = builder.trunc(builder.fptosi(builder.call(floor, [value]), whole), _FOURS)
+            store = builder.store(rounded, builder.gep(out_at, [step.index]))
+            store.align = 1
+            builder.store(builder.add(place, ir.Constant(whole, [HASH_SAMPLE * LANES & 0xFFFFFFFF] * LANES)), slot)
+        return context.get_dummy_value()
+
+    return types.void(_ADDRESS, _ADDRESS, types.float32, types.uint32, _COUNT), codegen

@@ -1,0 +1,96 @@
+"""`BitTensor`: Boolean activations that look like a float tensor and travel as packed bits.
+
+A layer that computes Booleans returns one; the next gatewright layer takes its words as they are. Any other torch
+operation sees (and gets) the float32 tensor of zeros and ones, so packed activations need no special care from users.
+Gradients are ordinary float tensors of the same logical shape.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatewright.errors import DtypeError, ShapeError
+from gatewright.kernels import ops
+from gatewright.nn.packed import call_unpacked, is_same, view_shape
+
+
+class BitTensor(Tensor):
+    """Zeros and ones (N, ...) stored as packed int64 words [R, W], R = product of the sizes after N.
+
+    Row r is element r (C order) of the sample; sample s is bit `s % 64` of word `s // 64`; bits past N are zero.
+
+    Attributes:
+        words: int64 [R, W].
+        unit: Rows of one neuron, if its maker wants the gradient as an `Int8Gradient` with a scale for every so many rows;
+            0 if it wants float32.
+    """
+
+    words: Tensor
+    unit: int
+
+    @staticmethod
+    def __new__(  # noqa: PYI034
+        cls: type[BitTensor], words: Tensor, shape: tuple[int, ...], unit: int = 0
+    ) -> BitTensor:
+        """Wrap words [R, W] as a float32 tensor of this shape (N, ...)."""
+        self: BitTensor = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
+            cls, shape, dtype=torch.float32, device=words.device
+        )
+        self.words, self.unit = words, unit
+        return self
+
+    def unpack(self) -> Tensor:
+        """The float32 tensor of zeros and ones, batch-last in memory."""
+        n, *rest = self.shape
+        flat: Tensor = ops.unpack(self.words, n)
+        return flat.view(*rest, n).movedim(-1, 0)
+
+    def __repr__(  # type: ignore[override]
+        self, *, tensor_contents: Any = None
+    ) -> str:
+        return f"BitTensor(shape={tuple(self.shape)}, words={tuple(self.words.shape)})"
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]  # noqa: SLF001
+
+    @classmethod
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Keep bits through detach and reshapes of a sample; unpack for everything else."""
+        if is_same(func):
+            return cls(args[0].words, tuple(args[0].shape), args[0].unit)
+        shape = view_shape(func, args)
+        if shape is not None:
+            return cls(args[0].words, shape, args[0].unit)
+        return call_unpacked(cls, func, args, kwargs)
+
+
+def rows(x: Tensor) -> Tensor:
+    """View a batch (N, ...) as rows [R, N], contiguous (no copy if it is batch-last in memory already)."""
+    return x.movedim(0, -1).reshape(-1, x.shape[0]).contiguous()
+
+
+def as_bits(x: Tensor) -> BitTensor:
+    """Packed bits of a tensor of zeros and ones.
+
+    Args:
+        x: bool, integer or floating (N, ...).
+
+    Raises:
+        DtypeError: It holds anything but zeros and ones.
+        ShapeError: It has no batch axis, or an empty one.
+    """
+    if isinstance(x, BitTensor):
+        return x
+    if x.ndim < 2 or x.shape[0] == 0:
+        raise ShapeError(f"expected a batch (N, ...) with at least one sample, got shape {tuple(x.shape)}")
+    words, boolean = ops.pack(rows(x.detach().to(torch.float32)))
+    if not boolean:
+        raise DtypeError(
+            "a layer that computes with Boolean gates got values other than 0 and 1; encode the input first "
+            "(gatewright.Thermometer), or use relaxation='soft' and do not freeze a layer behind one that is soft"
+        )
+    return BitTensor(words, tuple(x.shape))

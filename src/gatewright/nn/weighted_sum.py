@@ -1,0 +1,158 @@
+"""(+) `WeightedSum`: a head whose every class weighs every bit, with small whole numbers that are learned.
+
+In a circuit a weight is a bit that is counted that many times, inverted if the weight is negative; neither costs a gate of
+the network, only adders of the head. So few gates serve all classes (measured in docs/ablation.md).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+
+from gatewright.errors import OptionError, ShapeError
+from gatewright.kernels import ops
+from gatewright.nn.bit_tensor import BitTensor
+from gatewright.nn.int8_gradient import Int8Gradient
+
+DENSITY = 0.3
+"""Share of nonzero weights that the temperature's rule reckons with."""
+
+
+class _Weigh(Function):
+    """Scores [C, N] = weight @ bits, with gradients for both; the bits count as 0 and 1."""
+
+    @staticmethod
+    def forward(ctx: Any, x: BitTensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x.words, weight)
+        ctx.shape, ctx.unit = tuple(x.shape), x.unit
+        scores: Tensor = ops.weigh(x.words, weight.to(torch.int8), x.shape[0])
+        return scores
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        words, weight = ctx.saved_tensors
+        grad = grads[0].contiguous()
+        d_weight = ops.weight_sums(words, grad) if ctx.needs_input_grad[1] else None
+        if not ctx.needs_input_grad[0]:
+            return None, d_weight
+        if ctx.unit == 1:
+            q, scale = ops.weigh_input(weight.to(torch.int8), grad)
+            return Int8Gradient(q, scale, 1, ctx.shape), d_weight
+        return (weight.T @ grad).T, d_weight
+
+
+class _Round(Function):
+    """Whole numbers forward; the gradient goes through, but not where it would push a weight further out of range."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, limit: int) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.limit = limit
+        return weight.clamp(-limit, limit).round()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (weight,) = ctx.saved_tensors
+        outward = (weight.abs() > ctx.limit) & (weight * grads[0] < 0)
+        return grads[0].masked_fill(outward, 0), None
+
+
+def _lacking(weight: Tensor) -> Tensor:
+    """W x = abs(w) (1 - x) - abs(w) where w is negative; and half the weights are taken off."""
+    return weight.clamp(max=0).sum(1) - (weight.sum(1) / 2).floor()
+
+
+def _raise(weight: Tensor) -> Tensor:
+    """What lifts the least offset to 0."""
+    return -_lacking(weight).min()
+
+
+class WeightedSum(nn.Module):
+    """Score of class k = sum over bits of `w[k, i] (x[i] - 1/2)`, divided by tau; w are whole numbers in -limit..limit.
+
+    The weights are learned straight-through (rounded forward, gradient to the real numbers behind them), as in networks of
+    ternary weights. Halves are rounded down per class, so that scores are whole numbers. In eval mode all are raised
+    by one number that depends on the weights alone, so that the counts of the circuit, which are these, never are negative.
+
+    Args:
+        features: Number of bits F.
+        classes: Number of classes C.
+        limit: Greatest magnitude of a weight.
+        tau: Temperature; None for `sqrt(0.3 F) / 2`, the rule of `GroupSum` for the ones that are usual.
+        generator: Source of randomness; None for a generator of its own with seed 0.
+
+    Attributes:
+        weight: Parameter float32 [C, F], the real numbers. They start within half a step of 1 for the bits of the class's
+            own group, and of 0 for the others.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        classes: int,
+        *,
+        limit: int = 1,
+        tau: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if features < 1 or classes < 1 or not 1 <= limit <= 127:
+            raise OptionError(
+                f"WeightedSum needs positive features and classes and a limit in 1..127, got {features}, {classes}, {limit}"
+            )
+        if tau is not None and not (math.isfinite(tau) and tau > 0):
+            raise OptionError(f"tau must be a positive number, got {tau}")
+        self.features, self.classes, self.limit = features, classes, limit
+        self.tau = tau if tau is not None else math.sqrt(DENSITY * features) / 2
+        source = generator if generator is not None else torch.Generator().manual_seed(0)
+        own = torch.arange(features) * classes // features
+        start = torch.rand(classes, features, generator=source) - 0.5
+        self.weight = nn.Parameter(start + nn.functional.one_hot(own, classes).T)
+
+    def whole(self) -> npt.NDArray[np.int8]:
+        """The weights as whole numbers, int8 [C, F]."""
+        return self._rounded().detach().to("cpu", torch.int8).numpy()
+
+    def _rounded(self) -> Tensor:
+        rounded: Tensor = _Round.apply(self.weight, self.limit)  # type: ignore[no-untyped-call]
+        return rounded
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores (N, classes) of bits or values (N, F).
+
+        Raises:
+            ShapeError: The input has another shape.
+        """
+        if x.ndim != 2 or x.shape[1] != self.features:
+            hint = "; put torch.nn.Flatten() before it" if x.ndim > 2 else ""
+            raise ShapeError(f"{self} expects (N, {self.features}), got shape {tuple(x.shape)}{hint}")
+        weight = self._rounded()
+        if isinstance(x, BitTensor):
+            sums: Tensor = _Weigh.apply(x, weight)  # type: ignore[no-untyped-call]
+        else:
+            sums = weight.to(x.dtype) @ x.T
+        half = weight.sum(1) / 2
+        # The fraction is dropped, but the gradient is that of the half.
+        half = half - (half - half.floor()).detach()
+        if not self.training:
+            half = half - _raise(weight.detach())
+        return (sums - half[:, None]).T / self.tau
+
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """int64 [C]: what the count of bits that agree with the sign of their weights lacks to the score."""
+        weight = self._rounded().detach().cpu()
+        offset = _lacking(weight) + _raise(weight)
+        return offset.to(torch.int64).numpy()
+
+    def extra_repr(self) -> str:
+        """Sizes, for repr."""
+        return f"{self.features}, {self.classes}, limit={self.limit}"
+
+    def __repr__(self) -> str:
+        return f"WeightedSum({self.extra_repr()})"

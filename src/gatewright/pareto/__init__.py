@@ -1,1 +1,0 @@
-"""Accuracy against cost: presets over seeds, measured end to end, beside what has been published."""

@@ -1,0 +1,142 @@
+"""From a trained run to a simplified circuit that is proven and checked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from gatewright.circuit import Circuit, PassRecord, Proof, require_equal, simplify
+from gatewright.runs.confusion import Confusion
+from gatewright.data import Dataset, Split
+from gatewright.engine import Engine
+from gatewright.errors import OptionError, UnsupportedError, VerificationError
+from gatewright.training.evaluate import predict
+from gatewright.training.batches import EVALUATION_BATCH
+from gatewright.runs.prune import Pruned, prune
+from gatewright.runs.run import TrainedRun, lower_run
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A run's circuit, and why it may be trusted.
+
+    Attributes:
+        circuit: Simplified, and pruned if that was wanted; proof, check and pruning are noted in its metadata.
+        raw: Gate for gate as the network has it.
+        records: What each pass of the simplification did.
+        proof: That `raw` and the simplified circuit, before any pruning, are equal for every input; None if it was not
+            wanted.
+        samples: Samples on which the simplified circuit's counts equal the network's.
+        confusion: On these samples, which class the circuit took for which.
+        pruned: What was removed that the network has; None if nothing was.
+        seconds: Wall-clock time of the stages lower, simplify, prove, check, prune.
+    """
+
+    circuit: Circuit
+    raw: Circuit
+    records: list[PassRecord]
+    proof: Proof | None
+    samples: int
+    confusion: Confusion
+    pruned: Pruned | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def accuracy(self) -> float:
+        """Of the circuit on the test split, 0 to 1; without pruning the same as the network's."""
+        return self.confusion.accuracy
+
+
+def compile_run(
+    run: TrainedRun, dataset: Dataset, *, proof: bool = True, prune_too: bool | None = None, timeout: float = 600.0
+) -> Compiled:
+    """Lower, simplify, prove the simplification, and check the result against the network on the whole test split.
+
+    Args:
+        run: A finished run.
+        dataset: What it was trained on; the check takes all of its test split.
+        prune_too: Whether to remove, after proof and check, what training samples do not need; None for `circuit.prune`.
+        proof: Whether to prove; it needs the extra `prove`.
+        timeout: Seconds that the proof may take.
+
+    Raises:
+        VerificationError: Circuit and network differ (the message shows where), or the proof ran out of time.
+        OptionError: Pruning is wanted, but there is no validation split that the network has not learned from.
+        MissingExtraError: No engine for proofs is installed.
+    """
+    seconds: dict[str, float] = {}
+    clock = time.perf_counter()
+
+    def lap(stage: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[stage] = round(now - clock, 3)
+        clock = now
+
+    test = dataset.test
+    wanted = run.config.circuit.prune if prune_too is None else prune_too
+    if wanted and run.config.data.validation == "none":
+        raise OptionError(
+            "pruning is judged on validation, but the network has learned from it (data.validation: none)"
+        )
+    raw = lower_run(run)
+    lap("lower")
+    circuit, records = simplify(raw)
+    lap("simplify")
+    proven = require_equal(raw, circuit, timeout=timeout) if proof else None
+    lap("prove")
+    confusion = check_circuit(circuit, run.model, test)
+    lap("check")
+    pruned = None
+    if wanted:
+        circuit, pruned = prune(circuit, dataset.train, dataset.validation, test)
+        confusion = Confusion.of(test.y, Engine(circuit).predict(test.x), dataset.n_classes)
+        lap("prune")
+    notes = {
+        "proof": "none" if proven is None else proven.method,
+        "checked_samples": str(len(test)),
+        "test_accuracy": f"{confusion.accuracy:.6f}",
+    }
+    if pruned is not None:
+        notes["pruned"] = f"lossy: not the network for every input (tolerance {pruned.tolerance})"
+    circuit = circuit.replace(metadata={**circuit.metadata, **notes})
+    return Compiled(circuit, raw, records, proven, len(test), confusion, pruned, seconds)
+
+
+@torch.no_grad()
+def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> Confusion:
+    """Compare a circuit's counts and classes with the discretized network's, sample by sample.
+
+    Args:
+        circuit: With encoder and head.
+        model: From raw features to scores; evaluated on the CPU.
+        split: Raw samples and labels.
+
+    Returns:
+        What both decided, against the labels.
+
+    Raises:
+        VerificationError: They differ; the message names the first sample and shows both counts.
+    """
+    if circuit.head is None:
+        raise UnsupportedError("the circuit has no head, so it has no counts to compare with the network's")
+    engine = Engine(circuit)
+    counts, classes = engine.counts(split.x), engine.predict(split.x)
+    model.eval()
+    parts = torch.from_numpy(split.x).split(EVALUATION_BATCH)
+    scores = torch.cat([model(part) for part in parts])
+    expected = np.rint(scores.movedim(1, -1).double().numpy() * circuit.head.tau).astype(np.int64)
+    chosen = predict(scores).numpy()
+    apart = (expected != counts).any(axis=-1) | (chosen != classes)
+    wrong = apart.reshape(len(split), -1).any(axis=1)
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise VerificationError(
+            f"the circuit differs from the network on {int(wrong.sum())} of {len(split)} samples; on sample {first} its "
+            f"counts are {counts[first].tolist()} (class {classes[first]}), the network's {expected[first].tolist()} "
+            f"(class {chosen[first]})"
+        )
+    return Confusion.of(split.y, classes, circuit.head.n_classes)

@@ -1,0 +1,255 @@
+"""What was measured: one entry per preset and seed, one row per preset, in one JSON file.
+
+Rows are made from the entries whenever the file is written, so they cannot disagree. An entry knows the digest of its
+options; a new entry with other options under the same name drives out the old ones, so a row never mixes two configs.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import FileLock
+from pydantic import ValidationError
+
+from gatewright.errors import FormatError
+from gatewright.training.config import Section
+from gatewright.runtime.files import write_text_atomically
+from gatewright.runs.prune import Pruned
+
+
+class Entry(Section):
+    """One training with one seed, compiled, proven and evaluated on test once.
+
+    Attributes:
+        name: The preset, with the options that were changed in it.
+        preset: The preset.
+        changes: Options changed in it, `key=value`.
+        seed: Of the run.
+        digest: Of all options but the seed; see `gatewright.runs.sweep.digest`.
+        data: The data set.
+        validation: Accuracy on the validation split, which chose the weights; None if there was none.
+        test: Accuracy on the whole test split.
+        sensitivity: Per class, on test; None for a class without samples.
+        precision: Per class, on test; None for a class that was never decided for.
+        gates: Before simplification.
+        logic_ops: As in `gatewright.circuit.Cost`, and so are the following.
+        total_ops: With encoder and head.
+        encoder_ops: The encoder's part.
+        head_ops: The head's part.
+        depth: Of the gates alone.
+        total_depth: Of the whole.
+        outputs: Bits that the head counts.
+        lut6: Six-input tables that the gates alone are mapped to; None where there is no ABC.
+        steps: Trained.
+        best_step: Whose weights were kept.
+        train_seconds: Wall-clock time of training, evaluations on validation included.
+        compile_seconds: Of lowering, simplification, proof and check.
+        proof: How the circuit was proven equal to the network.
+        checked_samples: Test samples on which it was compared with the network besides.
+        command: What measures it again.
+        versions: Of gatewright and what it computes with.
+        machine: What it ran on.
+        mean_iou: Mean intersection over union of the classes, on test, where every pixel has a class; None elsewhere.
+        pruned: What was removed that the network has; None if nothing was. Proof and check are then of the circuit before.
+    """
+
+    name: str
+    preset: str
+    changes: list[str]
+    seed: int
+    digest: str
+    data: str
+    validation: float | None
+    test: float
+    sensitivity: list[float | None]
+    precision: list[float | None]
+    gates: int
+    logic_ops: int
+    total_ops: int
+    encoder_ops: int
+    head_ops: int
+    depth: int
+    total_depth: int
+    outputs: int
+    lut6: int | None
+    steps: int
+    best_step: int
+    train_seconds: float
+    compile_seconds: float
+    proof: str
+    checked_samples: int
+    command: str
+    versions: dict[str, str]
+    machine: dict[str, str | int]
+    mean_iou: float | None = None
+    pruned: Pruned | None = None
+
+
+class Row(Section):
+    """A preset over its seeds.
+
+    Attributes:
+        name: As in the entries.
+        data: The data set.
+        seeds: Those it was measured with.
+        accuracy: Mean of the test accuracies.
+        deviation: Their sample standard deviation; None for one seed.
+        validation: Mean of the validation accuracies, or None.
+        sensitivity: Per class, means over the seeds; None where an entry has none.
+        precision: Per class, means over the seeds; None where an entry has none.
+        logic_ops: Median, like all figures of cost and time below.
+        logic_ops_most: The greatest number over the seeds.
+        total_ops: With encoder and head.
+        encoder_share: Of the total ops, 0 to 1.
+        logic_share: Of the total ops.
+        head_share: Of the total ops.
+        depth: Logic levels of the gates alone.
+        outputs: Bits that the head counts.
+        lut6: Six-input tables of the gates alone; None where they were not counted.
+        train_seconds: Wall-clock time of training.
+        machine: What the last seed ran on.
+        command: What measures the row again.
+        mean_iou: Mean over the seeds, where every pixel has a class; None elsewhere.
+    """
+
+    name: str
+    data: str
+    seeds: list[int]
+    accuracy: float
+    deviation: float | None
+    validation: float | None
+    sensitivity: list[float | None]
+    precision: list[float | None]
+    logic_ops: int
+    logic_ops_most: int
+    total_ops: int
+    encoder_share: float
+    logic_share: float
+    head_share: float
+    depth: int
+    outputs: int
+    lut6: int | None
+    train_seconds: float
+    machine: dict[str, str | int]
+    command: str
+    mean_iou: float | None = None
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> Self:
+        """The row of the entries of one name."""
+        first, tests = entries[0], [entry.test for entry in entries]
+        changes = "".join(f" --set '{change}'" for change in first.changes)
+        seeds = [entry.seed for entry in entries]
+        validations = [entry.validation for entry in entries if entry.validation is not None]
+        luts = [entry.lut6 for entry in entries if entry.lut6 is not None]
+
+        def middle(key: str) -> int:
+            values: list[int] = [getattr(entry, key) for entry in entries]
+            return round(statistics.median(values))
+
+        def share(key: str) -> float:
+            shares: list[float] = [getattr(entry, key) / max(1, entry.total_ops) for entry in entries]
+            return round(statistics.median(shares), 4)
+
+        return cls(
+            name=first.name,
+            data=first.data,
+            seeds=seeds,
+            accuracy=round(statistics.mean(tests), 6),
+            deviation=round(statistics.stdev(tests), 6) if len(tests) > 1 else None,
+            validation=round(statistics.mean(validations), 6) if validations else None,
+            sensitivity=_means([entry.sensitivity for entry in entries]),
+            precision=_means([entry.precision for entry in entries]),
+            logic_ops=middle("logic_ops"),
+            logic_ops_most=max(entry.logic_ops for entry in entries),
+            total_ops=middle("total_ops"),
+            encoder_share=share("encoder_ops"),
+            logic_share=share("logic_ops"),
+            head_share=share("head_ops"),
+            depth=middle("depth"),
+            outputs=middle("outputs"),
+            lut6=round(statistics.median(luts)) if luts else None,
+            train_seconds=round(statistics.median(entry.train_seconds for entry in entries), 1),
+            machine=entries[-1].machine,
+            command=f"gatewright pareto --presets {first.preset} --seeds {','.join(map(str, seeds))}{changes}",
+            mean_iou=_means([[entry.mean_iou] for entry in entries])[0],
+        )
+
+
+def _means(lists: Sequence[Sequence[float | None]]) -> list[float | None]:
+    """Place by place; None where any is None."""
+    means: list[float | None] = []
+    for values in zip(*lists, strict=True):
+        known = [value for value in values if value is not None]
+        means.append(round(statistics.mean(known), 4) if len(known) == len(values) else None)
+    return means
+
+
+class Results:
+    """The file of results.
+
+    Args:
+        path: The JSON file; it need not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def entries(self) -> list[Entry]:
+        """All entries, in the order of their names and seeds.
+
+        Raises:
+            FormatError: The file is damaged.
+        """
+        if not self.path.exists():
+            return []
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            return [Entry.model_validate(entry) for entry in content["entries"]]
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValidationError) as error:
+            raise FormatError(
+                f"{self.path} is no file of results, or damaged: {' '.join(str(error).split())}"
+            ) from error
+
+    def rows(self) -> list[Row]:
+        """One row per name, by data set and logic ops."""
+        return rows(self.entries())
+
+    def add(self, entry: Entry) -> None:
+        """Add or replace an entry, and drop those of its name with other options; safe beside other processes."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.path}.lock"):
+            kept = [
+                old
+                for old in self.entries()
+                if old.name != entry.name or (old.seed != entry.seed and old.digest == entry.digest)
+            ]
+            entries = sorted([*kept, entry], key=lambda each: (each.data, each.name, each.seed))
+            tree = {
+                "entries": [each.model_dump(mode="json") for each in entries],
+                "rows": [row.model_dump(mode="json") for row in rows(entries)],
+            }
+            write_text_atomically(self.path, _dump(tree) + "\n")
+
+
+def rows(entries: Iterable[Entry]) -> list[Row]:
+    """One row per name, by data set and logic ops."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.name, []).append(entry)
+    made = [Row.of(sorted(group, key=lambda entry: entry.seed)) for group in groups.values()]
+    return sorted(made, key=lambda row: (row.data, row.logic_ops, row.name))
+
+
+def _dump(tree: dict[str, Any]) -> str:
+    """JSON with one line per field, lists and inner mappings on theirs: readable, and easy on version control."""
+    parts = []
+    for key, items in tree.items():
+        blocks = [",\n   ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in item.items()) for item in items]
+        body = ",\n".join(f"  {{{block}}}" for block in blocks)
+        parts.append(f" {json.dumps(key)}: [\n{body}\n ]")
+    return "{\n" + ",\n".join(parts) + "\n}"

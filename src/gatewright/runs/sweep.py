@@ -1,0 +1,223 @@
+"""Presets over seeds: each trained, compiled, proven, and evaluated on the test split once.
+
+Every run has a folder of its own, named after preset, seed and options. A sweep that was stopped or killed goes on from
+the last checkpoint in it, to the same bits; two sweeps over the same presets share the work instead of doing it twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from gatewright import data
+from gatewright.circuit import Circuit, cost
+from gatewright.runtime.abc import find_abc
+from gatewright.circuit.cost import lut6
+from gatewright.errors import OptionError, ToolError, VerificationError
+from gatewright.runs.results import Entry
+from gatewright.runs.compile import Compiled, compile_run
+from gatewright.training.config import RunConfig
+from gatewright.training.load import load_preset
+from gatewright.runs.result import RunResult
+from gatewright.runs.run import load_run, train
+from gatewright.training.trainer import FREE_ON_RESUME, Watcher
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        preset: Its preset.
+        changes: Options changed in it, `key=value`.
+        config: All options, the seed among them.
+    """
+
+    preset: str
+    changes: tuple[str, ...]
+    config: RunConfig
+
+    @property
+    def name(self) -> str:
+        """The preset and the changes: what a row is called."""
+        return " ".join([self.preset, *self.changes])
+
+    @property
+    def seed(self) -> int:
+        """Of the run."""
+        return self.config.train.seed
+
+    @property
+    def digest(self) -> str:
+        """Of the options; see `digest`."""
+        return digest(self.config)
+
+    @property
+    def command(self) -> str:
+        """What measures it again."""
+        changes = "".join(f" --set '{change}'" for change in self.changes)
+        return f"gatewright pareto --presets {self.preset} --seeds {self.seed}{changes}"
+
+    def with_seed(self, seed: int) -> Job:
+        """The same with another seed."""
+        train = self.config.train.model_copy(update={"seed": seed})
+        return replace(self, config=self.config.model_copy(update={"train": train}))
+
+    def folder(self, runs: Path) -> Path:
+        """Its run's folder."""
+        words = re.sub(r"[^\w.-]+", "-", self.name)[:80]
+        return runs / f"{words}-{self.seed}-{self.digest[:8]}"
+
+
+def digest(config: RunConfig) -> str:
+    """A text that changes whenever an option does that decides what is learned, the seed left out.
+
+    Options that have their default value take no part: an option that a later version adds changes nothing.
+    """
+    tree: dict[str, Any] = config.model_dump(mode="json", exclude_defaults=True)
+    for key in (*FREE_ON_RESUME, "train.seed"):
+        section, _, name = key.rpartition(".")
+        (tree.get(section, {}) if section else tree).pop(name, None)
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+
+
+def jobs(presets: Sequence[str], seeds: Sequence[int], changes: Sequence[str] = ()) -> list[Job]:
+    """All runs of a sweep, seed by seed, so that every preset has a first figure soon.
+
+    Args:
+        presets: Names of presets.
+        seeds: Seeds of each.
+        changes: Options to change in all of them, `key=value`.
+
+    Raises:
+        OptionError: A preset or an option is unknown, or the seed is among the changes.
+    """
+    if any(change.partition("=")[0].strip() == "train.seed" for change in changes):
+        raise OptionError("train.seed is not for --set here: give the seeds with --seeds")
+    return [
+        Job(preset, tuple(changes), load_preset(preset, [*changes, f"train.seed={seed}"]))
+        for seed in dict.fromkeys(seeds)
+        for preset in dict.fromkeys(presets)
+    ]
+
+
+def is_done(job: Job, entries: Iterable[Entry]) -> bool:
+    """Whether an entry has this job's name, seed and options."""
+    return any((e.name, e.seed, e.digest) == (job.name, job.seed, job.digest) for e in entries)
+
+
+def measure(
+    job: Job,
+    runs: Path,
+    *,
+    data_root: Path | None = None,
+    timeout: float = 600.0,
+    progress: bool = False,
+    watch: Watcher | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[Entry, Circuit] | None:
+    """Train (or go on training), compile, prove and evaluate.
+
+    Args:
+        job: The run.
+        runs: Folder of the runs' folders.
+        data_root: Where the data sets are; None for the usual places.
+        timeout: Seconds that the proof may take.
+        progress: Whether to show downloads.
+        watch: Told about each step.
+        stop: Asked after each step; true ends the run with a checkpoint.
+
+    Returns:
+        The entry and its circuit; None if it was stopped, or if another process is at the same run.
+
+    Raises:
+        VerificationError: Circuit and network differ, or the proof ran out of time.
+        GatewrightError: The run cannot be trained.
+    """
+    folder = job.folder(runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            result = train(
+                job.config,
+                job.name,
+                folder,
+                data_root=data_root,
+                resume=True,
+                progress=progress,
+                watch=watch,
+                stop=stop,
+            )
+            if result is None:
+                return None
+            dataset = data.load(job.config.data.name, data_root, progress=progress)
+            compiled = compile_run(load_run(folder), dataset, timeout=timeout)
+    except Timeout:
+        return None
+    if compiled.pruned is None and abs(compiled.accuracy - result.test.hard) > 1e-9:
+        raise VerificationError(
+            f"{job.name}, seed {job.seed}: the circuit's test accuracy is {compiled.accuracy}, but the network's was "
+            f"{result.test.hard} after training"
+        )
+    return _entry(job, result, compiled), compiled.circuit
+
+
+def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
+    figures = cost(compiled.circuit)
+    return Entry(
+        name=job.name,
+        preset=job.preset,
+        changes=list(job.changes),
+        seed=job.seed,
+        digest=job.digest,
+        data=result.data,
+        validation=None if result.validation is None else result.validation.hard,
+        test=compiled.accuracy,
+        sensitivity=_rounded(compiled.confusion.sensitivity),
+        precision=_rounded(compiled.confusion.precision),
+        gates=result.gates,
+        logic_ops=figures.logic_ops,
+        total_ops=figures.total_ops,
+        encoder_ops=figures.encoder_ops,
+        head_ops=figures.head_ops,
+        depth=figures.depth,
+        total_depth=figures.total_depth,
+        outputs=figures.outputs,
+        lut6=_lut6(compiled.circuit),
+        steps=result.steps,
+        best_step=result.best_step,
+        train_seconds=result.seconds,
+        compile_seconds=round(sum(compiled.seconds.values()), 3),
+        proof="none" if compiled.proof is None else compiled.proof.method,
+        checked_samples=compiled.samples,
+        command=job.command,
+        versions=result.versions,
+        machine=result.machine,
+        pruned=compiled.pruned,
+        mean_iou=round(compiled.confusion.mean_iou, 6)
+        if compiled.circuit.head and compiled.circuit.head.places
+        else None,
+    )
+
+
+def _rounded(values: npt.NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else round(float(value), 6) for value in values]
+
+
+def _lut6(circuit: Circuit) -> int | None:
+    """Six-input tables, where ABC is there and gets it done."""
+    if find_abc() is None:
+        return None
+    try:
+        return lut6(circuit)
+    except ToolError:
+        return None

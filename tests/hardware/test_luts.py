@@ -1,0 +1,76 @@
+"""Lookup tables: counted as ABC counts them, proven, and readable as BLIF by anybody."""
+
+import re
+
+import numpy as np
+import pytest
+
+from gatewright.circuit import Circuit, prove, save, simplify
+from gatewright.circuit.cost import lut6
+from gatewright.errors import OptionError, ToolError, UnsupportedError, VerificationError
+from gatewright.hardware import map_luts
+from gatewright.runtime.abc import run_abc
+from gatewright.verification import verify
+from support.circuits import random_circuit, random_features, slow_encode, slow_outputs
+
+
+@pytest.fixture
+def circuit():
+    return simplify(random_circuit(3, 30, 1500, 60, classes=5))[0]
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 6])
+def test_tables_are_the_circuit_and_counted_as_by_abc(circuit, tmp_path, k):
+    mapped = map_luts(circuit, k)
+    assert mapped.proof.equal
+    assert mapped.gates_before == circuit.n_gates
+    assert max(mapped.by_inputs) <= k
+    assert mapped.tables == sum(mapped.by_inputs.values())
+    bits = slow_encode(circuit, random_features(circuit, 300))
+    np.testing.assert_array_equal(slow_outputs(mapped.circuit, bits), slow_outputs(circuit, bits))
+    (tmp_path / "mapped.blif").write_text(mapped.blif)
+    said = run_abc("read mapped.blif; print_stats", tmp_path, 60)
+    nodes, levels = (int(n) for n in re.search(r"nd =\s*(\d+).*lev =\s*(\d+)", said).groups())
+    # ABC counts wires to outputs, and constants, too.
+    others = len(re.findall(r"^\.names( \S+)? \S+\n *1( 1)?$", mapped.blif, re.MULTILINE))
+    assert 0 <= nodes - (mapped.tables + mapped.inverters) <= others
+    assert mapped.levels <= levels <= mapped.levels + (mapped.inverters > 0)
+    save(circuit, tmp_path / "c.gw")
+    assert verify(tmp_path / "c.gw", tmp_path / "mapped.blif").equal
+
+
+def test_larger_tables_are_fewer(circuit):
+    tables = [map_luts(circuit, k).tables for k in (2, 4, 6)]
+    assert tables[0] > tables[1] > tables[2]
+    assert abs(map_luts(circuit, 6).tables - lut6(circuit)) <= 2
+    assert map_luts(circuit, 6, rewrite=True).proof.equal
+
+
+def test_a_majority_is_one_table():
+    majority = Circuit(3, [1, 7, 1, 7], [0, 0, 2, 3], [1, 1, 4, 5], [6])
+    mapped = map_luts(majority, 3)
+    assert (mapped.tables, dict(mapped.by_inputs), mapped.levels, mapped.inverters) == (1, {3: 1}, 1, 0)
+    inverter = map_luts(Circuit(1, [12], [0], [0], [1]))
+    assert (inverter.tables, inverter.levels, inverter.inverters) == (0, 0, 1)
+    assert prove(inverter.circuit, Circuit(1, [12], [0], [0], [1])).equal
+
+
+def test_what_goes_wrong_is_said(circuit, monkeypatch):
+    for k in (1, 9, True, 4.0):
+        with pytest.raises(OptionError, match="k is"):
+            map_luts(circuit, k)
+    with pytest.raises(UnsupportedError, match="no outputs"):
+        map_luts(Circuit(1, [], [], [], []))
+    with pytest.raises(ToolError, match="did not map"):
+        map_luts(circuit, timeout=1e-4)
+    module = "gatewright.hardware.luts.run_abc"
+
+    def broken(script, folder, timeout):
+        said = run_abc(script, folder, timeout)
+        path = folder / "mapped.blif"
+        path.write_text(path.read_text().replace("\n11 1\n", "\n10 1\n", 1))
+        return said
+
+    monkeypatch.setattr(module, broken)
+    with pytest.raises(VerificationError, match="the circuits differ"):
+        map_luts(circuit, 2)

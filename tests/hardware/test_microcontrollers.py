@@ -1,0 +1,97 @@
+"""Microcontrollers: the cross-compiled C export under qemu against the slow evaluation, and what it takes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gatewright.circuit import save
+from gatewright.errors import OptionError, ToolError
+from gatewright.formats import to_c
+from gatewright.formats.c import LONGEST
+from gatewright.formats.c.functions import make_schedule
+from gatewright.hardware import CORES, footprint
+from gatewright.runtime import programs as tools_module
+from support.circuits import random_circuit, random_features, slow_classes, slow_counts, slow_encode, slow_outputs
+from support.commands import gatewright
+from support.cortex import build, execute
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", [8, 32])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32", "float32"])
+def test_the_compiled_code_classifies_as_it_should(tool, run, tmp_path, word, dtype):
+    circuit = random_circuit(word, 30, 400, 80, dtype=dtype, classes=5)
+    paths = to_c(circuit, tmp_path, word=word, driver=True)
+    program = build(tool, run, tmp_path, paths[1:])
+    x = random_features(circuit, 100)
+    bits = slow_encode(circuit, x)
+    wanted = np.column_stack([slow_classes(circuit, bits), slow_counts(circuit, bits)])
+    got = [[int(n) for n in line.split()] for line in execute(tool, run, program, x.tobytes()).splitlines()]
+    np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.slow
+def test_outputs_without_head_and_a_broken_program(tool, run, tmp_path):
+    circuit = random_circuit(3, 20, 200, 40, head=False, encoder=False)
+    paths = to_c(circuit, tmp_path, word=32, driver=True)
+    bits = np.random.default_rng(0).random((70, 20)) < 0.5
+    wanted = ["".join(map(str, row)) for row in slow_outputs(circuit, bits).astype(int)]
+    assert execute(tool, run, build(tool, run, tmp_path, paths[1:]), bits.tobytes()).split() == wanted
+    text = paths[1].read_text()
+    assert " ^ " in text
+    paths[1].write_text(text.replace(" ^ ", " | "))
+    assert execute(tool, run, build(tool, run, tmp_path, paths[1:]), bits.tobytes()).split() != wanted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", CORES)
+def test_footprint_on_every_core(tool, core):
+    tool("arm-none-eabi-gcc")
+    circuit = random_circuit(5, 40, 600, 90, dtype="float32", classes=6)
+    taken = {word: footprint(circuit, core, word=word) for word in (8, 32)}
+    assert 1000 < taken[32].flash < 30_000
+    assert 0 < taken[32].stack < 2000
+    assert 0 < taken[8].ram < taken[32].ram
+    assert taken[32].compiler.startswith("arm-none-eabi-gcc ")
+
+
+@pytest.mark.slow
+def test_ram_is_the_workspace(tool):
+    tool("arm-none-eabi-gcc")
+    # Simplified already, so that its sizes are known here: all gates live, no constants.
+    n = 50
+    circuit = random_circuit(1, n, 0, 0, encoder=False, head=False).replace(
+        gate=np.full(n, 6), a=np.arange(n), b=(np.arange(n) + 1) % n, outputs=n + np.arange(n)
+    )
+    slots = make_schedule(circuit, LONGEST).n_slots
+    assert footprint(circuit, "cortex-m4", word=32).ram == 4 * (n + n + max(1, slots))
+
+
+@pytest.mark.slow
+def test_every_kind_of_interface_links_without_a_library(tool):
+    tool("arm-none-eabi-gcc")
+    for head in (False, True):
+        for encoder in (False, True):
+            assert footprint(random_circuit(9, 30, 300, 40, head=head, encoder=encoder)).flash > 100
+
+
+@pytest.mark.slow
+def test_the_command(tool, tmp_path):
+    tool("arm-none-eabi-gcc")
+    circuit = random_circuit(9)
+    save(circuit, tmp_path / "c.gw")
+    done = gatewright("synth", tmp_path / "c.gw", "--target", "cortex-m4", "--word", 8, "--json")
+    assert done.code == 0
+    assert json.loads(done.out) == {"file": str(tmp_path / "c.gw"), **footprint(circuit, word=8).as_dict()}
+    shown = gatewright("synth", tmp_path / "c.gw", "--target", "cortex-m4")
+    assert f"{footprint(circuit).flash:,} bytes" in shown.out
+
+
+def test_mistakes_are_explained(monkeypatch):
+    circuit = random_circuit(1)
+    with pytest.raises(OptionError, match="did you mean 'cortex-m4'"):
+        footprint(circuit, "cortexm4")
+    monkeypatch.setattr(tools_module.shutil, "which", lambda _name: None)
+    with pytest.raises(ToolError, match="apt-get install gcc-arm-none-eabi"):
+        footprint(circuit)
