@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewright.circuit.simplify import simplify
     from gatewright.engine import Engine
     from gatewright.errors import GatewrightError
+    from gatewright.formats import export
     from gatewright.gates import Gate
     from gatewright.learning import (
         AdaptiveDiscretization,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         relaxed,
     )
     from gatewright.nn.thermometer import Thermometer
+    from gatewright.verification import verify
     from gatewright.zoo import load
 
 _HOME = {
@@ -43,6 +45,7 @@ _HOME = {
     "gatewright.nn.thermometer": ("Thermometer",),
     "gatewright.engine": ("Engine",),
     "gatewright.errors": ("GatewrightError",),
+    "gatewright.formats": ("export",),
     "gatewright.gates": ("Gate",),
     "gatewright.learning": (
         "AdaptiveDiscretization",
@@ -60,6 +63,7 @@ _HOME = {
         "logic_layers",
         "relaxed",
     ),
+    "gatewright.verification": ("verify",),
     "gatewright.zoo": ("load",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -83,6 +87,7 @@ __all__ = [
     "Thermometer",
     "WeightedSum",
     "cost",
+    "export",
     "load",
     "logic_layers",
     "lower",
@@ -90,6 +95,7 @@ __all__ = [
     "relaxed",
     "save",
     "simplify",
+    "verify",
 ]
 
 

@@ -9,7 +9,7 @@ from gatewright.circuit import save
 from gatewright.errors import OptionError, ToolError
 from gatewright.formats import to_c
 from gatewright.formats.c import LONGEST
-from gatewright.formats.c.functions import make_schedule
+from gatewright.formats.c.functions import split_into_functions
 from gatewright.hardware import CORES, footprint
 from gatewright.runtime import programs as tools_module
 from support.circuits import random_circuit, random_features, slow_classes, slow_counts, slow_encode, slow_outputs
@@ -64,7 +64,7 @@ def test_ram_is_the_workspace(tool):
     circuit = random_circuit(1, n, 0, 0, encoder=False, head=False).replace(
         gate=np.full(n, 6), a=np.arange(n), b=(np.arange(n) + 1) % n, outputs=n + np.arange(n)
     )
-    slots = make_schedule(circuit, LONGEST).n_slots
+    slots = split_into_functions(circuit, LONGEST).n_slots
     assert footprint(circuit, "cortex-m4", word=32).ram == 4 * (n + n + max(1, slots))
 
 

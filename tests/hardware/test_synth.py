@@ -10,7 +10,7 @@ from gatewright.circuit import save
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import MissingExtraError, OptionError, ToolError, UnsupportedError
 from gatewright.formats import to_verilog
-from gatewright.formats.gate_level import make_whole
+from gatewright.formats.gate_level import to_gate_level
 from gatewright.hardware import TARGETS, synth, synthesis, targets
 from gatewright.runtime import programs as tools_module
 from support.circuits import random_circuit, random_features
@@ -109,11 +109,11 @@ def test_the_registers_around_the_circuit_do_what_they_should(tool, run, tmp_pat
     }[kind]
     bits = np.random.default_rng(0).random((12, circuit.n_inputs)) < 0.5
     samples = random_features(circuit, 12) if circuit.encoder else bits
-    whole = make_whole(circuit, encoder=True, head=True)
-    inputs, outputs = whole.expected(samples)
-    used = synthesis.used_inputs(whole.gates)
+    netlist = to_gate_level(circuit, encoder=True, head=True)
+    inputs, outputs = netlist.expected(samples)
+    used = synthesis.used_inputs(netlist.gates)
     to_verilog(circuit, tmp_path, pipeline=pipeline)
-    (tmp_path / "top.v").write_text("\n".join(synthesis._top(whole, pipeline)))
+    (tmp_path / "top.v").write_text("\n".join(synthesis._top(netlist, pipeline)))
     # The first bit shifted in ends at the highest place. Inputs that nothing reads have no place.
     lines = [
         "module tb;",

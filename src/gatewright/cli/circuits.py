@@ -299,17 +299,24 @@ def verify(
 ) -> None:
     """Prove that two networks compute the same, or show an input on which they differ."""
     from gatewright.circuit.proof.prove import require
-    from gatewright.verification import verify as verify_files
+    from gatewright.verification import verify as prove_equal
 
+    a, b = (_circuit_of_run(path) if path.is_dir() else path for path in (one, two))
     if not json:
         err().print("proving ...", markup=False)
-        proof = require(verify_files(one, two, timeout=timeout))
+        proof = require(prove_equal(a, b, timeout=timeout))
         show_pairs({"result": proof_text(proof), "compared": proof.detail})
         return
-    proof = verify_files(one, two, timeout=timeout)
+    proof = prove_equal(a, b, timeout=timeout)
     emit_json(proof_about(proof))
     if not proof.equal:
         raise VerificationError(f"{one} and {two} are not proven equal ({proof.detail})")
+
+
+def _circuit_of_run(folder: Path) -> Circuit:
+    from gatewright.runs.run import read_circuit as read_run  # runs alone need torch
+
+    return read_run(folder)
 
 
 def read_circuit(path: Path) -> Circuit:

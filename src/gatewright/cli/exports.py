@@ -38,19 +38,23 @@ def export_(
 def export_files(
     circuit: Circuit, formats: list[str], folder: Path, settings: Sequence[str] = ()
 ) -> dict[str, list[str]]:
-    """Export to each format, each with those of the settings (`KEY=VALUE`) that it knows; the files, by format."""
+    """Export to each format, with the settings (`KEY=VALUE`) that the format knows.
+
+    Returns:
+        The files by format.
+
+    Raises:
+        OptionError: A format is unknown, or no format knows a setting.
+    """
     import yaml
 
     from gatewright.errors import OptionError, unknown_name
-    from gatewright.formats import FORMATS, export
+    from gatewright.formats import export, options_of
 
-    # Options whose values are text; arrays of samples, say, are for Python alone.
+    # Options that a command line can give; arrays of samples are for Python alone.
     known = {
-        name: {
-            key for key, value in (FORMATS[name].__kwdefaults__ or {}).items() if isinstance(value, bool | int | str)
-        }
+        name: {key for key, value in options_of(name).items() if isinstance(value, bool | int | str)}
         for name in formats
-        if name in FORMATS
     }
     options = {}
     for setting in settings:
@@ -60,12 +64,8 @@ def export_files(
         if not any(key in keys for keys in known.values()):
             raise unknown_name("option of these exports", key, set().union(*known.values()))
         options[key] = yaml.safe_load(value)
-    return {
-        name: [
-            str(path)
-            for path in export(
-                circuit, name, folder, **{key: value for key, value in options.items() if key in known.get(name, ())}
-            )
-        ]
-        for name in formats
-    }
+    files = {}
+    for name, keys in known.items():
+        chosen = {key: value for key, value in options.items() if key in keys}
+        files[name] = [str(path) for path in export(circuit, name, folder, **chosen)]
+    return files

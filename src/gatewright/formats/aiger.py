@@ -6,9 +6,9 @@ from pathlib import Path
 
 from gatewright.circuit import aig
 from gatewright.circuit.circuit import Circuit
-from gatewright.formats.gate_level import input_names, like_original, make_whole, output_names
+from gatewright.formats.gate_level import to_gate_level, with_interface
 from gatewright.formats.names import check_name, comment
-from gatewright.formats.output import read_bytes, write_files
+from gatewright.runtime.files import read_bytes, write_files
 
 
 def to_aiger(
@@ -32,11 +32,10 @@ def to_aiger(
         UnsupportedError: The circuit has no outputs.
     """
     check_name(name)
-    whole = make_whole(circuit, encoder=encoder, head=head)
+    netlist = to_gate_level(circuit, encoder=encoder, head=head)
     text = "".join(f"{comment(key)}: {comment(value)}\n" for key, value in sorted(circuit.metadata.items()))
-    data = aig.to_aiger(
-        whole.gates, inputs=input_names(whole), outputs=output_names(whole), comment=f"written by gatewright\n{text}"
-    )
+    remark = f"written by gatewright\n{text}"
+    data = aig.to_aiger(netlist.gates, inputs=netlist.input_names, outputs=netlist.output_names, comment=remark)
     return write_files(directory, {f"{name}.aig": data})
 
 
@@ -53,4 +52,4 @@ def from_aiger(path: str | Path, *, like: Circuit | None = None) -> Circuit:
         UnsupportedError: The file describes a sequential circuit.
     """
     circuit = aig.from_aiger(read_bytes(path), source=str(path))
-    return like_original(circuit, like, str(path))
+    return with_interface(circuit, like, str(path))

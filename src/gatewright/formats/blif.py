@@ -12,10 +12,10 @@ import numpy as np
 
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import FormatError, UnsupportedError
-from gatewright.formats.gate_level import Whole, input_names, like_original, make_whole, output_names
+from gatewright.formats.gate_level import GateLevel, to_gate_level, with_interface
 from gatewright.formats.names import check_name, comment
-from gatewright.formats.output import read_bytes, write_files
 from gatewright.gates import TRUTH, USES_A, USES_B, Gate
+from gatewright.runtime.files import read_bytes, write_files
 
 _INVERSES = ((["0"], "1"), (["1"], "0"))
 INPUT_NAMES, OUTPUT_NAMES = "blif.inputs", "blif.outputs"
@@ -43,8 +43,8 @@ def to_blif(
         UnsupportedError: The circuit has no outputs.
     """
     check_name(name)
-    whole = make_whole(circuit, encoder=encoder, head=head)
-    return write_files(directory, {f"{name}.blif": "\n".join(_lines(whole, name)) + "\n"})
+    netlist = to_gate_level(circuit, encoder=encoder, head=head)
+    return write_files(directory, {f"{name}.blif": "\n".join(_lines(netlist, name)) + "\n"})
 
 
 def _rows(gate: int) -> list[str]:
@@ -58,11 +58,11 @@ def _rows(gate: int) -> list[str]:
     return ["1"] if gate == Gate.TRUE else []
 
 
-def _lines(whole: Whole, name: str) -> Iterator[str]:
-    circuit = whole.gates
-    inputs, outputs = input_names(whole), output_names(whole)
+def _lines(netlist: GateLevel, name: str) -> Iterator[str]:
+    circuit = netlist.gates
+    inputs, outputs = netlist.input_names, netlist.output_names
     yield "# written by gatewright"
-    for key, value in sorted(whole.source.metadata.items()):
+    for key, value in sorted(netlist.source.metadata.items()):
         yield f"# {comment(key)}: {comment(value)}"
     yield f".model {name}"
     yield " ".join([".inputs", *inputs])
@@ -109,7 +109,7 @@ def from_blif(path: str | Path, *, like: Circuit | None = None, registers: bool 
             models.
     """
     circuit, _ = _read(path, registers=registers)
-    return like_original(circuit, like, str(path))
+    return with_interface(circuit, like, str(path))
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def read_tables(path: str | Path, *, like: Circuit | None = None) -> tuple[Circu
     tables = Tables(
         {size: sizes[size] for size in sorted(sizes) if size > 1}, inverters, max(netlist.levels(), default=0)
     )
-    return like_original(circuit, like, str(path)), tables
+    return with_interface(circuit, like, str(path)), tables
 
 
 def _read(path: str | Path, *, registers: bool) -> tuple[Circuit, _Netlist]:

@@ -23,8 +23,8 @@ from gatewright.circuit.simplify import simplify
 from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
 from gatewright.formats.gate_level import refuse_places
 from gatewright.formats.names import check_name
-from gatewright.formats.output import write_files
 from gatewright.gates import IS_LOGIC
+from gatewright.runtime.files import write_files
 
 LARGEST_PAD = 32
 """Pixels, each way, up to which an image is drawn; beyond, its values are pasted."""

@@ -14,7 +14,7 @@ from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import unknown_name
 from gatewright.formats.c import to_c
-from gatewright.runtime.programs import find_program, run_tool
+from gatewright.runtime.programs import find_program, run_program
 
 CORES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -90,14 +90,14 @@ def footprint(circuit: Circuit, target: str = "cortex-m4", *, word: int = 32, ti
         sources = [path.name for path in to_c(small, folder, word=word)[1:]]
         (folder / "entry.c").write_text(_entry(small), encoding="utf-8")
         options = [*CORES[target], *FLAGS]
-        run_tool([gcc, *options, "-fstack-usage", "-c", *sources, "entry.c"], folder, timeout)
+        run_program([gcc, *options, "-fstack-usage", "-c", *sources, "entry.c"], folder, timeout)
         (folder / "model.ld").write_text(_LINKER, encoding="utf-8")
         link = ["-nostdlib", "-Wl,--gc-sections", "-T", "model.ld", "-o", "model.elf"]
         objects = [f"{Path(source).stem}.o" for source in sources]
-        run_tool([gcc, *options, *link, "entry.o", *objects, "-lgcc"], folder, timeout)
-        text, data, bss = map(int, run_tool([size, "model.elf"], folder, timeout).splitlines()[1].split()[:3])
+        run_program([gcc, *options, *link, "entry.o", *objects, "-lgcc"], folder, timeout)
+        text, data, bss = map(int, run_program([size, "model.elf"], folder, timeout).splitlines()[1].split()[:3])
         stack = _stack("".join(path.read_text(encoding="utf-8") for path in folder.glob("model*.su")))
-        version = run_tool([gcc, "-dumpfullversion"], folder, timeout).strip()
+        version = run_program([gcc, "-dumpfullversion"], folder, timeout).strip()
     return Footprint(target, word, text + data, data + bss, stack, f"arm-none-eabi-gcc {version}")
 
 

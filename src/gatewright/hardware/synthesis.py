@@ -20,12 +20,12 @@ from gatewright.circuit.circuit import Circuit, Head
 from gatewright.circuit.cost import used_inputs
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError, ToolError, UnsupportedError, unknown_name
-from gatewright.formats.gate_level import Whole, make_whole
+from gatewright.formats.gate_level import GateLevel, to_gate_level
 from gatewright.formats.verilog.module import to_verilog
 from gatewright.hardware.density import choose_device, keep_empty
 from gatewright.hardware.report import Figure, How, Part, Report
 from gatewright.hardware.targets import TARGETS, Device, Target, find_pnr
-from gatewright.runtime.programs import run_tool, run_yosys
+from gatewright.runtime.programs import run_program, run_yosys
 
 _SEED = 1
 """Of nextpnr: the same circuit gives the same layout."""
@@ -61,7 +61,7 @@ def synth(
         raise OptionError(f"timeout is {timeout!r}, expected seconds, more than 0")
     family = TARGETS[target]
     start = time.perf_counter()
-    whole = make_whole(circuit, encoder=True, head=True)
+    netlist = to_gate_level(circuit, encoder=True, head=True)
     pnr = find_pnr(family) if place and family.devices else None
     device: Device | None = None
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
@@ -72,12 +72,12 @@ def synth(
         cells: int | None = None
         fmax: float | None = None
         if pnr is not None:
-            (folder / "top.v").write_text("\n".join(_top(whole, pipeline)) + "\n", encoding="utf-8")
-            registers = mapped["model"][1] + len(used_inputs(whole.gates)) + 2 * whole.gates.n_outputs
+            (folder / "top.v").write_text("\n".join(_top(netlist, pipeline)) + "\n", encoding="utf-8")
+            registers = mapped["model"][1] + len(used_inputs(netlist.gates)) + 2 * netlist.gates.n_outputs
             needed = max(mapped["model"][0], registers)
             device = choose_device(family.devices, needed)
             cells, fmax = _place(family, device, needed, pnr, folder, timeout)
-            said = run_tool([*pnr, "--version"], folder, timeout, errors_too=True)
+            said = run_program([*pnr, "--version"], folder, timeout, stderr=True)
             tools[family.pnr] = (re.findall(r"[Vv]ersion (?:nextpnr-)?([\w.+-]+)", said) or ["unknown"])[0]
     luts, flip_flops, depth = mapped["model"]
     how: How = "placed and routed"
@@ -176,24 +176,24 @@ def _map(
     return result, {"yosys": version}
 
 
-def _top(whole: Whole, pipeline: int) -> Iterator[str]:
+def _top(netlist: GateLevel, pipeline: int) -> Iterator[str]:
     """The circuit between registers: a shift register that fills it, a register that holds its result, one to read it.
 
     So there are four pins, and none of them lies on a path that counts.
     """
-    used = used_inputs(whole.gates).tolist()
-    n_inputs, n_outputs = whole.gates.n_inputs, whole.gates.n_outputs
+    used = used_inputs(netlist.gates).tolist()
+    n_inputs, n_outputs = netlist.gates.n_inputs, netlist.gates.n_outputs
     place = {node: f"in[{i}]" for i, node in enumerate(used)}
     bits = ", ".join(place.get(i, "1'b0") for i in reversed(range(n_inputs)))
-    ports = [f".{name}({name})" for name, _ in whole.outputs]
+    ports = [f".{name}({name})" for name, _ in netlist.outputs]
     yield "module top (input wire clk, input wire serial, input wire load, output wire out);"
     yield f"reg [{max(1, len(used)) - 1}:0] in;"
     yield f"reg [{n_outputs - 1}:0] held, read;"
-    yield from (f"wire [{width - 1}:0] {name};" for name, width in whole.outputs)
-    yield f"wire [{n_outputs - 1}:0] result = {{{', '.join(name for name, _ in whole.outputs)}}};"
+    yield from (f"wire [{width - 1}:0] {name};" for name, width in netlist.outputs)
+    yield f"wire [{n_outputs - 1}:0] result = {{{', '.join(name for name, _ in netlist.outputs)}}};"
     if n_inputs:
         yield f"wire [{n_inputs - 1}:0] given = {{{bits}}};"
-        ports.append(f".{whole.input_name}(given)")
+        ports.append(f".{netlist.input_name}(given)")
     if pipeline:
         ports.append(".clk(clk)")
     yield f"model model ({', '.join(ports)});"
@@ -216,7 +216,7 @@ def _place(
     empty = keep_empty(folder / "top.json", device, needed)
     command: list[str | Path] = [*pnr, *device.options, *target.pnr_options, "--json", "top.json", "--top", "top"]
     command += ["--freq", str(_GOAL_MHZ), "--timing-allow-fail", "--seed", str(_SEED), "--report", "report.json", "-q"]
-    run_tool(command, folder, timeout)
+    run_program(command, folder, timeout)
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
     return int(report["utilization"][target.cell_name]["used"]) - empty, min(clocks) if clocks else None

@@ -271,6 +271,15 @@ def load_run(folder: Path) -> TrainedRun:
         raise FormatError(f"{path} does not hold a run that this version reads: {error}") from error
 
 
+def read_circuit(folder: Path) -> Circuit:
+    """The network of a finished run as a circuit, not simplified.
+
+    Raises:
+        FormatError: See `load_run`.
+    """
+    return lower_run(load_run(folder))
+
+
 def lower_run(run: TrainedRun) -> Circuit:
     """The run's discretized network as a circuit, not simplified."""
     metadata = {

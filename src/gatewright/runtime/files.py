@@ -1,10 +1,12 @@
-"""Files that are either there in full or not at all."""
+"""Reading and writing files; atomic writes leave a file in full or not at all."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from gatewright.errors import DataError, OptionError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -32,3 +34,38 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def write_text_atomically(path: Path, text: str) -> None:
     """Write a UTF-8 text file in one step; see `write_atomically`."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list[Path]:
+    """Write files into a directory, and make it if it does not exist.
+
+    Args:
+        directory: Where to write.
+        files: Contents by file name; text is written as UTF-8 with plain newlines.
+
+    Returns:
+        The paths, in the given order.
+
+    Raises:
+        OptionError: The directory is a file.
+    """
+    folder = Path(directory)
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(f"{folder} is a file, expected a directory to write to")
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name for name in files]
+    for path, content in zip(paths, files.values(), strict=True):
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return paths
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        DataError: The file does not exist, or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error

@@ -15,14 +15,14 @@ import numpy as np
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import UnsupportedError
 from gatewright.formats.c.driver import driver_source
-from gatewright.formats.c.functions import make_schedule
+from gatewright.formats.c.functions import split_into_functions
 from gatewright.formats.c.gates import LARGEST, LONGEST, gate_sources
 from gatewright.formats.c.header import header
 from gatewright.formats.c.interface import classify_function, encode_function, predict_functions
 from gatewright.formats.c.word import SCALARS, VECTORS, Word
 from gatewright.formats.gate_level import refuse_places
 from gatewright.formats.names import C_KEYWORDS, check_name
-from gatewright.formats.output import write_files
+from gatewright.runtime.files import write_files
 
 WORDS = SCALARS + VECTORS
 """Bits a word can have."""
@@ -57,8 +57,8 @@ def to_c(
     refuse_places(circuit, "C")
     if circuit.head is not None and np.abs(circuit.head.offset).max() + circuit.n_outputs >= 1 << 31:
         raise UnsupportedError("the head's counts do not fit the 32-bit numbers of the C export")
-    schedule = make_schedule(circuit, LONGEST)
-    gates, *parts = gate_sources(circuit, schedule, name, kind)
+    split = split_into_functions(circuit, LONGEST)
+    gates, *parts = gate_sources(circuit, split, name, kind)
     source = [f'#include "{name}.h"', "", *gates]
     if circuit.encoder:
         source += encode_function(circuit.encoder, name, kind)
@@ -66,7 +66,7 @@ def to_c(
         source += classify_function(circuit.head, name, kind)
     if circuit.encoder and circuit.head:
         source += predict_functions(name)
-    files = {f"{name}.h": header(circuit, schedule, name, kind), f"{name}.c": source}
+    files = {f"{name}.h": header(circuit, split, name, kind), f"{name}.c": source}
     files |= {f"{name}_gates_{i}.c": part for i, part in enumerate(parts)}
     if driver:
         files[f"{name}_main.c"] = driver_source(circuit, name, kind)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.formats.c.functions import Schedule
+from gatewright.formats.c.functions import Functions
 from gatewright.formats.c.interface import FEATURE_TYPES, n_planes
 from gatewright.formats.c.word import Word
 from gatewright.formats.names import comment
 
 
-def header(circuit: Circuit, schedule: Schedule, name: str, word: Word) -> Iterator[str]:
+def header(circuit: Circuit, split: Functions, name: str, word: Word) -> Iterator[str]:
     """Lines of `NAME.h`."""
     upper, encoder, head = name.upper(), circuit.encoder, circuit.head
-    yield f"/* {name}: a Boolean network of {len(schedule.order)} gates, written by gatewright."
+    yield f"/* {name}: a Boolean network of {len(split.order)} gates, written by gatewright."
     for key, value in sorted(circuit.metadata.items()):
         yield f" * {comment(key)}: {comment(value)}"
     yield " *"
@@ -55,7 +55,7 @@ def header(circuit: Circuit, schedule: Schedule, name: str, word: Word) -> Itera
     yield "typedef struct {"
     yield f"    {name}_word input[{max(1, circuit.n_inputs)}];"
     yield f"    {name}_word output[{max(1, circuit.n_outputs)}];"
-    yield f"    {name}_word value[{max(1, schedule.n_slots)}];"
+    yield f"    {name}_word value[{max(1, split.n_slots)}];"
     if head:
         yield f"    {name}_word plane[{head.n_classes}][{n_planes(head)}];"
     yield f"}} {name}_workspace;"

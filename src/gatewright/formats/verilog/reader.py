@@ -9,7 +9,7 @@ from pathlib import Path
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import ToolError
 from gatewright.formats.blif import from_blif
-from gatewright.formats.output import read_bytes
+from gatewright.runtime.files import read_bytes
 from gatewright.runtime.programs import run_yosys
 
 _ENABLE = ("delete -input w:enable", "connect -nounset -set enable 1'b1", "tee -q opt_expr")
