@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
+import gatewright as gw
 from gatewright.circuit import Circuit, Encoder, Head, save, simplify
 from gatewright.errors import DataError, FormatError, OptionError, ShapeError, ToolError, UnsupportedError
-from gatewright.formats import export, from_blif
-from gatewright.formats.verilog.reader import from_verilog
+from gatewright.formats import READERS, export, from_blif, from_verilog
 from gatewright.gates import Gate
 from gatewright.verification import read, verify
 from support.circuits import random_circuit, random_features, slow_classes, slow_counts, slow_encode, slow_outputs
@@ -195,6 +195,23 @@ def test_registers_of_different_length_are_told_apart(tmp_path):
     )
     with pytest.raises(UnsupportedError, match=r"behind \['0', '1'\] registers"):
         read(tmp_path / "skew.v")
+
+
+def test_circuits_are_taken_as_they_are(circuit, tmp_path):
+    (path, *_) = export(circuit, "blif", tmp_path)
+    other = changed(circuit)
+    for proof in (gw.verify(circuit, path), gw.verify(path, circuit), gw.verify(circuit, circuit)):
+        assert proof.equal
+    for proof in (gw.verify(other, path), gw.verify(path, other), gw.verify(circuit, other)):
+        assert proof.equal is False
+    with pytest.raises(OptionError, match=r"is a folder, expected a file.*runs\.run\.read_circuit"):
+        gw.verify(circuit, tmp_path)
+
+
+def test_a_netlist_format_can_be_added_from_outside(circuit, tmp_path, monkeypatch):
+    monkeypatch.setitem(READERS, ".net", from_blif)
+    (path, *_) = export(circuit, "blif", tmp_path)
+    assert gw.verify(path.rename(tmp_path / "model.net"), circuit).equal
 
 
 def test_netlists_of_an_encoder_alone(tmp_path):

@@ -11,7 +11,7 @@ from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import MissingExtraError, OptionError, ToolError, UnsupportedError
 from gatewright.formats import to_verilog
 from gatewright.formats.gate_level import to_gate_level
-from gatewright.hardware import TARGETS, synth, synthesis, targets
+from gatewright.hardware import TARGETS, Target, synth, synthesis, targets
 from gatewright.runtime import programs as tools_module
 from support.circuits import random_circuit, random_features
 from support.commands import gatewright
@@ -57,7 +57,7 @@ def test_registers_are_counted_and_shorten_the_stages():
     text = str(piped)
     assert plain.flip_flops.value == 0 < piped.flip_flops.value
     assert piped.depth.value < plain.depth.value
-    assert "levels of tables of a stage" in text
+    assert "levels of tables per stage" in text
     assert synth(circuit, "xilinx", pipeline=3).latency_ns.value == pytest.approx(
         4 * 1000 / synth(circuit, "xilinx", pipeline=3).fmax_mhz.value
     )
@@ -153,6 +153,20 @@ def test_small_circuits_are_placed_and_routed(tool, target):
     assert report.luts == synth(circuit, target, pipeline=2, place=False).luts
     assert re.fullmatch(r"\d+\.\d+.*", report.tools[TARGETS[target].pnr])
     assert synth(circuit, target, pipeline=0).fmax_mhz.value < report.fmax_mhz.value
+
+
+def test_a_family_can_be_added_from_outside(monkeypatch, tmp_path):
+    monkeypatch.setitem(TARGETS, "mine", Target(table_inputs=5, level_ns=2.0))
+    report = synth(parity(5), "mine")
+    assert (report.target, report.table_inputs) == ("mine", 5)
+    assert (report.luts.value, report.depth.value) == (1, 1)
+    assert report.fmax_mhz.value == pytest.approx(500)
+    save(parity(5), tmp_path / "c.gw")
+    assert "5-input tables" in gatewright("synth", tmp_path / "c.gw", "--target", "mine").out
+    with pytest.raises(OptionError, match="target 'mine' exists already"):
+        TARGETS["mine"] = Target(4)
+    with pytest.raises(OptionError, match="target 'other' is 4, expected: Target"):
+        TARGETS["other"] = 4
 
 
 def test_a_circuit_too_large_for_the_device_is_said_to_be(monkeypatch):

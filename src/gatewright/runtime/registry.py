@@ -40,9 +40,9 @@ class Registry(dict[str, T]):
 
     def __setitem__(self, name: str, entry: T) -> None:
         if not isinstance(name, str) or not name:
-            raise OptionError(f"the name of a {self._kind} is {name!r}, expected a text that is not empty")
+            raise OptionError(f"{self._kind}: the name is {name!r}, expected a text that is not empty")
         if name in self:
             raise OptionError(f"{self._kind} {name!r} exists already; choose another name, or delete that one first")
         if not isinstance(entry, self._of):
-            raise OptionError(f"{self._kind} {name!r} is {entry!r}, expected a {self._of.__name__}")
+            raise OptionError(f"{self._kind} {name!r} is {entry!r}, expected: {self._of.__name__}")
         super().__setitem__(name, entry)
