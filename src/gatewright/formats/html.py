@@ -1,6 +1,6 @@
-"""A web page that runs the circuit: one file, no network, encoder, gates, offsets and tie rule exactly as everywhere.
+"""A web page that runs the circuit: one file without network access, equal to the other exports, ties included.
 
-The page's own parts lie in `page/`: `circuit.js` computes, `page.js` shows. Here they are put together with the circuit.
+The parts of the page lie in `page/`: `circuit.js` computes, `page.js` shows. This file joins them with a circuit.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from gatewright.gates import IS_LOGIC
 from gatewright.runtime.files import write_files
 
 LARGEST_PAD = 32
-"""Pixels, each way, up to which an image is drawn; beyond, its values are pasted."""
+"""Largest height and width of an image to draw; the values of larger ones are pasted."""
 
 LONGEST_FORM = 200
-"""Features that get a field of their own each; beyond, they are pasted."""
+"""Largest number of features with a field each; more are pasted."""
 
 
 def to_html(
@@ -52,18 +52,18 @@ def to_html(
         circuit: Any circuit.
         directory: Where to write `NAME.html`.
         name: Name of the file.
-        title: Title of the page; `name` unless given.
-        white: Value of a fully drawn pixel; unless given, the sum of the least and the greatest threshold (thresholds
-            spread evenly over the range 0 to white), at most what the type holds; 1 for bool.
+        title: Title of the page; by default `name`.
+        white: Value of a fully drawn pixel; by default the sum of the least and the greatest threshold (right for
+            thresholds spread evenly over the range 0 to white), at most the type's maximum, and 1 for bool.
         samples: Samples to choose from on the page: raw features [n, *shape], or bool [n, n_inputs] without encoder.
             `NAME.html#sample=I` opens with sample I, from 0.
-        labels: What stands on the samples' buttons; their numbers unless given.
+        labels: Texts of the samples' buttons; by default their numbers.
 
     Returns:
         The file written.
 
     Raises:
-        OptionError: `name` is no identifier, `white` is not positive, or there are not as many labels as samples.
+        OptionError: `name` is not an identifier, `white` is not positive, or labels and samples differ in number.
         ShapeError: `samples` do not fit (also DtypeError, DataError).
         UnsupportedError: Counts are too large for the numbers of JavaScript.
     """
@@ -86,7 +86,7 @@ def _samples(circuit: Circuit, samples: npt.NDArray[Any] | None) -> list[list[fl
         return []
     given = np.asarray(samples)
     if circuit.encoder is not None:
-        encode(circuit, given)  # refuses what does not fit
+        encode(circuit, given)  # refuses samples that do not fit
         numbers = given.reshape(len(given), -1).astype(circuit.encoder.dtype)
     else:
         if given.dtype != np.bool_:
@@ -126,7 +126,7 @@ def _model(circuit: Circuit) -> dict[str, Any]:
 
 
 def _view(circuit: Circuit, white: float | None) -> dict[str, Any]:
-    """How the page asks for a sample, and the names that it shows."""
+    """How the page takes samples, and the names that it shows."""
     encoder, head = circuit.encoder, circuit.head
     view: dict[str, Any] = {"kind": _kind(circuit)}
     if encoder is not None and view["kind"] == "pad":
@@ -173,10 +173,10 @@ def _page(circuit: Circuit, title: str, model: dict[str, Any]) -> str:
         "TITLE": html.escape(title),
         "STYLE": (folder / "style.css").read_text(encoding="utf-8"),
         "SIZE": size,
-        "ABOUT": about or "<dt>nothing</dt><dd>was written into the circuit</dd>\n",
+        "ABOUT": about or "<dt>nothing</dt><dd>is noted in the circuit</dd>\n",
         "CIRCUIT": (folder / "circuit.js").read_text(encoding="utf-8"),
         "PAGE": (folder / "page.js").read_text(encoding="utf-8"),
         "MODEL": text,
     }
-    pieces = page.split("@")  # names stand at odd places; what is put in is not looked at again
+    pieces = page.split("@")  # names stand at odd places; inserted texts are not split again
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))

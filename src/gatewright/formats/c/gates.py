@@ -1,4 +1,4 @@
-"""The gates as straight-line C, in functions and sources that compilers handle in linear time and memory."""
+"""The gates as straight-line C, in functions and sources that take compilers linear time and bounded memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST = 50_000
 
 
 def gate_sources(circuit: Circuit, split: Functions, name: str, word: Word) -> list[list[str]]:
-    """Lines of the gates' functions, a list for each source beyond the first; the first one ends with `NAME_gates`.
+    """Lines of the gates' functions, a list per source; the first source ends with `NAME_gates`.
 
     Args:
         circuit: Any circuit.
@@ -51,7 +51,7 @@ def gate_sources(circuit: Circuit, split: Functions, name: str, word: Word) -> l
 
 
 class _Gates:
-    """Writes functions of a split."""
+    """Writes the functions of a circuit."""
 
     def __init__(self, circuit: Circuit, split: Functions, name: str, word: Word) -> None:
         self.arguments = f"const {word.name} *restrict x, {word.name} *restrict y, {word.name} *restrict v"
@@ -64,11 +64,11 @@ class _Gates:
             self._readers.setdefault(node, []).append(j)
 
     def functions(self, first: int, last: int) -> Iterator[str]:
-        """The functions from `first` up to before `last`."""
+        """The functions from `first` up to, but not including, `last`."""
         apart = last - first > 1
         if apart:
             yield "#if defined(__GNUC__)"
-            yield "#define APART static __attribute__((noinline)) /* one big function would take compilers for ever */"
+            yield "#define APART static __attribute__((noinline)) /* one big function would take compilers very long */"
             yield "#else"
             yield "#define APART static"
             yield "#endif"

@@ -1,9 +1,9 @@
-"""Valid/ready handshakes around a Verilog module, and a testbench that stops and starts at both ends.
+"""Valid/ready handshakes around a Verilog module.
 
-A sample goes in at a rising edge of `clk` at which `in_valid` and `in_ready` are both 1, and its result goes out where
-`out_valid` and `out_ready` are. A result waits unchanged until it is taken. The pipeline stands still as a whole while the
-result at its end waits, and else moves on, so it takes and gives a sample a clock; `in_ready` depends on `out_ready`
-in the same clock. `rst` (synchronous) empties it. Without registers the handshake goes straight through.
+A sample is taken at a rising edge of `clk` at which `in_valid` and `in_ready` are both 1, its result at one at which
+`out_valid` and `out_ready` are. A result stays unchanged until it is taken. The pipeline stalls while its last result is
+not taken, and otherwise takes and gives one sample per clock; `in_ready` depends on `out_ready` in the same clock. `rst`
+(synchronous) empties it. Without registers the handshake signals pass straight through.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def stream_module(netlist: GateLevel, name: str, pipeline: int) -> Iterator[str]
     Args:
         netlist: What is in the module `NAME`.
         name: Name of that module.
-        pipeline: Its register stages; if there are any it has the ports `clk` and `enable`.
+        pipeline: Its register stages; with any, it has the ports `clk` and `enable`.
     """
     yield f"// {name}_stream: {name} with valid/ready handshakes, written by gatewright."
-    yield "// A sample is taken where in_valid and in_ready are 1 at a rising edge of clk, a result where out_valid and"
-    yield "// out_ready are; results come in the order of the samples and wait until they are taken."
+    yield "// A sample is taken if in_valid and in_ready are 1 at a rising edge of clk, a result if out_valid and out_ready"
+    yield "// are; results come in the order of the samples and stay until they are taken."
     yield f"module {name}_stream ("
     ports = ["input wire clk", "input wire rst"] if pipeline else []
     ports += ["input wire in_valid", "output wire in_ready", *netlist.input_ports()]

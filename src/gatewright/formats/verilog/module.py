@@ -1,8 +1,8 @@
-"""Verilog-2001 export: a module, combinational or pipelined, and on request a testbench that checks itself.
+"""Verilog-2001: a module, combinational or pipelined, and on request a testbench that checks itself.
 
-Encoder and head are written as explicit gates, the same ones that `gatewright.circuit.cost` counts. For popcounts this
-was measured against sums with `+` (128 bits, yosys 0.70): 192 against 196 six-input tables, 403 against 513-545
-four-input tables for ecp5, 248 against 246-249 for ice40. Gates also let pipeline registers stand anywhere.
+Encoder and head are written as explicit gates, the same ones that `gatewright.circuit.cost` counts. Measured for popcounts
+of 128 bits against sums with `+` (yosys 0.70): 192 against 196 six-input tables, 403 against 513-545 four-input tables for
+ecp5, 248 against 246-249 for ice40. Explicit gates also allow pipeline registers anywhere.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gatewright.circuit.levels import logic_levels
 from gatewright.errors import OptionError
 from gatewright.formats.expressions import EXPRESSIONS
 from gatewright.formats.gate_level import GateLevel, to_gate_level
-from gatewright.formats.names import VERILOG_KEYWORDS, check_name, comment
+from gatewright.formats.names import VERILOG_KEYWORDS, check_name, comment, remarks
 from gatewright.formats.verilog.handshake import stream_module
 from gatewright.formats.verilog.testbench import stream_testbench, testbench, vectors
 from gatewright.gates import USES_A, USES_B, Gate
@@ -41,35 +41,42 @@ def to_verilog(
     """Write a circuit as a Verilog-2001 module.
 
     Ports: input `features`, feature f at bits `f * W +: W` (W = 1 for bool, 8 for uint8, 16 for int16, 32 for int32
-    and for float32 as IEEE 754 bits), or without encoder input `bits`; output `class_index` and, if asked for,
-    `scores` (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added),
-    or without head output `outputs`; `clk` if there are registers, with `stream` also `enable`, without which they
-    stand still. Inputs that nothing depends on stay ports; outputs
-    that are constant stay outputs.
+    and for float32 as IEEE 754 bits), or without encoder input `bits`; output `class_index` and, on request, `scores`
+    (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added), or without
+    head output `outputs`; with registers `clk`, with `stream` also `enable`, which stops the registers while it is 0.
+    Inputs that nothing depends on stay ports; outputs that are constant stay outputs.
 
     Args:
         circuit: Any circuit.
         directory: Where to write `NAME.v`, with `stream` `NAME_stream.v`, and with samples `NAME_tb.v`, `NAME_vectors.hex`
             and, with `stream`, `NAME_stream_tb.v`.
         name: Name of the module.
-        encoder: Whether the encoder, if there is one, is part of the module.
-        head: Whether the head, if there is one, is part of the module.
-        scores: Whether the module also gives the counts of the classes.
-        pipeline: Register stages, spread evenly over the logic levels: a sample a clock, its result `pipeline` clocks
-            later.
-        stream: Also write a module `NAME_stream` around this one, with valid/ready handshakes in front and behind (see
+        encoder: Make the encoder, if the circuit has one, part of the module.
+        head: Make the head, if the circuit has one, part of the module.
+        scores: Also output the counts of the classes.
+        pipeline: Register stages, spread evenly over the logic levels: one sample per clock, its result `pipeline`
+            clocks later.
+        stream: Also write a module `NAME_stream` with valid/ready handshakes around this one (see
             `gatewright.formats.verilog.handshake`).
         samples: Samples for the testbench: raw features [n, *shape], or bool [n, n_inputs] without encoder. The
-            testbench prints PASS, or FAIL with the first sample that differs; that of the stream stops and starts at
-            both ends while it goes.
+            testbench prints PASS, or FAIL with the first sample that differs; that of the stream stalls both ends at
+            random.
 
     Returns:
         The files written.
 
     Raises:
-        OptionError: `name` is no identifier, `pipeline` is negative, or `scores` without a head.
+        OptionError: `name` is not an identifier, `pipeline` is negative, or `scores` without a head.
         ShapeError: `samples` do not fit (also DtypeError, DataError).
         UnsupportedError: The circuit has no outputs.
+
+    >>> import tempfile
+    >>> from gatewright import Circuit
+    >>> xor = Circuit(2, gate=[6], a=[0], b=[1], outputs=[2])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (path,) = to_verilog(xor, folder)
+    ...     print(path.read_text().splitlines()[6])
+    wire w2 = bits[0] ^ bits[1];
     """
     check_name(name, VERILOG_KEYWORDS)
     if isinstance(pipeline, bool) or not isinstance(pipeline, int) or pipeline < 0:
@@ -92,15 +99,13 @@ def to_verilog(
 def _module(netlist: GateLevel, name: str, pipeline: int, *, stream: bool) -> Iterator[str]:
     circuit = netlist.gates
     yield f"// {name}: a Boolean network of {circuit.n_gates} gates, written by gatewright."
-    for key, value in sorted(netlist.source.metadata.items()):
-        yield f"// {comment(key)}: {comment(value)}"
-    yield from (f"// {line}" for line in _meaning(netlist, pipeline))
+    yield from (f"// {line}" for line in [*remarks(netlist.source.metadata), *_meaning(netlist, pipeline)])
     yield f"module {name} ("
     clock = ["input wire clk", *(["input wire enable"] if stream else [])] if pipeline else []
     yield ",\n".join(f"    {port}" for port in [*clock, *netlist.input_ports(), *netlist.output_ports()])
     yield ");"
     if circuit.n_inputs:
-        yield f"wire _unused_ok = &{{1'b0, {netlist.input_name}}}; // inputs that nothing depends on are no mistake"
+        yield f"wire _unused_ok = &{{1'b0, {netlist.input_name}}}; // some inputs may have no effect"
     yield from _body(netlist, pipeline, stream=stream)
     yield "endmodule"
 
@@ -120,7 +125,7 @@ def _meaning(netlist: GateLevel, pipeline: int) -> Iterator[str]:
         width = netlist.score_bits
         yield f"scores[k * {width} +: {width}] + ({netlist.score_base}) is the count of class k."
     if pipeline:
-        yield f"A sample a clock; its result is there {pipeline} rising edges of clk later."
+        yield f"One sample per clock; its result follows {pipeline} rising edges of clk later."
 
 
 def _body(netlist: GateLevel, pipeline: int, *, stream: bool) -> Iterator[str]:

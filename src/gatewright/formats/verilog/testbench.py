@@ -60,7 +60,7 @@ def _verdict(n: int, *, sent: bool) -> Iterator[str]:
 
 
 def testbench(netlist: GateLevel, name: str, pipeline: int, n: int, *, stream: bool) -> Iterator[str]:
-    """One sample a clock (or, without registers, a time unit), each result compared with the vectors."""
+    """Lines of the testbench `NAME_tb`: one sample per clock (without registers, per time unit)."""
     n_inputs = netlist.gates.n_inputs
     yield from _head(netlist, name, f"{name}_tb", n)
     ports = netlist.connections()
@@ -91,8 +91,8 @@ def testbench(netlist: GateLevel, name: str, pipeline: int, n: int, *, stream: b
 def stream_testbench(netlist: GateLevel, name: str, pipeline: int, n: int) -> Iterator[str]:
     """Lines of the testbench `NAME_stream_tb`.
 
-    In turn for 32 clocks each: both ends always ready, both at random, results seldom taken, samples seldom there. Inputs
-    are the inverse of the next sample while `in_valid` is 0. Results must be right, in order, and stay while they wait.
+    For 32 clocks each, in turn: both ends always ready, both at random, results seldom taken, samples seldom valid. While
+    `in_valid` is 0, inputs are the inverse of the next sample. Results must be right, in order, and stable until taken.
 
     Args:
         netlist: What is in the module `NAME`.
@@ -120,7 +120,7 @@ def stream_testbench(netlist: GateLevel, name: str, pipeline: int, n: int) -> It
     yield "        noise = {noise[14:0], noise[15] ^ noise[13] ^ noise[12] ^ noise[10]};"
     yield "        valid_always = cycle % 128 < 32;"
     yield "        ready_always = cycle % 128 < 32 || cycle % 128 >= 96;"
-    yield "        if (!in_valid || accepted) // what was offered stays until it is taken"
+    yield "        if (!in_valid || accepted) // a sample stays valid until it is taken"
     yield f"            in_valid = sent < {n} && (valid_always || (cycle % 128 < 96 ? noise[0] : noise[4:2] == 0));"
     yield "        out_ready = ready_always || (cycle % 128 < 64 ? noise[5] : noise[8:6] == 0);"
     if n_inputs:
@@ -128,7 +128,7 @@ def stream_testbench(netlist: GateLevel, name: str, pipeline: int, n: int) -> It
         yield f"        if (!in_valid) {netlist.input_name} = ~{netlist.input_name};"
     yield "        #1;"
     yield "        if (waiting && (!out_valid || got !== before)) begin"
-    yield '            if (failures == 0) $display("FAIL sample %0d: a result that waits has changed", checked);'
+    yield '            if (failures == 0) $display("FAIL sample %0d: a result changed before it was taken", checked);'
     yield "            failures = failures + 1;"
     yield "        end"
     yield "        if (out_valid && out_ready) begin"
