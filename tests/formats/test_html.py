@@ -12,6 +12,7 @@ from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
 from gatewright.formats import to_html
 from support.circuits import (
+    TIES,
     circuits,
     random_circuit,
     random_features,
@@ -77,16 +78,8 @@ def test_every_type_of_features_at_its_limits(node, dtype):
 
 
 def test_ties_and_constant_outputs(node):
-    circuit = Circuit(
-        2,
-        [0, 15, 12, 6],
-        [0, 0, 0, 0],
-        [0, 0, 0, 1],
-        [2, 3, 0, 4, 1, 5, 3],
-        head=Head([0, 0, 1, 1, 2, 2, 2], [0, 0, -1]),
-    )
-    check(circuit, node, 64)
-    assert node(circuit, np.zeros((1, 2), np.uint8)) == [[0, 1, 1, 0]]
+    check(TIES, node, 64)
+    assert node(TIES, np.zeros((1, 2), np.uint8)) == [[0, 1, 1, 0]]
 
 
 def test_thousands_of_gates(node):

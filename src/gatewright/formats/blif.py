@@ -18,6 +18,9 @@ from gatewright.gates import TRUTH, USES_A, USES_B, Gate
 from gatewright.runtime.files import read_bytes, write_files
 
 _INVERSES = ((["0"], "1"), (["1"], "0"))
+# By whether the first operand is inverted, twice, and whether the second one is.
+_CONJUNCTIONS = (Gate.AND, Gate.A_AND_NOT_B, Gate.NOT_A_AND_B, Gate.NOR)
+_DISJUNCTIONS = (Gate.OR, Gate.A_OR_NOT_B, Gate.NOT_A_OR_B, Gate.NAND)
 INPUT_NAMES, OUTPUT_NAMES = "blif.inputs", "blif.outputs"
 """Metadata keys under which `from_blif` keeps the names: JSON objects, index to name."""
 
@@ -134,13 +137,11 @@ def read_tables(path: str | Path, *, like: Circuit | None = None) -> tuple[Circu
         FormatError: Like `from_blif` (also UnsupportedError).
     """
     circuit, netlist = _read(path, registers=False)
-    sizes = Counter(len(cover.inputs) for cover in netlist.made.values())
-    inverters = sum(
-        len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in netlist.made.values()
-    )
-    tables = Tables(
-        {size: sizes[size] for size in sorted(sizes) if size > 1}, inverters, max(netlist.levels(), default=0)
-    )
+    covers = netlist.made.values()
+    sizes = Counter(len(cover.inputs) for cover in covers)
+    inverters = sum(len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in covers)
+    by_inputs = {size: sizes[size] for size in sorted(sizes) if size > 1}
+    tables = Tables(by_inputs, inverters, max(netlist.levels(), default=0))
     return with_interface(circuit, like, str(path)), tables
 
 
@@ -209,11 +210,9 @@ def _parse(
             raise FormatError(f"{where}: unknown statement {keyword!r}")
     else:
         raise FormatError(f"{source}: no .end; the file is truncated or not BLIF")
-    seen = set(covers)
-    for name in inputs:
-        if name in seen:
-            raise FormatError(f"{source}: input {name!r} is defined a second time")
-        seen.add(name)
+    twice = next((name for name, times in Counter([*inputs, *covers]).items() if times > 1), None)
+    if twice is not None:
+        raise FormatError(f"{source}: input {twice!r} is defined a second time")
     return [name for name in inputs if name not in clocks], outputs, covers
 
 
@@ -320,11 +319,7 @@ class _Netlist:
         """AND (or OR) of (node, whether inverted), as such a pair."""
         if not terms:
             return self._append(Gate.TRUE if conjunction else Gate.FALSE), False
-        gates = (
-            (Gate.AND, Gate.A_AND_NOT_B, Gate.NOT_A_AND_B, Gate.NOR)
-            if conjunction
-            else (Gate.OR, Gate.A_OR_NOT_B, Gate.NOT_A_OR_B, Gate.NAND)
-        )
+        gates = _CONJUNCTIONS if conjunction else _DISJUNCTIONS
         while len(terms) > 1:
             pairs = zip(terms[::2], terms[1::2], strict=False)
             joined = [(self._append(gates[2 * ia + ib], a, b), False) for (a, ia), (b, ib) in pairs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 How = Literal["placed and routed", "mapped", "estimated"]
@@ -78,7 +78,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: each figure a mapping with `value` and `how`."""
-        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        return asdict(self)
 
     def rows(self) -> list[tuple[str, str]]:
         """Names and texts for a table."""
@@ -108,11 +108,3 @@ class Report:
         rows = self.rows()
         width = max(len(name) for name, _ in rows)
         return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (Figure, Part)):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, Mapping):
-        return {name: _plain(entry) for name, entry in value.items()}
-    return value
