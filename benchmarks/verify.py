@@ -42,7 +42,7 @@ def measure(n_gates: int) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         raw = layered(n_gates, 5, "logic")
-        small, _ = simplify(raw)
+        small = simplify(raw)
         save(raw, folder / "raw.gw")
         gate = small.gate.copy()
         gate[len(gate) // 2] ^= 15

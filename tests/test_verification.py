@@ -28,7 +28,7 @@ LOGIC = [1, 2, 4, 6, 7, 8, 9, 11, 13, 14]
 @pytest.fixture
 def circuit():
     made = random_circuit(5, 24, 300, 40, dtype="uint8", classes=4, gates=LOGIC)
-    return simplify(made.replace(head=Head(made.head.group, [0, 1, 0, -1])))[0]
+    return simplify(made.replace(head=Head(made.head.group, [0, 1, 0, -1])))
 
 
 def changed(circuit, value=slow_classes):
@@ -77,7 +77,7 @@ def test_netlists_of_different_formats(circuit, tmp_path, interface):
 
 @pytest.mark.parametrize("dtype", ["bool", "int16", "float32"])
 def test_samples_of_every_type(tmp_path, dtype):
-    circuit = simplify(random_circuit(9, 12, 60, 20, dtype=dtype, classes=3, gates=LOGIC))[0]
+    circuit = simplify(random_circuit(9, 12, 60, 20, dtype=dtype, classes=3, gates=LOGIC))
     save(circuit, tmp_path / "c.gw")
     export(circuit, "verilog", tmp_path, scores=True)
     assert verify(tmp_path / "c.gw", tmp_path / "model.v").equal
@@ -108,7 +108,7 @@ def test_pipelines_are_what_comes_out_of_them(circuit, tmp_path, pipeline, strea
 def test_a_network_and_the_export_of_its_simplification(tmp_path):
     # Constant outputs, and inverse ones of a class, became offsets: the netlist has fewer outputs than the network.
     raw = random_circuit(3, 20, 400, 60, gates=[0, 15, 1, 6, 7, 12], classes=3)
-    small, _ = simplify(raw)
+    small = simplify(raw)
     assert small.n_outputs < raw.n_outputs
     save(raw, tmp_path / "raw.gw")
     export(small, "blif", tmp_path)

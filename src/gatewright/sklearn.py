@@ -277,5 +277,5 @@ def _learn(
         trainer = Trainer(config, model, Feed(train, device), validation, generator, Path(folder))
         trainer.fit()
         trainer.load_best()
-    circuit, _ = simplify(lower(model, class_names=class_names, feature_names=feature_names))
+    circuit = simplify(lower(model, class_names=class_names, feature_names=feature_names))
     return circuit, None if trainer.best is None else trainer.best.accuracy

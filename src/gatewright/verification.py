@@ -158,7 +158,7 @@ def _aligned(
     if classes and head is None:
         raise ShapeError(f"{source} gives classes, but the circuit to compare it with has no head")
     if classes or raw:
-        small, _ = simplify(circuit)
+        small = simplify(circuit)
         whole = make_whole(small, encoder=raw, head=classes, scores=scores)
         _check(whole)
         wanted = whole.gates.replace(encoder=None if raw else encoder)
@@ -168,7 +168,7 @@ def _aligned(
         return wanted, got, encoder if raw else None, small
     like = circuit
     if netlist.n_outputs != circuit.n_outputs:
-        like, _ = simplify(circuit)  # what the exported circuit was made from this one by, most likely
+        like = simplify(circuit)  # what the exported circuit was made from this one by, most likely
     if netlist.n_outputs != like.n_outputs:
         raise ShapeError(
             f"{source} has {netlist.n_outputs} outputs, expected {circuit.n_outputs} as in the circuit to compare it "

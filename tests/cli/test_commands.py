@@ -74,8 +74,8 @@ def test_compile_without_proof(tiny, tmp_path):
 def test_a_circuit_that_differs_from_its_network_is_refused(tiny, tmp_path, monkeypatch):
     from gatewright.runs import compile as module
 
-    def broken(circuit):
-        simple, records = original(circuit)
+    def broken(circuit, **options):
+        simple, records = original(circuit, **options)
         gate = simple.gate.copy()
         gate[-1] ^= 15
         return simple.replace(gate=gate), records

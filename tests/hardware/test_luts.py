@@ -16,7 +16,7 @@ from support.circuits import random_circuit, random_features, slow_encode, slow_
 
 @pytest.fixture
 def circuit():
-    return simplify(random_circuit(3, 30, 1500, 60, classes=5))[0]
+    return simplify(random_circuit(3, 30, 1500, 60, classes=5))
 
 
 @pytest.mark.parametrize("k", [2, 3, 4, 6])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.circuit.cost import Cost, cost
-from gatewright.circuit.deep import deepen
 from gatewright.circuit.io import load, save
 from gatewright.circuit.proof.prove import Proof, prove, require_equal
 from gatewright.circuit.simplify import PassRecord, simplify
@@ -17,7 +16,6 @@ __all__ = [
     "PassRecord",
     "Proof",
     "cost",
-    "deepen",
     "load",
     "prove",
     "require_equal",

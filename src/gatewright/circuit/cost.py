@@ -54,7 +54,7 @@ class Cost:
 
 def cost(circuit: Circuit) -> Cost:
     """Count what a circuit costs; it is simplified first, so the figures do not depend on whether it already was."""
-    core, _ = simplify(circuit)
+    core = simplify(circuit)
     whole = core
     if whole.head is not None:
         whole = with_head_gates(whole)
@@ -62,10 +62,10 @@ def cost(circuit: Circuit) -> Cost:
     encoder_ops = 0
     if whole.encoder is not None:
         comparators = core.replace(gate=_EMPTY, a=_EMPTY, b=_EMPTY, outputs=used, head=None)
-        encoder_ops = _logic_ops(simplify(with_encoder_gates(comparators))[0])
+        encoder_ops = _logic_ops(simplify(with_encoder_gates(comparators)))
         # First with the encoder's relations between bits, which its gates hide from the local rules.
-        whole = with_encoder_gates(simplify(whole)[0])
-    whole, _ = simplify(whole)
+        whole = with_encoder_gates(simplify(whole))
+    whole = simplify(whole)
     logic_ops, total_ops = _logic_ops(core), _logic_ops(whole)
     numbers = np.bincount(core.gate, minlength=len(GATE_NAMES)).tolist()
     return Cost(
@@ -91,7 +91,7 @@ def lut6(circuit: Circuit, *, timeout: float = 600.0) -> int:
         MissingExtraError: There is no ABC.
         ToolError: ABC failed or took too long.
     """
-    core, _ = simplify(circuit)
+    core = simplify(circuit)
     if not core.n_outputs:
         return 0
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:

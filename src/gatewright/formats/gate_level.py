@@ -128,8 +128,8 @@ def make_whole(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = Fa
     if encoder and circuit.encoder is not None:
         width, input_name = FEATURE_BITS[circuit.encoder.dtype], "features"
         # Simplified while the encoder is still known: relations between thresholds of a feature are lost in its gates.
-        circuit = with_encoder_gates(simplify(circuit)[0])
-    gates = simplify(circuit.replace(encoder=None))[0]
+        circuit = with_encoder_gates(simplify(circuit))
+    gates = simplify(circuit.replace(encoder=None))
     return Whole(source, gates, input_name, width, outputs, score_bits, score_base)
 
 

@@ -84,7 +84,7 @@ def footprint(circuit: Circuit, target: str = "cortex-m4", *, word: int = 32, ti
         raise unknown_name("target", str(target), CORES)
     gcc = find_program("arm-none-eabi-gcc", package=_TOOLCHAIN)
     size = find_program("arm-none-eabi-size", package=_TOOLCHAIN)
-    small, _ = simplify(circuit)
+    small = simplify(circuit)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
         sources = [path.name for path in to_c(small, folder, word=word)[1:]]

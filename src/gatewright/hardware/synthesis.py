@@ -107,7 +107,7 @@ def _figure(value: float | None, how: How) -> Figure | None:
 
 def _write_parts(circuit: Circuit, folder: Path) -> list[str]:
     """Verilog for encoder, logic and head, each alone; the names of those that there are."""
-    core, _ = simplify(circuit)
+    core = simplify(circuit)
     parts = {}
     if core.encoder is not None:
         comparators = core.replace(gate=_EMPTY, a=_EMPTY, b=_EMPTY, outputs=used_inputs(core), head=None)

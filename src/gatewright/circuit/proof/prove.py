@@ -25,7 +25,7 @@ from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import counts, evaluate
 from gatewright.circuit.proof.heads import count_circuits, equalities
 from gatewright.circuit.proof.sat import Sweeper
-from gatewright.circuit.simplify.rewrite import encoder_relations
+from gatewright.circuit.simplify.rules import encoder_relations
 from gatewright.errors import MissingExtraError, ShapeError, VerificationError, unknown_name
 from gatewright.gates import Gate
 from gatewright.runtime.abc import find_abc, run_abc
