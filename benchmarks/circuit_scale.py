@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.circuit import Circuit, Encoder, Head, cost, load, prove, save, simplify
+from gatewright.circuit import Circuit, Encoder, Head, cost, load_circuit, prove, save_circuit, simplify
 from gatewright.gates import IS_LOGIC
 
 MIB = 1024  # ru_maxrss is in KiB on Linux
@@ -56,9 +56,9 @@ def measure_scale(n_gates: int, layers: int, kinds: str) -> dict[str, object]:
     simplified_at, simplify_cpu = time.perf_counter(), time.process_time() - start_cpu
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "c.gw"
-        save(circuit, path)
+        save_circuit(circuit, path)
         saved_at = time.perf_counter()
-        assert load(path).same_as(circuit)
+        assert load_circuit(path).same_as(circuit)
         loaded_at = time.perf_counter()
         size = path.stat().st_size
     before_cost = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB

@@ -51,7 +51,7 @@ def read(path: str | Path) -> Circuit:
         return NETLISTS[path.suffix](path)
     if path.suffix != ".gw":
         raise unknown_name("kind of file", path.suffix or path.name, [".gw", *NETLISTS])
-    return io.load(path)
+    return io.load_circuit(path)
 
 
 def verify(one: str | Path, two: str | Path, *, timeout: float = 600.0) -> Proof:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gatewright import Engine, LogicConv2d, NearestUpsample, PixelGroupSum, Thermometer, lower, prove, simplify
-from gatewright.circuit import Circuit, Head, cost, load, save
+from gatewright.circuit import Circuit, Head, cost, load_circuit, save_circuit
 from gatewright.circuit.arithmetic import with_head_gates
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
 from gatewright.errors import FormatError, ShapeError, UnsupportedError
@@ -120,11 +120,11 @@ def test_the_head_as_gates(circuit, images):
 
 
 def test_files(circuit, tmp_path):
-    save(circuit, tmp_path / "c.gw")
-    assert load(tmp_path / "c.gw").same_as(circuit)
-    assert load(tmp_path / "c.gw").head.places == PLACES
+    save_circuit(circuit, tmp_path / "c.gw")
+    assert load_circuit(tmp_path / "c.gw").same_as(circuit)
+    assert load_circuit(tmp_path / "c.gw").head.places == PLACES
     plain = random_circuit(1)
-    save(plain, tmp_path / "plain.gw")
+    save_circuit(plain, tmp_path / "plain.gw")
     assert b"places" not in (tmp_path / "plain.gw").read_bytes()  # older versions go on reading these
 
 

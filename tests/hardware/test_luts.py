@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from gatewright.circuit import Circuit, prove, save, simplify
+from gatewright.circuit import Circuit, prove, save_circuit, simplify
 from gatewright.circuit.cost import lut6
 from gatewright.errors import OptionError, ToolError, UnsupportedError, VerificationError
 from gatewright.hardware import map_luts
@@ -35,7 +35,7 @@ def test_tables_are_the_circuit_and_counted_as_by_abc(circuit, tmp_path, k):
     others = len(re.findall(r"^\.names( \S+)? \S+\n *1( 1)?$", mapped.blif, re.MULTILINE))
     assert 0 <= nodes - (mapped.tables + mapped.inverters) <= others
     assert mapped.levels <= levels <= mapped.levels + (mapped.inverters > 0)
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     assert verify(tmp_path / "c.gw", tmp_path / "mapped.blif").equal
 
 

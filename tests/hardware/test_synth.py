@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from gatewright.circuit import save
+from gatewright.circuit import save_circuit
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import MissingExtraError, OptionError, ToolError, UnsupportedError
 from gatewright.formats import to_verilog
@@ -187,7 +187,7 @@ def test_mistakes_are_explained(monkeypatch):
 
 def test_the_command(tmp_path):
     circuit = random_circuit(4, 20, 100, 30, classes=3)
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     done = gatewright("synth", tmp_path / "c.gw", "--target", "ice40", "--no-place", "--pipeline", 2, "--json")
     assert done.code == 0
     wanted = synth(circuit, "ice40", place=False, pipeline=2).as_dict()
