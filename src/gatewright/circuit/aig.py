@@ -21,7 +21,7 @@ from gatewright.gates import NEGATE_A, NEGATE_B, USES_A, USES_B, Gate
 
 Int32Array = npt.NDArray[np.int32]
 INPUT_NAMES, OUTPUT_NAMES = "aiger.inputs", "aiger.outputs"
-"""Metadata keys under which `from_aiger` keeps the symbol table: JSON objects, index to name."""
+"""Metadata keys under which `read_aig` keeps the symbol table: JSON objects, index to name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +196,7 @@ def _decode(raw: npt.NDArray[np.uint8], n_inputs: int, n_ands: int) -> tuple[Int
     return left, right, at, -1
 
 
-def to_aiger(circuit: Circuit, *, inputs: Sequence[str] = (), outputs: Sequence[str] = (), comment: str = "") -> bytes:
+def write_aig(circuit: Circuit, *, inputs: Sequence[str] = (), outputs: Sequence[str] = (), comment: str = "") -> bytes:
     """A circuit's gates as a binary AIGER file; encoder and head are left out.
 
     Args:
@@ -226,7 +226,7 @@ def to_aiger(circuit: Circuit, *, inputs: Sequence[str] = (), outputs: Sequence[
     return head + body + tail
 
 
-def from_aiger(data: bytes, *, source: str = "AIGER data") -> Circuit:
+def read_aig(data: bytes, *, source: str = "AIGER data") -> Circuit:
     """Read a combinational binary AIGER file.
 
     Args:

@@ -34,7 +34,7 @@ def to_aiger(
     check_name(name)
     whole = make_whole(circuit, encoder=encoder, head=head)
     text = "".join(f"{comment(key)}: {comment(value)}\n" for key, value in sorted(circuit.metadata.items()))
-    data = aig.to_aiger(
+    data = aig.write_aig(
         whole.gates, inputs=input_names(whole), outputs=output_names(whole), comment=f"written by gatewright\n{text}"
     )
     return write_files(directory, {f"{name}.aig": data})
@@ -52,5 +52,5 @@ def from_aiger(path: str | Path, *, like: Circuit | None = None) -> Circuit:
         FormatError: The file is no binary AIGER or damaged, or does not fit `like`.
         UnsupportedError: The file describes a sequential circuit.
     """
-    circuit = aig.from_aiger(read_bytes(path), source=str(path))
+    circuit = aig.read_aig(read_bytes(path), source=str(path))
     return like_original(circuit, like, str(path))

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.aig import to_aig, to_aiger
+from gatewright.circuit.aig import to_aig, write_aig
 from gatewright.circuit.arithmetic import FEATURE_BITS, with_encoder_gates
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder
@@ -321,8 +321,8 @@ def _decide_by_abc(left: Circuit, right: Circuit, deadline: float) -> _Answer:
         return True, None
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
-        (folder / "a.aig").write_bytes(to_aiger(left))
-        (folder / "b.aig").write_bytes(to_aiger(right))
+        (folder / "a.aig").write_bytes(write_aig(left))
+        (folder / "b.aig").write_bytes(write_aig(right))
         said = run_abc("&r a.aig; &cec -y b.aig", folder, deadline - time.monotonic())
         if said is None or "Networks are equivalent" in said:
             return (None if said is None else True), None
