@@ -5,7 +5,7 @@ from __future__ import annotations
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.circuit.cost import Cost, cost
 from gatewright.circuit.io import load_circuit, save_circuit
-from gatewright.circuit.proof.prove import Proof, prove, require_equal
+from gatewright.circuit.proof import Proof, prove, require_equal
 from gatewright.circuit.simplify import PassRecord, simplify
 
 __all__ = [

@@ -132,7 +132,7 @@ def _structural_keys(one: Circuit, two: Circuit) -> tuple[list[Key], list[Key]]:
     builder = Builder(one.n_inputs)
     inputs = np.arange(one.n_inputs)
     outputs = np.concatenate([builder.include(c, inputs)[c.outputs] for c in (one, two)])
-    # Both have the same encoder or else the caller has made none count.
+    # Both have the same encoder, or the caller has already replaced different ones by gates.
     encoder = one.encoder if two.encoder is not None else None
     joint = simplify(builder.build(outputs, encoder=encoder))
     keys: list[Key] = []
