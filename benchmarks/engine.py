@@ -30,7 +30,7 @@ import numba
 import numpy as np
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
-from gatewright.circuit.io import save
+from gatewright.circuit.io import save_circuit
 from gatewright.engine import Engine
 from gatewright.engine.kernels import evaluate_gates
 from gatewright.engine.pipeline import BLOCKS, Pipeline
@@ -139,7 +139,7 @@ print(time.perf_counter() - start)
 """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "network.gw"
-        save(mnist_network(), file)
+        save_circuit(mnist_network(), file)
         environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
         command = [sys.executable, "-c", code, str(file)]
         took = [float(subprocess.check_output(command, env=environment)) for _ in range(4)]

@@ -29,7 +29,7 @@ def run_once(preset: str, changes: Sequence[str], seed: int, *, keep: Callable[[
         assert result is not None
         assert result.validation is not None
         lines = [line for line in read_lines(run / "metrics.jsonl") if "validation" in line]
-        circuit, _ = simplify(lower_run(load_run(run)))
+        circuit = simplify(lower_run(load_run(run)))
     if keep is not None:
         keep(circuit)
     figures = cost(circuit)

@@ -102,7 +102,7 @@ def test_damage_is_found(copy):
 def test_a_file_of_that_name_comes_first(copy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     circuit = gw.load("digits").replace(metadata={"mine": "yes"})
-    gw.save(circuit, tmp_path / "digits")
+    gw.save_circuit(circuit, tmp_path / "digits")
     assert gw.load("digits").metadata["mine"] == "yes"
 
 

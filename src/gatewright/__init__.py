@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from gatewright.circuit import Circuit, Encoder, Head, prove, save
+    from gatewright.circuit import Circuit, Encoder, Head, load_circuit, prove, save_circuit
     from gatewright.circuit.cost import cost
     from gatewright.circuit.simplify import simplify
     from gatewright.engine import Engine
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gatewright.zoo import load
 
 _HOME = {
-    "gatewright.circuit": ("Circuit", "Encoder", "Head", "cost", "prove", "save", "simplify"),
+    "gatewright.circuit": ("Circuit", "Encoder", "Head", "cost", "load_circuit", "prove", "save_circuit", "simplify"),
     "gatewright.lowering": ("lower",),
     "gatewright.nn.thermometer": ("Thermometer",),
     "gatewright.engine": ("Engine",),
@@ -89,11 +89,12 @@ __all__ = [
     "cost",
     "export",
     "load",
+    "load_circuit",
     "logic_layers",
     "lower",
     "prove",
     "relaxed",
-    "save",
+    "save_circuit",
     "simplify",
     "verify",
 ]

@@ -6,7 +6,6 @@ Learning takes torch; a fitted classifier predicts with `gatewright.engine` and 
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -173,18 +172,12 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         return {name: int(value) for name, value in values.items()}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Parameters and attributes, the circuit as its fields: the engine is made for one machine, and made anew."""
-        state = dict(super().__getstate__())
-        if state.pop("_engine", None) is not None:
-            circuit = state["circuit_"]
-            parts = {field.name: getattr(circuit, field.name) for field in fields(circuit)}
-            state["circuit_"] = parts | {"metadata": dict(circuit.metadata)}
-        return state
+        """Everything but the engine, which is made for one machine."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_engine"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "circuit_" in state:
-            self.circuit_ = Circuit(**state["circuit_"])
             self._engine = Engine(self.circuit_)
 
 
@@ -277,5 +270,5 @@ def _learn(
         trainer = Trainer(config, model, Feed(train, device), validation, generator, Path(folder))
         trainer.fit()
         trainer.load_best()
-    circuit, _ = simplify(lower(model, class_names=class_names, feature_names=feature_names))
+    circuit = simplify(lower(model, class_names=class_names, feature_names=feature_names))
     return circuit, None if trainer.best is None else trainer.best.accuracy

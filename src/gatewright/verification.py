@@ -46,7 +46,7 @@ def read(path: str | Path) -> Circuit:
         return READERS[path.suffix](path)
     if path.suffix != ".gw":
         raise unknown_name("kind of file", path.suffix or path.name, [".gw", *READERS])
-    return io.load(path)
+    return io.load_circuit(path)
 
 
 def verify(one: Circuit | str | Path, two: Circuit | str | Path, *, timeout: float = 600.0) -> Proof:
@@ -162,7 +162,7 @@ def _aligned(
     if classes and head is None:
         raise ShapeError(f"{source} gives classes, but the circuit to compare it with has no head")
     if classes or raw:
-        small, _ = simplify(circuit)
+        small = simplify(circuit)
         expected = to_gate_level(small, encoder=raw, head=classes, scores=scores)
         _check(expected)
         wanted = expected.gates.replace(encoder=None if raw else encoder)
@@ -172,7 +172,7 @@ def _aligned(
         return wanted, got, encoder if raw else None, small
     like = circuit
     if netlist.n_outputs != circuit.n_outputs:
-        like, _ = simplify(circuit)  # most likely the circuit that was exported
+        like = simplify(circuit)  # most likely the circuit that was exported
     if netlist.n_outputs != like.n_outputs:
         raise ShapeError(
             f"{source} has {netlist.n_outputs} outputs, expected {circuit.n_outputs} as in the circuit to compare it "

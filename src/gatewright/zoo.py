@@ -13,8 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.circuit.io import load as load_circuit
-from gatewright.circuit.io import save
+from gatewright.circuit.io import load_circuit, save_circuit
 from gatewright.data import describe
 from gatewright.data.known_files import sha256_of_file
 from gatewright.errors import FormatError, OptionError, unknown_name
@@ -170,7 +169,7 @@ def add(circuit: Circuit, entry: Entry, row: Row, config: RunConfig, folder: Pat
         raise OptionError(f"{entry.name!r} has changed options; make a preset of it to put it into the zoo")
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{entry.name}.gw.xz"
-    save(circuit, file)
+    save_circuit(circuit, file)
     info = describe(entry.data)
     made = Card(
         name=entry.name,

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from gatewright import data
-from gatewright.circuit import load, save
+from gatewright.circuit import load_circuit, save_circuit
 from gatewright.engine import Engine
 from gatewright.gates import Gate
 from support.commands import gatewright
@@ -59,7 +59,7 @@ def test_compile_proves_and_checks(tiny):
     assert about["logic_ops"] == tiny.trained.json["logic_ops"]
     assert about["total_ops"] == about["logic_ops"] + about["encoder_ops"] + about["head_ops"]
     assert about["passes"][0]["gates_before"] == 100
-    metadata = load(tiny.circuit).metadata
+    metadata = load_circuit(tiny.circuit).metadata
     assert metadata["checked_samples"] == "364"
     assert metadata["proof"] == about["proof"]["method"]
 
@@ -68,14 +68,14 @@ def test_compile_without_proof(tiny, tmp_path):
     done = gatewright("compile", tiny.run, "-o", tmp_path / "c.gw", "--no-proof")
     assert done.code == 0
     assert "not wanted" in done.out
-    assert load(tmp_path / "c.gw").metadata["proof"] == "none"
+    assert load_circuit(tmp_path / "c.gw").metadata["proof"] == "none"
 
 
 def test_a_circuit_that_differs_from_its_network_is_refused(tiny, tmp_path, monkeypatch):
     from gatewright.runs import compile as module
 
-    def broken(circuit):
-        simple, records = original(circuit)
+    def broken(circuit, **options):
+        simple, records = original(circuit, **options)
         gate = simple.gate.copy()
         gate[-1] ^= 15
         return simple.replace(gate=gate), records
@@ -105,7 +105,7 @@ def test_info(tiny):
 def test_eval_counts_what_the_engine_gets_right(tiny, split):
     done = gatewright("eval", tiny.circuit, "--dataset", "digits", "--split", split, "--json").json
     part = data.load("digits").split(split)
-    right = int((Engine(load(tiny.circuit)).predict(part.x) == part.y).sum())
+    right = int((Engine(load_circuit(tiny.circuit)).predict(part.x) == part.y).sum())
     assert (done["samples"], done["correct"]) == (len(part), right)
     assert done["accuracy"] == right / len(part)
     assert set(done["classes"]) == set("0123456789")
@@ -122,7 +122,7 @@ def test_eval_of_other_data_says_why_not(tiny):
 def test_predict(tiny, tmp_path):
     x = data.load("digits").test.x[:50]
     np.save(tmp_path / "in.npy", x)
-    engine = Engine(load(tiny.circuit))
+    engine = Engine(load_circuit(tiny.circuit))
     done = gatewright("predict", tiny.circuit, tmp_path / "in.npy", "-o", tmp_path / "out.npy", "--json")
     assert done.json == {"file": str(tmp_path / "out.npy"), "samples": 50, "dtype": "int64", "shape": [50]}
     assert np.array_equal(np.load(tmp_path / "out.npy"), engine.predict(x))
@@ -203,16 +203,16 @@ def test_verify(tiny, tmp_path):
     assert shown.code == 0
     assert "equal for every input" in shown.out
 
-    circuit = load(tiny.circuit)
+    circuit = load_circuit(tiny.circuit)
     gate = circuit.gate.copy()
     at = int(np.flatnonzero(gate == Gate.XOR)[0]) if (gate == Gate.XOR).any() else 0
     gate[at] ^= 15
-    save(circuit.replace(gate=gate), tmp_path / "other.gw")
+    save_circuit(circuit.replace(gate=gate), tmp_path / "other.gw")
     differ = gatewright("verify", tiny.circuit, tmp_path / "other.gw", "--json")
     assert differ.code == 2
     assert differ.json["equal"] is False
     x = np.array(differ.json["sample"], np.uint8)[None]
-    engines = [Engine(load(path)) for path in (tiny.circuit, tmp_path / "other.gw")]
+    engines = [Engine(load_circuit(path)) for path in (tiny.circuit, tmp_path / "other.gw")]
     assert not np.array_equal(engines[0].counts(x), engines[1].counts(x))
     assert "not proven equal" in differ.err
     assert gatewright("verify", tiny.circuit, tmp_path / "other.gw").code == 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
-from gatewright.circuit.io import save
+from gatewright.circuit.io import save_circuit
 from gatewright.engine import Engine
 from gatewright.engine import bulk as files
 from gatewright.engine.bulk import predict_file
@@ -91,7 +91,7 @@ def test_a_file_larger_than_the_memory_there_is(tmp_path):
     # 800 MB of samples and 80 MB of classes by a process that may not have 100 MB more than it has at the start.
     encoder = Encoder(np.arange(80), np.full(80, 1), (80,), "uint8")
     circuit = Circuit(80, [], [], [], np.arange(80), encoder, Head(np.arange(80) % 4, np.zeros(4)))
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (10_000_000, 80))
     x[9_999_999, 3] = 1
     del x

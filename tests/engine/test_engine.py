@@ -313,10 +313,10 @@ def test_an_engine_serves_several_threads_at_once():
 
 
 def test_engines_come_from_files(tmp_path):
-    from gatewright.circuit.io import save
+    from gatewright.circuit.io import save_circuit
 
     circuit = random_circuit(6, dtype="int16")
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     x = random_features(circuit, 100)
     engine = Engine.from_file(tmp_path / "c.gw", threads=1, block=512)
     assert (engine.threads, engine.block) == (1, 512)

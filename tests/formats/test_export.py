@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gatewright.circuit import save
+from gatewright.circuit import save_circuit
 from gatewright.errors import OptionError
 from gatewright.formats import WRITERS, export, options_of
 from gatewright.formats.expressions import EXPRESSIONS
@@ -48,7 +48,7 @@ def test_a_format_can_be_added_from_outside(tmp_path, monkeypatch):
     assert dict(options_of("sizes")) == {"name": "model", "unit": "gates"}
     with pytest.raises(OptionError, match=r"option of the sizes export 'units'; did you mean 'unit'"):
         export(circuit, "sizes", tmp_path, units="ops")
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     done = gatewright(
         "export",
         tmp_path / "c.gw",

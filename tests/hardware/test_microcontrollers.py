@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from gatewright.circuit import save
+from gatewright.circuit import save_circuit
 from gatewright.errors import OptionError, ToolError
 from gatewright.formats import to_c
 from gatewright.formats.c import LONGEST
@@ -80,7 +80,7 @@ def test_every_kind_of_interface_links_without_a_library(tool):
 def test_the_command(tool, tmp_path):
     tool("arm-none-eabi-gcc")
     circuit = random_circuit(9)
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     done = gatewright("synth", tmp_path / "c.gw", "--target", "cortex-m4", "--word", 8, "--json")
     assert done.code == 0
     assert json.loads(done.out) == {"file": str(tmp_path / "c.gw"), **footprint(circuit, word=8).as_dict()}

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from gatewright.circuit import save
+from gatewright.circuit import save_circuit
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import MissingExtraError, OptionError, ToolError, UnsupportedError
 from gatewright.formats import to_verilog
@@ -161,7 +161,7 @@ def test_a_family_can_be_added_from_outside(monkeypatch, tmp_path):
     assert (report.target, report.table_inputs) == ("mine", 5)
     assert (report.luts.value, report.depth.value) == (1, 1)
     assert report.fmax_mhz.value == pytest.approx(500)
-    save(parity(5), tmp_path / "c.gw")
+    save_circuit(parity(5), tmp_path / "c.gw")
     assert "5-input tables" in gatewright("synth", tmp_path / "c.gw", "--target", "mine").out
     with pytest.raises(OptionError, match="target 'mine' exists already"):
         TARGETS["mine"] = Target(4)
@@ -201,7 +201,7 @@ def test_mistakes_are_explained(monkeypatch):
 
 def test_the_command(tmp_path):
     circuit = random_circuit(4, 20, 100, 30, classes=3)
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     done = gatewright("synth", tmp_path / "c.gw", "--target", "ice40", "--no-place", "--pipeline", 2, "--json")
     assert done.code == 0
     wanted = synth(circuit, "ice40", place=False, pipeline=2).as_dict()

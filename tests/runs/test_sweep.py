@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from gatewright import zoo
-from gatewright.circuit import cost, load
+from gatewright.circuit import cost, load_circuit
 from gatewright.errors import OptionError
 from gatewright.runs.sweep import digest, jobs
 from gatewright.training.load import load_preset
@@ -38,7 +38,7 @@ def test_measures_once_and_shows(tmp_path):
     entries = json.loads((tmp_path / "pareto.json").read_text())["entries"]
     assert row["accuracy"] == pytest.approx((entries[0]["test"] + entries[1]["test"]) / 2, abs=1e-6)
     kept = sorted((tmp_path / "kept").glob("*.gw"))
-    assert [cost(load(path)).logic_ops for path in kept] == [e["logic_ops"] for e in entries]
+    assert [cost(load_circuit(path)).logic_ops for path in kept] == [e["logic_ops"] for e in entries]
     result = json.loads(next((tmp_path / "runs").glob("*-1-*/result.json")).read_text())
     assert entries[0]["test"] == pytest.approx(result["test"]["hard"])
     assert entries[0]["proof"] in {"abc", "sat", "structure"}
@@ -130,7 +130,7 @@ def test_the_zoo_gets_the_best_circuit_on_validation(tmp_path, monkeypatch):
     assert card.measured.model_dump(mode="json") == best
     assert card.over_seeds.seeds == [1, 2, 3]
     assert card.over_seeds.accuracy == done.json["rows"][0]["accuracy"]
-    circuit = load(tmp_path / "zoo" / card.file)
+    circuit = load_circuit(tmp_path / "zoo" / card.file)
     assert cost(circuit).logic_ops == best["logic_ops"]
     assert circuit.metadata["seed"] == str(best["seed"])
 

@@ -43,7 +43,7 @@ class _Column:
         self.differ = np.zeros(0, np.int32)
 
     def add_plain(self, *bits: Int32Array) -> None:
-        """Put in bits, after those there are, so that trees of adders stay balanced."""
+        """Append bits after the present ones, so that trees of adders stay balanced."""
         self.plain = np.concatenate([self.plain, *bits]).astype(np.int32)
 
     def take_plain(self, n: int) -> Int32Array:
@@ -84,7 +84,7 @@ class _Column:
                 return int(self.plain[0]) if len(self.plain) else self.builder.constant(False)
 
     def _add_pair(self, carries: _Column) -> None:
-        """The one pair that is left, with a loose bit if there is one, becomes a sum bit and a carry."""
+        """Turn the last pair, with the loose bit if any, into a sum bit and a carry."""
         append = self.builder.append
         x, differ = self.take_pairs(1)
         if not len(self.plain):
@@ -151,7 +151,7 @@ def less_than(builder: Builder, a: Number, b: Number) -> int:
 
 
 def select(builder: Builder, condition: int, yes: Number, no: Number) -> Number:
-    """`yes` where the condition is true, else `no`, bit by bit."""
+    """`yes` where the condition is true, otherwise `no`, bit by bit."""
     result = []
     for x, y in zip(*_same_width(builder, yes, no), strict=True):
         change = builder.append(Gate.AND, builder.append(Gate.XOR, x, y), condition)

@@ -43,11 +43,11 @@ def compile_(
     json: JsonFlag = False,
 ) -> None:
     """Turn a trained network into a circuit, simplify it, prove that nothing changed, check it on the test split."""
-    from gatewright.circuit import save
+    from gatewright.circuit import save_circuit
 
     compiled = compile_folder(run, data, proof=not no_proof, prune=prune, timeout=timeout, quiet=json)
     out.parent.mkdir(parents=True, exist_ok=True)
-    save(compiled.circuit, out)
+    save_circuit(compiled.circuit, out)
     about = compiled_about(compiled)
     if json:
         emit_json({"file": str(out), **about})

@@ -34,7 +34,7 @@ def demo(
     json: JsonFlag = False,
 ) -> None:
     """Learn handwritten digits, discretize, compile, prove, run and export the circuit: under two minutes."""
-    from gatewright.circuit import save
+    from gatewright.circuit import save_circuit
     from gatewright.data import load
     from gatewright.training.load import load_preset
 
@@ -50,7 +50,7 @@ def demo(
     say("2/4 compiling the network to a circuit, proving and checking it ...")
     compiled = compile_folder(run, None, quiet=json)
     file = out / "digits.gw"
-    save(compiled.circuit, file)
+    save_circuit(compiled.circuit, file)
     if compiled.accuracy != result.test.hard:
         raise VerificationError(
             f"the circuit's test accuracy is {compiled.accuracy}, but the network's is {result.test.hard}"

@@ -98,7 +98,7 @@ class _Sweep:
 
     def measure(self, wanted: list[Job], keep: Path | None) -> None:
         """Measure what is missing, and keep the circuits where that is wanted."""
-        from gatewright.circuit import save
+        from gatewright.circuit import save_circuit
         from gatewright.runs.sweep import is_done
 
         for place, job in enumerate(wanted, 1):
@@ -113,7 +113,7 @@ class _Sweep:
             self._store.add(entry)
             if keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)
-                save(circuit, keep / f"{job.folder(Path()).name}.gw")
+                save_circuit(circuit, keep / f"{job.folder(Path()).name}.gw")
             ops = f"{entry.logic_ops:,} logic ops, {entry.total_ops:,} total ops"
             self._say(f"{title}: test {percent(entry.test)}, {ops}")
 

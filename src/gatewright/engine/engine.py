@@ -64,9 +64,9 @@ class Engine:
         Raises:
             FormatError: The file is damaged or no circuit.
         """
-        from gatewright.circuit.io import load  # noqa: PLC0415 (engines of circuits in memory need no reader)
+        from gatewright.circuit.io import load_circuit  # noqa: PLC0415 (engines of circuits in memory need no reader)
 
-        return cls(load(path), threads=threads, block=block)
+        return cls(load_circuit(path), threads=threads, block=block)
 
     def predict(self, x: Any) -> npt.NDArray[np.int64]:
         """Classes int64 [n], the lowest among those with the greatest count.

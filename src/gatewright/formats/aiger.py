@@ -41,7 +41,7 @@ def to_aiger(
     check_name(name)
     netlist = to_gate_level(circuit, encoder=encoder, head=head)
     text = "".join(f"{line}\n" for line in ["written by gatewright", *remarks(circuit.metadata)])
-    data = aig.to_aiger(netlist.gates, inputs=netlist.input_names, outputs=netlist.output_names, comment=text)
+    data = aig.write_aig(netlist.gates, inputs=netlist.input_names, outputs=netlist.output_names, comment=text)
     return write_files(directory, {f"{name}.aig": data})
 
 
@@ -56,5 +56,5 @@ def from_aiger(path: str | Path, *, like: Circuit | None = None) -> Circuit:
         FormatError: The file is not binary AIGER, is damaged, or does not fit `like`.
         UnsupportedError: The file describes a sequential circuit.
     """
-    circuit = aig.from_aiger(read_bytes(path), source=str(path))
+    circuit = aig.read_aig(read_bytes(path), source=str(path))
     return with_interface(circuit, like, str(path))

@@ -142,8 +142,8 @@ def to_gate_level(circuit: Circuit, *, encoder: bool, head: bool, scores: bool =
     if encoder and circuit.encoder is not None:
         width, input_name = FEATURE_BITS[circuit.encoder.dtype], "features"
         # Simplified while the encoder is still known: the gates hide relations between thresholds of a feature.
-        circuit = with_encoder_gates(simplify(circuit)[0])
-    gates = simplify(circuit.replace(encoder=None))[0]
+        circuit = with_encoder_gates(simplify(circuit))
+    gates = simplify(circuit.replace(encoder=None))
     return GateLevel(source, gates, input_name, width, outputs, score_bits, score_base)
 
 

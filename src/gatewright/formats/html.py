@@ -71,7 +71,7 @@ def to_html(
     if white is not None and not (np.isfinite(white) and white > 0):
         raise OptionError(f"white is {white!r}, expected the positive value of a fully drawn pixel")
     refuse_places(circuit, "a web page")
-    small, _ = simplify(circuit)
+    small = simplify(circuit)
     if small.head is not None and max(abs(int(o)) for o in small.head.offset) + small.n_outputs >= 1 << 53:
         raise UnsupportedError("the head's counts do not fit the numbers of JavaScript, exact below 2^53")
     listed = _samples(circuit, samples)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.cost import map_aig
 from gatewright.circuit.proof.prove import Proof, require_equal
-from gatewright.errors import OptionError, ToolError
+from gatewright.errors import OptionError
 from gatewright.formats.aiger import to_aiger
 from gatewright.formats.blif import read_tables
-from gatewright.runtime.abc import run_abc
 
 LARGEST_TABLE = 8
 """Largest k of `map_luts`."""
@@ -26,8 +26,9 @@ class Mapped:
     Attributes:
         k: Most inputs of a table.
         gates_before: Gates of the circuit, constants, wires and inverters included.
-        tables: Tables of two or more inputs.
-        by_inputs: Number of tables by their number of inputs.
+        tables: Tables of two or more inputs, as `gatewright.circuit.cost.lut6` counts them.
+        by_inputs: Number of tables by their number of inputs. A few may be missing: tables with more inputs than their
+            function depends on.
         inverters: Inverters left, which later tools absorb.
         levels: Tables on the longest path from an input to an output.
         seconds: Wall-clock time of the mapping, without the proof.
@@ -74,22 +75,19 @@ def map_luts(circuit: Circuit, k: int = 6, *, rewrite: bool = False, timeout: fl
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
-        to_aiger(circuit, folder)
-        passes = "&dc2; " if rewrite else ""
-        script = f"read_aiger model.aig; &get -n; {passes}&if -K {k}; &put; write_blif mapped.blif"
-        if run_abc(script, folder, timeout) is None:
-            raise ToolError(f"ABC did not map {circuit.n_gates} gates within {timeout:g} s: allow a longer timeout")
-        mapped, tables = read_tables(folder / "mapped.blif", like=circuit)
-        text = (folder / "mapped.blif").read_text(encoding="utf-8")
+        (source,) = to_aiger(circuit, folder)
+        tables, text = map_aig(source.read_bytes(), k, rewrite=rewrite, timeout=timeout)
+        (folder / "mapped.blif").write_text(text, encoding="utf-8")
+        mapped, read = read_tables(folder / "mapped.blif", like=circuit)
     seconds = time.perf_counter() - start
     proof = require_equal(circuit, mapped, timeout=timeout)
     return Mapped(
         k=k,
         gates_before=circuit.n_gates,
-        tables=sum(tables.by_inputs.values()),
-        by_inputs=tables.by_inputs,
-        inverters=tables.inverters,
-        levels=tables.levels,
+        tables=tables,
+        by_inputs=read.by_inputs,
+        inverters=read.inverters,
+        levels=read.levels,
         seconds=seconds,
         proof=proof,
         blif=text,

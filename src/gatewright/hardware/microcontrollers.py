@@ -101,7 +101,7 @@ def footprint(circuit: Circuit, target: str = "cortex-m4", *, word: int = 32, ti
     """
     core = CORES[target]
     gcc, size = (find_program(f"{core.toolchain}-{tool}", package=core.package) for tool in ("gcc", "size"))
-    small, _ = simplify(circuit)
+    small = simplify(circuit)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
         sources = [path.name for path in to_c(small, folder, word=word)[1:]]

@@ -105,7 +105,7 @@ def _figure(value: float | None, how: How) -> Figure | None:
 
 def _write_parts(circuit: Circuit, folder: Path) -> list[str]:
     """Write encoder, logic and head as a Verilog module each; return the names of those that the circuit has."""
-    core, _ = simplify(circuit)
+    core = simplify(circuit)
     parts = {}
     if core.encoder is not None:
         comparators = core.replace(gate=_EMPTY, a=_EMPTY, b=_EMPTY, outputs=used_inputs(core), head=None)

@@ -84,7 +84,7 @@ def compile_run(
         )
     raw = lower_run(run)
     lap("lower")
-    circuit, records = simplify(raw)
+    circuit, records = simplify(raw, return_records=True)
     lap("simplify")
     proven = require_equal(raw, circuit, timeout=timeout) if proof else None
     lap("prove")

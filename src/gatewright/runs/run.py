@@ -224,7 +224,7 @@ def _result(
     """Evaluate the kept weights, on the test split too (the only time it is read), and count the circuit's ops."""
     run = load_run(folder)
     raw = lower_run(run)
-    figures = cost(simplify(raw)[0])
+    figures = cost(simplify(raw))
     validation = evaluate(model, Feed(dataset.validation, device)) if len(dataset.validation) else None
     test = evaluate(model, Feed(dataset.test, device))
     return RunResult(
