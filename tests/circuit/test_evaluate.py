@@ -71,9 +71,9 @@ def test_encode_refuses_what_it_cannot_read():
     circuit = Circuit(1, [], [], [], [0], Encoder([2], [0.5], (3,), "float32"))
     with pytest.raises(ShapeError, match=r"\(4, 2\), expected \(n, 3\)"):
         encode(circuit, np.zeros((4, 2), np.float32))
-    with pytest.raises(DtypeError, match="samples are float64, the circuit's features are float32"):
+    with pytest.raises(DtypeError, match="x is float64, which float32 features cannot hold without loss"):
         encode(circuit, np.zeros((4, 3)))
-    with pytest.raises(DataError, match="sample 1 has NaN at feature 2"):
+    with pytest.raises(DataError, match="NaN: sample 1, feature 2"):
         encode(circuit, np.array([[0, 1, 2], [0, 1, np.nan]], np.float32))
     with pytest.raises(OptionError, match="no encoder"):
         encode(circuit.replace(encoder=None), np.zeros((4, 3), np.float32))

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.engine import Engine
-from gatewright.engine.inputs import as_array
 from gatewright.errors import DataError, DtypeError, OptionError, ShapeError, UnsupportedError
+from gatewright.features import as_array
 from support.circuits import (
     circuits,
     random_circuit,

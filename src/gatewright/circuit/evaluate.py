@@ -16,7 +16,8 @@ import numpy.typing as npt
 from gatewright import gates
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.levels import evaluation_levels
-from gatewright.errors import DataError, DtypeError, OptionError, ShapeError
+from gatewright.errors import DtypeError, OptionError, ShapeError
+from gatewright.features import check_numbers, check_samples
 from gatewright.gates import USES_A, USES_B
 
 BoolArray = npt.NDArray[np.bool_]
@@ -81,19 +82,9 @@ def encode(circuit: Circuit, x: npt.ArrayLike) -> BoolArray:
     encoder = circuit.encoder
     if encoder is None:
         raise OptionError(f"the circuit has no encoder: give its {circuit.n_inputs} Boolean inputs instead of features")
-    given = np.asarray(x)
-    if given.ndim < 1 or given.shape[1:] not in {encoder.shape, (encoder.n_features,)}:
-        shape = ", ".join(["n", *map(str, encoder.shape)])
-        raise ShapeError(f"samples have shape {given.shape}, expected ({shape}) or (n, {encoder.n_features})")
-    if not np.can_cast(given.dtype, encoder.dtype, "safe"):
-        raise DtypeError(
-            f"samples are {given.dtype}, the circuit's features are {encoder.dtype}: convert them the way the training "
-            f"data were, for example x.astype({encoder.dtype!r})"
-        )
+    given = check_samples(x, encoder.shape, encoder.dtype)
     flat = given.reshape(len(given), encoder.n_features)
-    if flat.dtype.kind == "f" and np.isnan(flat).any():
-        sample, feature = np.argwhere(np.isnan(flat))[0]
-        raise DataError(f"sample {sample} has NaN at feature {feature}: fill missing values or drop the sample")
+    check_numbers(flat)
     result = np.empty((len(flat), encoder.n_bits), np.bool_)
     step = max(1, _WORKING_BYTES // (8 * max(1, encoder.n_bits)))
     for start in range(0, len(flat), step):

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.circuit import FEATURE_DTYPES
 from gatewright.errors import DataError, DtypeError, ShapeError, unknown_name
+from gatewright.features import FEATURE_DTYPES
 
 SPLITS = ("train", "validation", "test")
 """The parts of every data set."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from gatewright.engine.kernels import has_nan
 from gatewright.engine.vector import TILE
-from gatewright.errors import DataError, DtypeError, ShapeError
+from gatewright.errors import DtypeError, ShapeError
+from gatewright.features import as_array, check_numbers, check_samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +47,7 @@ class Samples:
         """
         part = np.ascontiguousarray(self.array[start:stop], dtype=self.dtype).reshape(stop - start, self.n_features)
         if self.dtype.kind == "f" and has_nan(part):
-            sample, feature = np.argwhere(np.isnan(part))[0]
-            number = self.first + start + sample
-            raise DataError(f"x contains NaN: sample {number}, feature {feature}; thresholds need numbers")
+            check_numbers(part, self.first + start)
         rows, columns = -(-len(part) // TILE) * TILE, max(TILE, self.n_features)
         if part.shape != (rows, columns):
             padded = np.zeros((rows, columns), self.dtype)
@@ -80,71 +79,17 @@ def _writable(chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return chunk if chunk.flags.writeable else chunk.copy()
 
 
-def _unlist(x: Any, name: str) -> Any:
-    """Arrow's lists of one size, nested or not, and its tensors of one shape, as views; anything else as it is.
-
-    NumPy itself would make Python objects of them.
-    """
-    arrow = sys.modules.get("pyarrow")  # whoever has an Arrow array has imported it
-    if arrow is None or not isinstance(x, (arrow.Array, arrow.ChunkedArray)):
-        return x
-    x = x.combine_chunks() if isinstance(x, arrow.ChunkedArray) else x
-    if isinstance(x, arrow.FixedShapeTensorArray) and not x.null_count:
-        return x.to_numpy_ndarray()
-    shape = [len(x)]
-    while not x.null_count and isinstance(x, arrow.FixedSizeListArray):
-        shape.append(x.type.list_size)
-        x = x.flatten()
-    if x.null_count:
-        raise DtypeError(f"{name} has {x.null_count} null(s) in Arrow's array, expected a number everywhere")
-    return np.asarray(x).reshape(shape)
-
-
-def as_array(x: Any, name: str) -> npt.NDArray[Any]:
-    """NumPy view of anything that offers `__array__` or `__dlpack__`: torch's CPU tensors, Arrow, but not CuPy.
-
-    Raises:
-        DtypeError: It cannot be viewed as an array of numbers.
-    """
-    x = _unlist(x, name)
-    try:
-        if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
-            return np.from_dlpack(x)
-        array = np.asarray(x)
-    except (TypeError, ValueError, RuntimeError, BufferError) as error:
-        raise DtypeError(
-            f"{name} of type {type(x).__name__} cannot be read as a NumPy array ({error}); "
-            "give an array in CPU memory, detached from any gradient"
-        ) from error
-    if array.dtype.kind not in "buif":
-        raise DtypeError(f"{name} has dtype {array.dtype}, expected numbers or Booleans")
-    return array
-
-
 def feature_samples(x: Any, shape: tuple[int, ...], dtype: str, first: int = 0) -> Samples:
-    """Check raw features.
+    """Check raw features; see `features.check_samples`.
 
     Args:
-        x: Array-like [n, *shape]; for samples of one axis [n, features].
+        x: Array-like [n, *shape] or flattened [n, features].
         shape: Shape of one sample.
         dtype: Type of the encoder's features.
         first: Number of the first sample, for messages.
-
-    Raises:
-        ShapeError: Not [n, *shape].
-        DtypeError: Its type cannot be turned into `dtype` without loss.
     """
-    array = as_array(x, "x")
-    if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
-        wanted = ", ".join(str(side) for side in ("n", *shape))
-        hint = f"; a single sample is x[None], shape (1, {wanted[3:]})" if array.shape == shape else ""
-        raise ShapeError(f"x has shape {array.shape}, expected ({wanted}){hint}")
-    if not np.can_cast(array.dtype, dtype, "safe"):
-        raise DtypeError(
-            f"x is {array.dtype}, which {dtype} features cannot hold without loss; "
-            f"convert it yourself if you know its values fit: x.astype({dtype!r})"
-        )
-    return Samples(array, np.dtype(dtype), len(array), int(np.prod(shape)), first)
+    array = check_samples(x, shape, dtype)
+    return Samples(array, np.dtype(dtype), len(array), math.prod(shape), first)
 
 
 def bit_samples(bits: Any, n_inputs: int, n: int | None = None) -> Samples | PackedBits:

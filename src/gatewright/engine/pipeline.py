@@ -15,6 +15,7 @@ from gatewright.engine.inputs import PackedBits, Samples
 from gatewright.engine.plan import ONE_SLOT, UNKNOWN, ZERO_SLOT, Plan, make_plan
 from gatewright.engine.vector import TILE
 from gatewright.errors import UnsupportedError
+from gatewright.features import feature_range
 
 BLOCKS = (512, 1024, 2048)
 """Samples a block can have."""
@@ -90,10 +91,9 @@ class _Counter:
 def _known_inputs(encoder: Encoder) -> npt.NDArray[np.uint8]:
     """Inputs whose thresholds no value, or every value, of the features' type reaches."""
     known = np.full(encoder.n_bits, UNKNOWN, np.uint8)
-    if encoder.dtype != "float32":
-        low, high = (0, 1) if encoder.dtype == "bool" else (np.iinfo(encoder.dtype).min, np.iinfo(encoder.dtype).max)
-        known[encoder.threshold > high] = 0
-        known[encoder.threshold <= low] = 1
+    low, high = feature_range(encoder.dtype)
+    known[encoder.threshold > high] = 0
+    known[encoder.threshold <= low] = 1
     return known
 
 

@@ -21,6 +21,7 @@ from gatewright.circuit.evaluate import encode
 from gatewright.circuit.levels import logic_levels
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
+from gatewright.features import feature_range
 from gatewright.formats.gate_level import refuse_places
 from gatewright.formats.names import check_name
 from gatewright.formats.output import write_files
@@ -151,9 +152,7 @@ def _kind(circuit: Circuit) -> str:
 
 def _white(encoder: Encoder) -> float:
     """The value of a fully drawn pixel where thresholds are spread evenly between it and 0."""
-    top = {"bool": 1.0, "float32": float(np.finfo(np.float32).max)}.get(encoder.dtype)
-    if top is None:
-        top = float(np.iinfo(encoder.dtype).max)
+    top = min(feature_range(encoder.dtype)[1], float(np.finfo(np.float32).max))
     total = float(encoder.threshold.min() + encoder.threshold.max()) if encoder.n_bits else 0.0
     return min(total, top) if total > 0 else min(top, 255.0)
 

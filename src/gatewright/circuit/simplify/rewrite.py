@@ -13,6 +13,7 @@ from numba import njit
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.circuit.simplify.record import PassRecord
 from gatewright.circuit.simplify.sweep import RULES, mark_live, sweep
+from gatewright.features import feature_range
 from gatewright.gates import NEGATE, NEGATE_A, NEGATE_B, Gate
 
 Int32Array = npt.NDArray[np.int32]
@@ -97,16 +98,10 @@ def encoder_relations(encoder: Encoder) -> tuple[Int32Array, Int32Array, Int32Ar
     rank[order] = np.cumsum(new)
     firsts = order[new]
     literal[order] = literal[firsts[np.cumsum(new) - 1]]
-    if encoder.dtype != "float32":
-        lowest, highest = (0, 1) if encoder.dtype == "bool" else _range(encoder.dtype)
-        literal[encoder.threshold <= lowest] = 1
-        literal[encoder.threshold > highest] = 0
+    lowest, highest = feature_range(encoder.dtype)
+    literal[encoder.threshold <= lowest] = 1
+    literal[encoder.threshold > highest] = 0
     return literal, encoder.feature, rank
-
-
-def _range(dtype: str) -> tuple[int, int]:
-    info = np.iinfo(dtype)
-    return int(info.min), int(info.max)
 
 
 def fold_outputs(outputs: Int32Array, head: Head) -> tuple[Int32Array, Head]:
