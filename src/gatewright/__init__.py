@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gatewright.circuit import Circuit, Encoder, Head, prove, save
     from gatewright.circuit.cost import cost
     from gatewright.circuit.simplify import simplify
-    from gatewright.engine import Engine
+    from gatewright.engine import Engine, PackedBits
     from gatewright.errors import GatewrightError
     from gatewright.gates import Gate
     from gatewright.learning import (
@@ -41,7 +41,7 @@ _HOME = {
     "gatewright.circuit": ("Circuit", "Encoder", "Head", "cost", "prove", "save", "simplify"),
     "gatewright.lowering": ("lower",),
     "gatewright.nn.thermometer": ("Thermometer",),
-    "gatewright.engine": ("Engine",),
+    "gatewright.engine": ("Engine", "PackedBits"),
     "gatewright.errors": ("GatewrightError",),
     "gatewright.gates": ("Gate",),
     "gatewright.learning": (
@@ -78,6 +78,7 @@ __all__ = [
     "LogicConv2d",
     "LogicDense",
     "NearestUpsample",
+    "PackedBits",
     "PixelGroupSum",
     "ScheduledDiscretization",
     "Thermometer",

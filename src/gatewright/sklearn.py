@@ -6,7 +6,6 @@ Learning takes torch; a fitted classifier predicts with `gatewright.engine` and 
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -169,21 +168,6 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         ):
             raise OptionError(f"validation_fraction is {share!r}, expected a number of 0 or more and less than 1")
         return {name: int(value) for name, value in values.items()}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Parameters and attributes, the circuit as its fields: the engine is made for one machine, and made anew."""
-        state = dict(super().__getstate__())
-        if state.pop("_engine", None) is not None:
-            circuit = state["circuit_"]
-            parts = {field.name: getattr(circuit, field.name) for field in fields(circuit)}
-            state["circuit_"] = parts | {"metadata": dict(circuit.metadata)}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "circuit_" in state:
-            self.circuit_ = Circuit(**state["circuit_"])
-            self._engine = Engine(self.circuit_)
 
 
 def _converted(X: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:

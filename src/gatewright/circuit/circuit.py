@@ -217,6 +217,10 @@ class Circuit:
         if self.head is not None and len(self.head.group) != len(self.outputs):
             raise FormatError(f"the head groups {len(self.head.group)} outputs but there are {len(self.outputs)}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return type(self), tuple({**fields, "metadata": dict(self.metadata)}.values())
+
     @property
     def n_gates(self) -> int:
         """Number of gates, constants, wires and inverters included."""

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.circuit import Circuit
 from gatewright.engine.engine import Engine
-from gatewright.engine.inputs import PackedBits, bit_samples, feature_samples
+from gatewright.engine.inputs import read_samples
 from gatewright.errors import DataError, DtypeError, FormatError, OptionError, ShapeError
 
 _PART_BYTES = 1 << 26
@@ -43,7 +42,7 @@ def predict_file(engine: Engine, source: Path, target: Path, result: str = "clas
         raise OptionError(f"{target} is the file that the samples come from; give the results another name")
     part = target.with_name(f".{target.name}.part")
     try:
-        _check(engine.circuit, x)
+        read_samples(engine.circuit, x)  # complains of the complete array, whose parts have other shapes
         like = next(engine.predict_stream([x[:0]], result))
         step = max(1, _PART_BYTES * len(x) // max(1, x.nbytes))
         starts = range(0, len(x), step)
@@ -59,16 +58,6 @@ def predict_file(engine: Engine, source: Path, target: Path, result: str = "clas
     finally:
         part.unlink(missing_ok=True)
     return np.lib.format.open_memmap(target, "r")
-
-
-def _check(circuit: Circuit, x: npt.NDArray[Any]) -> None:
-    """Complain of the whole array, whose parts have other shapes."""
-    if circuit.encoder is not None:
-        feature_samples(x, circuit.encoder.shape, circuit.encoder.dtype)
-    elif isinstance(bit_samples(x, circuit.n_inputs), PackedBits):
-        raise DtypeError(
-            f"x holds packed bits, expected bool [n, {circuit.n_inputs}]: use Engine.predict_bits for these"
-        )
 
 
 def _open(source: Path) -> npt.NDArray[Any]:

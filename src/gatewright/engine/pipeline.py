@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.engine import kernels
-from gatewright.engine.inputs import PackedBits, Samples
+from gatewright.engine.inputs import PackedSamples, Samples
 from gatewright.engine.plan import ONE_SLOT, UNKNOWN, ZERO_SLOT, Plan, make_plan
 from gatewright.engine.vector import TILE
 from gatewright.errors import UnsupportedError
@@ -119,7 +119,7 @@ class Pipeline:
         self._packed_tiles = np.stack([plan.inputs, plan.input_slots, plan.inputs], axis=1)
         self.block = block or (1024 if plan.n_slots * 128 <= _LARGEST_BYTES else 512)
 
-    def run(self, wanted: int, samples: Samples | PackedBits, threads: int, result: npt.NDArray[Any]) -> None:
+    def run(self, wanted: int, samples: Samples | PackedSamples, threads: int, result: npt.NDArray[Any]) -> None:
         """Evaluate all samples.
 
         Args:
@@ -163,7 +163,7 @@ class Pipeline:
     def _run_chunk(
         self,
         wanted: int,
-        samples: Samples | PackedBits,
+        samples: Samples | PackedSamples,
         start: int,
         stop: int,
         result: npt.NDArray[Any],
