@@ -16,10 +16,9 @@ from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.io import load as load_circuit
 from gatewright.circuit.io import save
 from gatewright.data import describe
-from gatewright.data.known_files import sha256_of_file
 from gatewright.errors import FormatError, OptionError, unknown_name
 from gatewright.runs.results import Entry, Row
-from gatewright.runtime.files import write_text_atomically
+from gatewright.runtime.files import sha256_of_file, write_text_atomically
 from gatewright.training.config import RunConfig, Section
 
 FOLDER_VARIABLE = "GATEWRIGHT_ZOO"

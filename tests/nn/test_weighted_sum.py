@@ -143,9 +143,9 @@ def test_it_learns_with_a_rate_of_its_own(tmp_path):
     assert result.validation.hard > 0.9
     run = load_run(tmp_path / "run")
     circuit = lower_run(run)
-    from gatewright.data import load
+    from gatewright.data import load_dataset
 
-    test = load("digits").test
+    test = load_dataset("digits").test
     assert (Engine(circuit).predict(test.x) == run.model(torch.from_numpy(test.x)).argmax(1).numpy()).all()
 
 

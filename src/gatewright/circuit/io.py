@@ -14,7 +14,6 @@ import hashlib
 import json
 import lzma
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -27,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import FormatError
+from gatewright.runtime.files import write_atomically
 
 FORMAT: Literal["gatewright circuit"] = "gatewright circuit"
 VERSION = 1
@@ -95,21 +95,7 @@ def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
     )
     if target.suffix == ".xz":
         raw = lzma.compress(raw, preset=9)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private; a circuit gets the mode any new file of this process would have.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(target, lambda temporary: temporary.write_bytes(raw))
 
 
 def load(path: str | os.PathLike[str]) -> Circuit:

@@ -7,7 +7,6 @@ An entry's name says what it was made from (the checksums of the files and the v
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.data.known_files import known_files, sha256, sha256_of_file, user_cache
+from gatewright.data.known_files import known_files, sha256, user_cache
+from gatewright.runtime.files import sha256_of_file, temporary_beside
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -49,13 +49,9 @@ def _load(folder: Path, stem: str) -> Arrays | None:
 
 
 def _store(folder: Path, stem: str, arrays: Arrays) -> None:
-    """Write an entry whole or not at all."""
+    """Write an entry completely or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as stream:
-        part = Path(stream.name)
-        try:
+    with temporary_beside(folder / stem) as temporary:
+        with temporary.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
-            stream.close()
-            part.replace(folder / f"{stem}{sha256_of_file(part)}.npz")
-        finally:
-            part.unlink(missing_ok=True)
+        temporary.replace(folder / f"{stem}{sha256_of_file(temporary)}.npz")

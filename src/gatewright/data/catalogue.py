@@ -49,7 +49,7 @@ def missing(name: str, root: str | Path | None = None) -> tuple[str, ...]:
 
     Args:
         name: One of `names()`.
-        root: The data root, see `load`.
+        root: The data root, see `load_dataset`.
 
     Raises:
         OptionError: There is no such data set.
@@ -62,7 +62,7 @@ def download_size(name: str, root: str | Path | None = None) -> int:
 
     Args:
         name: One of `names()`.
-        root: The data root, see `load`.
+        root: The data root, see `load_dataset`.
 
     Raises:
         OptionError: There is no such data set.
@@ -70,7 +70,9 @@ def download_size(name: str, root: str | Path | None = None) -> int:
     return sum(known.size for known in downloads_for(missing(name, root)))
 
 
-def load(name: str, root: str | Path | None = None, *, download: bool = True, progress: bool = False) -> Dataset:
+def load_dataset(
+    name: str, root: str | Path | None = None, *, download: bool = True, progress: bool = False
+) -> Dataset:
     """Load a data set, downloading the files that are missing.
 
     Args:

@@ -14,8 +14,9 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from gatewright.data.known_files import KnownFile, known_files, sha256_of_file
+from gatewright.data.known_files import KnownFile, known_files
 from gatewright.errors import DataError
+from gatewright.runtime.files import sha256_of_file
 
 MIRROR_VARIABLE = "GATEWRIGHT_MIRROR"
 """Environment variable with the base URL of a mirror; a file then comes from `<mirror>/<path in the data root>`."""

@@ -24,6 +24,7 @@ from typing import IO, Any
 import pooch
 
 from gatewright.errors import DataError
+from gatewright.runtime.files import sha256_of_file
 
 ROOT_VARIABLE = "GATEWRIGHT_DATA"
 """Environment variable that names the data root."""
@@ -136,12 +137,6 @@ def missing_error(root: Path, paths: tuple[str, ...], why: str = "") -> DataErro
 def sha256(data: bytes) -> str:
     """Return a checksum in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
-
-
-def sha256_of_file(path: Path) -> str:
-    """Return the checksum of a file as it lies on disk."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _read_place(place: Path, paths: list[str]) -> dict[str, bytes]:

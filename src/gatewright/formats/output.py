@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import methodcaller
 from pathlib import Path
 
 from gatewright.errors import DataError, OptionError
+from gatewright.runtime.files import write_atomically
 
 
 def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list[Path]:
-    """Write files into a directory, which is made if it is not there.
+    """Write files into a directory, each in one step; the directory is made if it does not exist.
 
     Args:
         directory: Where to write.
@@ -25,19 +27,17 @@ def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder} is a file, expected a directory to export to")
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
     for name, content in files.items():
-        path = folder / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        paths.append(path)
-    return paths
+        raw = content if isinstance(content, bytes) else content.encode()
+        write_atomically(folder / name, methodcaller("write_bytes", raw))
+    return [folder / name for name in files]
 
 
 def read_bytes(path: str | Path) -> bytes:
     """The content of a file.
 
     Raises:
-        DataError: There is no such file, or it cannot be read.
+        DataError: The file does not exist or cannot be read.
     """
     try:
         return Path(path).read_bytes()
