@@ -96,6 +96,7 @@ def make(**changes):
 
 def test_own_data_make_a_data_set_and_mistakes_are_named():
     assert make().n_classes == 2
+    assert make(feature_names=(), binary_features=np.zeros(0, bool)).binary_features.tolist() == [False, False]
     x, y = np.zeros((4, 2), np.int16), np.array([0, 1, 1, 0])
     with pytest.raises(DataError, match=r"own, test part: label of sample 2 is -1, expected 0\.\.1"):
         make(test=Split(x, np.array([0, 1, -1, 5])))
@@ -126,7 +127,8 @@ def test_features_are_made_contiguous():
 
 
 def test_listing_and_loading_need_no_torch():
-    code = "import sys, gatewright.data as d; d.describe('mnist'); d.load_dataset('digits'); assert 'torch' not in sys.modules"
+    code = "import sys, gatewright.data as d; d.load_dataset('digits'); d.describe('mnist'); "
+    code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 

@@ -1,7 +1,7 @@
 """Decoded arrays kept in the user's cache folder, for data sets that take seconds to unpack.
 
-An entry's name says what it was made from (the checksums of the files and the version of the code) and what is in it
-(its own checksum), so neither an old entry nor a damaged one is ever used.
+An entry's name states what it was made from (the checksums of the files and the version of the code) and its own checksum,
+so neither an old entry nor a damaged one is ever used.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def cached(name: str, version: int, paths: Sequence[str], make: Callable[[], Arr
 
     Args:
         name: Name of the data set.
-        version: Counted up whenever `make` would return something else.
+        version: Raise it whenever `make` would return something different.
         paths: The known files that `make` reads.
-        make: Makes the arrays. Called if the cache has none; that it cannot be written is no error.
+        make: Makes the arrays; called if the cache has none. A cache that cannot be written is no error.
     """
     key = sha256(" ".join([str(version), *(known_files()[path].sha256 for path in paths)]).encode())
     folder, stem = user_cache() / "decoded", f"{name}-{key[:16]}-"
