@@ -18,7 +18,7 @@ from gatewright.engine.pipeline import BLOCKS, Pipeline
 from gatewright.errors import OptionError, UnsupportedError, unknown_name
 
 RESULTS = ("classes", "scores", "probabilities")
-"""What a stream of samples can be turned into."""
+"""Results that a stream of samples can give."""
 
 
 class Engine:

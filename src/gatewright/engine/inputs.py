@@ -1,4 +1,4 @@
-"""What users hand to an engine: checked, never copied at once, and served chunk by chunk in the form the kernels want."""
+"""The samples that users give to an engine: checked, never copied at once, served in chunks as the kernels need them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def read_samples(circuit: Circuit, x: Any, first: int = 0) -> Samples | PackedSa
 
     Args:
         circuit: The circuit.
-        x: As `Engine.predict` takes it; what this function returned is returned as it is.
+        x: As `Engine.predict` takes it, or a result of this function, which is returned unchanged.
         first: Number of the first sample, for messages.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A plan made ready to run: loading, gates and counting for one kind of input, over chunks, blocks and threads."""
+"""A plan for one kind of input, ready to run over chunks, blocks and threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gatewright.errors import UnsupportedError
 from gatewright.features import feature_range
 
 BLOCKS = (512, 1024, 2048)
-"""Samples a block can have."""
+"""Valid numbers of samples in a block."""
 
 _CHUNK_BYTES = 1 << 20
 _LARGEST_BYTES = 3 << 20
@@ -40,10 +40,10 @@ def _aligned(n: int) -> npt.NDArray[np.uint64]:
 
 
 class _Loader:
-    """Which features go through which thresholds into which slots (see `kernels.evaluate`)."""
+    """Tables that route features through thresholds into slots (see `kernels.evaluate`)."""
 
     def __init__(self, plan: Plan, feature: Any, threshold: Any, n_features: int, dtype: np.dtype[Any]) -> None:
-        """Lay the live bits out in tiles of 64 adjacent features with one threshold each."""
+        """Lay out the live bits in tiles of 64 adjacent features with one threshold each."""
         feature, threshold = feature[plan.inputs].astype(np.int64), threshold[plan.inputs]
         order = np.argsort(feature, kind="stable")
         ranked = feature[order]
@@ -63,10 +63,10 @@ class _Loader:
 
 
 class _Counter:
-    """Which slots count for which class (see `kernels.evaluate`)."""
+    """Tables of the slots that count for each class (see `kernels.evaluate`)."""
 
     def __init__(self, plan: Plan, head: Head | None) -> None:
-        """Split each class's outputs into batches of 16, inverted ones apart."""
+        """Split each class's outputs into batches of 16, with separate batches for inverted ones."""
         offset = [int(o) for o in head.offset] if head else [0]
         group = head.group if head else np.zeros(0, np.int32)
         if max(abs(o) for o in offset) >= 1 << 61:
@@ -124,8 +124,8 @@ class Pipeline:
 
         Args:
             wanted: `kernels.OUTPUTS`, `COUNTS` or `CLASSES`.
-            samples: The kind of input this pipeline is for.
-            threads: Threads to share the samples.
+            samples: Samples of the kind this pipeline is made for.
+            threads: Number of threads that share the samples.
             result: uint8 [n, outputs] for outputs, int64 [classes, n] for counts, int64 [1, n] for classes.
         """
         n = samples.n
