@@ -131,7 +131,7 @@ def test_augmenting_tables_is_refused(hard_config, tmp_path, monkeypatch):
     from dataclasses import replace
 
     fake = replace(table, train=flat[0], validation=flat[1], test=flat[2], shape=(64,))
-    monkeypatch.setattr(data, "load", lambda *args, **kwargs: fake)
+    monkeypatch.setattr(data, "load_dataset", lambda *args, **kwargs: fake)
     config = changed(hard_config, data={"augment": {"flip": True}})
     with pytest.raises(OptionError, match=r"changes images, but the samples of digits have shape \(64,\)"):
         train(config, "test", tmp_path / "run")
