@@ -54,7 +54,7 @@ class Study(NamedTuple):
 
 def pruned(circuit: Circuit, name: str) -> dict[str, Any]:
     """Lossy removal by training samples, judged on one half of the validation samples and evaluated on the other."""
-    dataset = data.load(name)
+    dataset = data.load_dataset(name)
     bits = encode(circuit, dataset.train.x[:20_000])
     judge, evaluation = (np.arange(len(dataset.validation)) % 2 == half for half in (0, 1))
 

@@ -57,7 +57,7 @@ def test_circuits_do_what_their_cards_say(name):
     card = zoo.card(name)
     if data.missing(card.data.name):
         pytest.skip(f"the data set {card.data.name} is not here")
-    test = data.load(card.data.name).test
+    test = data.load_dataset(card.data.name).test
     assert np.mean(Engine(gw.load(name)).predict(test.x) == test.y) == pytest.approx(card.measured.test)
 
 

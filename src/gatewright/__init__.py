@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gatewright.circuit import Circuit, Encoder, Head, load_circuit, prove, save_circuit
     from gatewright.circuit.cost import cost
     from gatewright.circuit.simplify import simplify
-    from gatewright.engine import Engine
+    from gatewright.engine import Engine, PackedBits
     from gatewright.errors import GatewrightError
     from gatewright.formats import export
     from gatewright.gates import Gate
@@ -43,7 +43,7 @@ _HOME = {
     "gatewright.circuit": ("Circuit", "Encoder", "Head", "cost", "load_circuit", "prove", "save_circuit", "simplify"),
     "gatewright.lowering": ("lower",),
     "gatewright.nn.thermometer": ("Thermometer",),
-    "gatewright.engine": ("Engine",),
+    "gatewright.engine": ("Engine", "PackedBits"),
     "gatewright.errors": ("GatewrightError",),
     "gatewright.formats": ("export",),
     "gatewright.gates": ("Gate",),
@@ -82,6 +82,7 @@ __all__ = [
     "LogicConv2d",
     "LogicDense",
     "NearestUpsample",
+    "PackedBits",
     "PixelGroupSum",
     "ScheduledDiscretization",
     "Thermometer",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from gatewright.circuit import Circuit, simplify
 from gatewright.engine import Engine
 from gatewright.errors import DataError, OptionError, require_extra, unknown_name
+from gatewright.features import INTEGER_DTYPES, feature_range
 
 require_extra("sklearn", "sklearn")
 
@@ -25,9 +26,6 @@ from sklearn.utils.multiclass import check_classification_targets  # noqa: E402
 from sklearn.utils.validation import check_is_fitted, validate_data  # noqa: E402
 
 RELAXATIONS = ("hard", "soft")
-
-INTEGERS = ("uint8", "int16", "int32")
-"""Types of whole-numbered features that circuits compare without rounding, narrowest first."""
 
 
 class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -101,7 +99,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise DataError(f"y has one class only, {classes[0]!r} in all {len(y)} rows; give rows of two or more")
-        x = _converted(X, next((name for name in INTEGERS if np.can_cast(X.dtype, name)), "float32"))
+        x = _converted(X, next((name for name in INTEGER_DTYPES if np.can_cast(X.dtype, name)), "float32"))
         if not np.isfinite(x).all():
             raise DataError("X has numbers too large for float32; scale them down, into -3.4e38 .. 3.4e38")
         random = check_random_state(self.random_state)
@@ -171,15 +169,6 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             raise OptionError(f"validation_fraction is {share!r}, expected a number of 0 or more and less than 1")
         return {name: int(value) for name, value in values.items()}
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the engine, which is made for one machine."""
-        return {name: value for name, value in super().__getstate__().items() if name != "_engine"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "circuit_" in state:
-            self._engine = Engine(self.circuit_)
-
 
 def _converted(X: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
     """X in the type of a circuit's features, such that every `x >= threshold` stays as it is for whole numbers.
@@ -192,8 +181,7 @@ def _converted(X: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
     if dtype == "float32":
         with np.errstate(over="ignore"):  # to infinity, which compares as the number would
             return X.astype(np.float32)
-    ends = np.iinfo(dtype)
-    return np.clip(np.floor(X.astype(np.float64)), ends.min, ends.max).astype(dtype)
+    return np.clip(np.floor(X.astype(np.float64)), *feature_range(dtype)).astype(dtype)
 
 
 def _held_out(labels: npt.NDArray[np.intp], share: float, random: np.random.RandomState) -> npt.NDArray[np.bool_]:

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.circuit import io
-from gatewright.circuit.arithmetic import FEATURE_BITS, index_bits
+from gatewright.circuit.arithmetic import index_bits
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import encode, evaluate
 from gatewright.circuit.proof.prove import Proof, prove, sample_of_raw
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError, ShapeError, VerificationError, unknown_name
+from gatewright.features import FEATURE_BITS, feature_range
 from gatewright.formats import READERS
 from gatewright.formats.gate_level import GateLevel, to_gate_level
 
@@ -193,10 +194,8 @@ def _check(gate_level: GateLevel) -> None:
         np.minimum.at(lows, encoder.feature, encoder.threshold - 1)
         np.maximum.at(highs, encoder.feature, encoder.threshold + 1)
         values = lows + rng.random((_SAMPLES, encoder.n_features)) * (highs - lows)
-        if encoder.dtype in {"uint8", "int16", "int32"}:
-            values = np.clip(np.rint(values), np.iinfo(encoder.dtype).min, np.iinfo(encoder.dtype).max)
-        elif encoder.dtype == "bool":
-            values = np.rint(np.clip(values, 0, 1))
+        if encoder.dtype != "float32":
+            values = np.clip(np.rint(values), *feature_range(encoder.dtype))
         samples = values.astype(encoder.dtype).reshape(_SAMPLES, *encoder.shape)
         samples = samples if gate_level.input_name == "features" else encode(gate_level.source, samples)
     inputs, outputs = gate_level.expected(samples)

@@ -15,10 +15,9 @@ from pydantic import ValidationError
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.io import load_circuit, save_circuit
 from gatewright.data import describe
-from gatewright.data.known_files import sha256_of_file
 from gatewright.errors import FormatError, OptionError, unknown_name
 from gatewright.runs.results import Entry, Row
-from gatewright.runtime.files import write_text_atomically
+from gatewright.runtime.files import sha256_of_file, write_text_atomically
 from gatewright.training.config import RunConfig, Section
 
 FOLDER_VARIABLE = "GATEWRIGHT_ZOO"

@@ -73,8 +73,8 @@ def test_random_circuits_with_places(seed, places, classes):
     expected = by_group.reshape(70, *places, classes)
     for found in (circuit, simplify(circuit)):
         assert np.array_equal(counts(found, bits), expected)
-        assert np.array_equal(Engine(found).counts_bits(bits), expected)
-        assert np.array_equal(Engine(found).predict_bits(bits), expected.argmax(-1))
+        assert np.array_equal(Engine(found).counts(bits), expected)
+        assert np.array_equal(Engine(found).predict(bits), expected.argmax(-1))
         index = evaluate(with_head_gates(found, output="onehot"), bits).reshape(expected.shape)
         assert np.array_equal(index.argmax(-1), expected.argmax(-1))
 

@@ -104,7 +104,7 @@ def test_info(tiny):
 @pytest.mark.parametrize("split", ["test", "validation", "train"])
 def test_eval_counts_what_the_engine_gets_right(tiny, split):
     done = gatewright("eval", tiny.circuit, "--dataset", "digits", "--split", split, "--json").json
-    part = data.load("digits").split(split)
+    part = data.load_dataset("digits").split(split)
     right = int((Engine(load_circuit(tiny.circuit)).predict(part.x) == part.y).sum())
     assert (done["samples"], done["correct"]) == (len(part), right)
     assert done["accuracy"] == right / len(part)
@@ -120,7 +120,7 @@ def test_eval_of_other_data_says_why_not(tiny):
 
 
 def test_predict(tiny, tmp_path):
-    x = data.load("digits").test.x[:50]
+    x = data.load_dataset("digits").test.x[:50]
     np.save(tmp_path / "in.npy", x)
     engine = Engine(load_circuit(tiny.circuit))
     done = gatewright("predict", tiny.circuit, tmp_path / "in.npy", "-o", tmp_path / "out.npy", "--json")

@@ -67,7 +67,7 @@ def test_circuits_without_an_encoder_take_booleans(tmp_path):
     x = np.random.default_rng(0).random((200, 60)) < 0.5
     np.save(tmp_path / "x.npy", x)
     y = predict_file(engine, tmp_path / "x.npy", tmp_path / "y.npy")
-    np.testing.assert_array_equal(y, engine.predict_bits(x))
+    np.testing.assert_array_equal(y, engine.predict(x))
     np.save(tmp_path / "x.npy", np.zeros((60, 4), np.uint64))
     with pytest.raises(DtypeError, match="packed bits"):
         predict_file(engine, tmp_path / "x.npy", tmp_path / "y.npy")
@@ -98,11 +98,12 @@ def test_a_file_larger_than_the_memory_there_is(tmp_path):
     code = """
 import resource, sys
 from pathlib import Path
+from gatewright.circuit.io import load
 from gatewright.engine import Engine
 from gatewright.engine.bulk import predict_file
 
 folder = Path(sys.argv[1])
-engine = Engine.from_file(folder / "c.gw", threads=2)
+engine = Engine(load(folder / "c.gw"), threads=2)
 list(engine.predict_stream([]))
 data = int(Path("/proc/self/status").read_text().split("VmData:")[1].split()[0]) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (data + 100_000_000,) * 2)

@@ -165,7 +165,7 @@ def test_bad_options_are_refused_by_name(tmp_path):
         to_html(circuit, tmp_path, name="a b")
     with pytest.raises(OptionError, match="white is 0"):
         to_html(circuit, tmp_path, white=0)
-    with pytest.raises(ShapeError, match="samples have shape"):
+    with pytest.raises(ShapeError, match="x has shape"):
         to_html(circuit, tmp_path, samples=np.zeros((1, 3), np.uint8))
     with pytest.raises(OptionError, match="2 labels for 1 samples"):
         to_html(circuit, tmp_path, samples=np.zeros((1, 10), np.uint8), labels=["a", "b"])

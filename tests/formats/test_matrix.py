@@ -105,7 +105,7 @@ def case():
 
     def get(kind):
         if kind not in made:
-            loaded = data.load(KINDS[kind], download=False)
+            loaded = data.load_dataset(KINDS[kind], download=False)
             x = np.ascontiguousarray(loaded.test.x[:N])
             model = nn.Sequential(*network(kind, x, torch.Generator().manual_seed(len(kind))))
             before = lower(model.eval())

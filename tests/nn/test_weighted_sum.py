@@ -113,7 +113,7 @@ def test_its_circuit_counts_what_it_scores(seed, limit, classes, features):
         found = counts(each, x.numpy())
         assert (found == (scores * model[1].tau).round().numpy().astype(np.int64)).all()
         assert (classify(each, x.numpy()) == scores.argmax(1).numpy()).all()
-        assert (Engine(each).predict_bits(x.numpy()) == scores.argmax(1).numpy()).all()
+        assert (Engine(each).predict(x.numpy()) == scores.argmax(1).numpy()).all()
     assert evaluate(circuit, x.numpy()).shape == (65, int(np.abs(model[1].whole().astype(int)).sum()))
     if features < 10:
         assert prove(circuit, small).equal
@@ -143,9 +143,9 @@ def test_it_learns_with_a_rate_of_its_own(tmp_path):
     assert result.validation.hard > 0.9
     run = load_run(tmp_path / "run")
     circuit = lower_run(run)
-    from gatewright.data import load
+    from gatewright.data import load_dataset
 
-    test = load("digits").test
+    test = load_dataset("digits").test
     assert (Engine(circuit).predict(test.x) == run.model(torch.from_numpy(test.x)).argmax(1).numpy()).all()
 
 

@@ -60,7 +60,7 @@ def test_the_result_is_that_of_the_kept_weights(hard_config, tmp_path):
     assert (result.best_step, result.validation.hard) == (best["step"], best["validation"]["hard"])
 
     run = load_run(tmp_path / "run")
-    test = data.load("digits").test
+    test = data.load_dataset("digits").test
     with torch.no_grad():
         scores = torch.cat([run.model(torch.from_numpy(sample[None])) for sample in test.x])
     assert result.test.hard == pytest.approx(float((scores.numpy().argmax(1) == test.y).mean()))
@@ -126,12 +126,12 @@ def test_a_loss_that_is_not_finite_names_the_step(hard_config, tmp_path, monkeyp
 
 
 def test_augmenting_tables_is_refused(hard_config, tmp_path, monkeypatch):
-    table = data.load("digits")
+    table = data.load_dataset("digits")
     flat = [Split(part.x.reshape(len(part), -1), part.y) for part in (table.train, table.validation, table.test)]
     from dataclasses import replace
 
     fake = replace(table, train=flat[0], validation=flat[1], test=flat[2], shape=(64,))
-    monkeypatch.setattr(data, "load", lambda *args, **kwargs: fake)
+    monkeypatch.setattr(data, "load_dataset", lambda *args, **kwargs: fake)
     config = changed(hard_config, data={"augment": {"flip": True}})
     with pytest.raises(OptionError, match=r"changes images, but the samples of digits have shape \(64,\)"):
         train(config, "test", tmp_path / "run")

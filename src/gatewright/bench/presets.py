@@ -141,9 +141,4 @@ def random_dataset(name: str, samples: int) -> Dataset:
         shape=about.shape,
         dtype=about.dtype,
         class_names=tuple(map(str, range(about.n_classes))),
-        feature_names=(),
-        source="",
-        licence="",
-        citation="",
-        binary_features=np.zeros(int(np.prod(about.shape)), np.bool_),
     )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from gatewright.circuit.builder import Builder, Int32Array
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import OptionError
+from gatewright.features import FEATURE_BITS
 from gatewright.gates import Gate
 
 _Part = TypeVar("_Part", Encoder, Head)
@@ -24,9 +25,6 @@ Number = list[int]
 
 _CHAIN = 4
 """How many adders of one column follow each other: longer chains save a few gates and cost depth."""
-
-FEATURE_BITS = {"bool": 1, "uint8": 8, "int16": 16, "int32": 32, "float32": 32}
-"""Width of a raw feature as bits: two's complement for signed integers, IEEE 754 for float32."""
 
 
 class _Column:

@@ -27,13 +27,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.errors import FormatError, OptionError
+from gatewright.features import FEATURE_DTYPES, exact_thresholds
 from gatewright.gates import IS_LOGIC, Gate
 
 # Constructors take any integer arrays and convert them exactly; what is stored has the dtype the docstrings state.
 Array = npt.NDArray[Any]
-
-FEATURE_DTYPES = ("bool", "uint8", "int16", "int32", "float32")
-"""Feature types an encoder can have."""
 
 
 def _array(value: npt.ArrayLike, dtype: Any, ndim: int, name: str) -> npt.NDArray[Any]:
@@ -71,7 +69,7 @@ class Encoder(_Parts):
         threshold: float64 [bits], in units of the raw feature; whole numbers where the features are integers, float32
             values where they are float32, so that every back end compares exactly.
         shape: Shape of one raw sample, for example (1, 28, 28) or (14,).
-        dtype: Type of the raw features, one of `FEATURE_DTYPES`.
+        dtype: Type of the raw features, one of `features.FEATURE_DTYPES`.
         feature_names: Names of the flattened features, or empty.
 
     Example:
@@ -101,8 +99,7 @@ class Encoder(_Parts):
             raise FormatError(f"encoder.feature must lie in 0..{self.n_features - 1}")
         if self.feature_names and len(self.feature_names) != self.n_features:
             raise FormatError(f"{len(self.feature_names)} feature names for {self.n_features} features")
-        exact = self.threshold.astype(np.float32) if self.dtype == "float32" else np.round(self.threshold)
-        if not np.array_equal(exact, self.threshold):
+        if not np.array_equal(exact_thresholds(self.threshold, self.dtype), self.threshold):
             raise FormatError(f"encoder.threshold has values that are not exact for {self.dtype} features")
 
     def __repr__(self) -> str:

@@ -89,12 +89,12 @@ def compile_folder(
     quiet: bool = False,
 ) -> Compiled:
     """Compile the run in a folder, with proof and check."""
-    from gatewright.data import load
+    from gatewright.data import load_dataset
     from gatewright.runs.compile import compile_run
     from gatewright.runs.run import load_run
 
     trained = load_run(run)
-    dataset = load(trained.config.data.name, data, progress=not quiet)
+    dataset = load_dataset(trained.config.data.name, data, progress=not quiet)
     return compile_run(trained, dataset, proof=proof, prune_too=prune, timeout=timeout)
 
 
@@ -188,12 +188,12 @@ def evaluate(
     json: JsonFlag = False,
 ) -> None:
     """Run a circuit on a data set, and show its accuracy, by class too, and its speed."""
-    from gatewright.data import load
+    from gatewright.data import load_dataset
     from gatewright.engine import Engine
     from gatewright.runs.confusion import Confusion
 
     circuit = read_circuit(file)
-    loaded = load(dataset, data, progress=not json)
+    loaded = load_dataset(dataset, data, progress=not json)
     samples = loaded.split(split)
     _check_fits(circuit, loaded, file)
     if len(samples) == 0:

@@ -35,7 +35,7 @@ def demo(
 ) -> None:
     """Learn handwritten digits, discretize, compile, prove, run and export the circuit: under two minutes."""
     from gatewright.circuit import save_circuit
-    from gatewright.data import load
+    from gatewright.data import load_dataset
     from gatewright.training.load import load_preset
 
     def say(text: str) -> None:
@@ -56,7 +56,7 @@ def demo(
             f"the circuit's test accuracy is {compiled.accuracy}, but the network's is {result.test.hard}"
         )
     say("3/4 running the circuit ...")
-    speed = _speed(compiled.circuit, load(PRESET).test)
+    speed = _speed(compiled.circuit, load_dataset(PRESET).test)
     say("4/4 exporting C and Verilog ...")
     files = export_files(compiled.circuit, FORMATS, out / "export")
     about = compiled_about(compiled)

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.arithmetic import FEATURE_BITS, argmax, feature_bits, popcount, with_encoder_gates
+from gatewright.circuit.arithmetic import argmax, feature_bits, popcount, with_encoder_gates
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import FormatError, UnsupportedError
+from gatewright.features import FEATURE_BITS
 
 
 @dataclass(frozen=True, eq=False)

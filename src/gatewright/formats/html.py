@@ -19,8 +19,10 @@ import numpy.typing as npt
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import encode
 from gatewright.circuit.levels import logic_levels
+from gatewright.circuit.packed import check_booleans
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
+from gatewright.errors import OptionError, UnsupportedError
+from gatewright.features import feature_range
 from gatewright.formats.gate_level import refuse_places
 from gatewright.formats.names import check_name
 from gatewright.gates import IS_LOGIC
@@ -89,11 +91,7 @@ def _samples(circuit: Circuit, samples: npt.NDArray[Any] | None) -> list[list[fl
         encode(circuit, given)  # refuses samples that do not fit
         numbers = given.reshape(len(given), -1).astype(circuit.encoder.dtype)
     else:
-        if given.dtype != np.bool_:
-            raise DtypeError(f"samples are {given.dtype}, expected bool, as the circuit has no encoder")
-        if given.ndim != 2 or given.shape[1] != circuit.n_inputs:
-            raise ShapeError(f"samples have shape {given.shape}, expected (n, {circuit.n_inputs})")
-        numbers = given
+        numbers = check_booleans(given, circuit.n_inputs)
     if not np.isfinite(numbers).all():
         raise UnsupportedError("samples contain infinity, which a page cannot show")
     listed: list[list[float]] = (numbers.astype(np.uint8) if numbers.dtype == np.bool_ else numbers).tolist()
@@ -151,9 +149,7 @@ def _kind(circuit: Circuit) -> str:
 
 def _white(encoder: Encoder) -> float:
     """The value of a fully drawn pixel where thresholds are spread evenly between it and 0."""
-    top = {"bool": 1.0, "float32": float(np.finfo(np.float32).max)}.get(encoder.dtype)
-    if top is None:
-        top = float(np.iinfo(encoder.dtype).max)
+    top = min(feature_range(encoder.dtype)[1], float(np.finfo(np.float32).max))
     total = float(encoder.threshold.min() + encoder.threshold.max()) if encoder.n_bits else 0.0
     return min(total, top) if total > 0 else min(top, 255.0)
 

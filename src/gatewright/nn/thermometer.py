@@ -16,13 +16,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from gatewright.circuit.circuit import FEATURE_DTYPES, Encoder
+from gatewright.circuit.circuit import Encoder
 from gatewright.errors import DataError, DtypeError, OptionError, ShapeError, unknown_name
+from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
 
 KINDS: tuple[str, ...] = ("uniform", "quantile")
-_RANGES = {"bool": (0.0, 1.0), "uint8": (0.0, 255.0), "int16": (-32768.0, 32767.0), "int32": (-(2.0**31), 2.0**31 - 1)}
 
 
 class Thermometer(nn.Module):
@@ -102,7 +102,7 @@ class Thermometer(nn.Module):
             high: Greatest value; None for the dtype's (1 for float32).
             binary: bool [features]: features that are 0 or 1 and get the one threshold 1 (not for images).
         """
-        bottom, top = _RANGES.get(dtype, (0.0, 1.0))
+        bottom, top = (0.0, 1.0) if dtype == "float32" else feature_range(dtype)
         bottom, top = bottom if low is None else low, top if high is None else high
         if not bottom < top:
             raise OptionError(f"uniform thresholds need low < high, got {bottom} and {top}")
@@ -226,7 +226,7 @@ def _exact(values: npt.NDArray[np.float64], dtype: str, index: int) -> npt.NDArr
         raise OptionError(f"thresholds {index} must be a list of finite numbers, got {values}")
     if np.any(np.diff(values) < 0):
         raise OptionError(f"thresholds {index} must be ascending, got {values}")
-    return values.astype(np.float32).astype(np.float64) if dtype == "float32" else np.ceil(values)
+    return exact_thresholds(values, dtype)
 
 
 def _spread_quantiles(pixels: npt.NDArray[Any], steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -87,7 +87,7 @@ def train(
         config: The run's options.
         name: What to call it in results.
         folder: Made if it is not there. It must not hold a run unless `resume`.
-        data_root: Where the data sets are; None for the usual places (see `gatewright.data.load`).
+        data_root: Where the data sets are; None for the usual places (see `gatewright.data.load_dataset`).
         resume: Go on from the folder's checkpoint; a finished run is returned as it is, a missing one is begun.
         tensorboard: Whether to write TensorBoard events.
         progress: Whether to show downloads.
@@ -159,7 +159,7 @@ def _finish(
 
 def _load_data(config: RunConfig, root: Path | None, *, progress: bool) -> Dataset:
     """The data set; where validation is not wanted, its samples are learned from, too."""
-    dataset = data.load(config.data.name, root, progress=progress)
+    dataset = data.load_dataset(config.data.name, root, progress=progress)
     if config.data.validation == "holdout":
         return dataset
     parts = dataset.train, dataset.validation

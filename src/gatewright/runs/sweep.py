@@ -159,7 +159,7 @@ def measure(
             )
             if result is None:
                 return None
-            dataset = data.load(job.config.data.name, data_root, progress=progress)
+            dataset = data.load_dataset(job.config.data.name, data_root, progress=progress)
             compiled = compile_run(load_run(folder), dataset, timeout=timeout)
     except Timeout:
         return None

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from operator import methodcaller
 from pathlib import Path
 
 from gatewright.errors import DataError, OptionError
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A name in the folder of `path` that no other process or thread uses; its file, if any, is removed at the end."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -18,15 +32,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         path: The file to make or replace; its folder exists.
         write: Called with the temporary path; it must create that file.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with temporary_beside(path) as temporary:
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
     if hasattr(os, "O_DIRECTORY"):
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -41,7 +51,7 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list[Path]:
-    """Write files into a directory, and make it if it does not exist.
+    """Write files into a directory, each in one step; the directory is made if it does not exist.
 
     Args:
         directory: Where to write.
@@ -57,10 +67,10 @@ def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"{folder} is a file, expected a directory to write to")
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / name for name in files]
-    for path, content in zip(paths, files.values(), strict=True):
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return paths
+    for name, content in files.items():
+        raw = content if isinstance(content, bytes) else content.encode()
+        write_atomically(folder / name, methodcaller("write_bytes", raw))
+    return [folder / name for name in files]
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -73,3 +83,9 @@ def read_bytes(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def sha256_of_file(path: Path) -> str:
+    """Checksum of a file as it lies on disk, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.aig import to_aig, write_aig
-from gatewright.circuit.arithmetic import FEATURE_BITS, with_encoder_gates
+from gatewright.circuit.arithmetic import with_encoder_gates
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import counts, evaluate
@@ -27,6 +27,7 @@ from gatewright.circuit.proof.heads import count_circuits, equalities
 from gatewright.circuit.proof.sat import Sweeper
 from gatewright.circuit.simplify.rules import encoder_relations
 from gatewright.errors import MissingExtraError, ShapeError, VerificationError, unknown_name
+from gatewright.features import FEATURE_BITS, feature_range
 from gatewright.gates import Gate
 from gatewright.runtime.abc import find_abc, run_abc
 
@@ -244,20 +245,13 @@ def possible_inputs(encoder: Encoder) -> Circuit:
 def sample_of(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
     """A raw sample [*shape] that the encoder turns into these bits, bool [bits]; they must be possible."""
     integer = encoder.dtype != "float32"
-    if encoder.dtype == "bool":
-        low, high = 0.0, 1.0
-    else:
-        info = np.iinfo(encoder.dtype) if integer else np.finfo(np.float32)
-        low, high = float(info.min), float(info.max)
     met, missed = np.full(encoder.n_features, -np.inf), np.full(encoder.n_features, np.inf)
     np.maximum.at(met, encoder.feature[bits], encoder.threshold[bits])
     np.minimum.at(missed, encoder.feature[~bits], encoder.threshold[~bits])
     # The threshold last met; where none is, just below the first one missed; a feature without bits is 0.
     below = missed - 1 if integer else np.nextafter(missed.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
     value = np.where(np.isfinite(met), met, np.where(np.isfinite(missed), np.minimum(below, 0), 0))
-    if integer:
-        value = np.clip(value, low, high)
-    return value.astype(encoder.dtype).reshape(encoder.shape)
+    return np.clip(value, *feature_range(encoder.dtype)).astype(encoder.dtype).reshape(encoder.shape)
 
 
 def sample_of_raw(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.circuit.evaluate import evaluate, pack_samples
+from gatewright.circuit.evaluate import evaluate
+from gatewright.circuit.packed import PackedBits
 from gatewright.circuit.simplify.records import PassRecord
 from gatewright.circuit.simplify.rewriting import simplify
 from gatewright.errors import OptionError, ShapeError
@@ -90,7 +91,7 @@ def _signatures(
         if i == 0:
             inverted = values[0].copy()
         ones += np.count_nonzero(values, axis=0)
-        words = pack_samples(values ^ inverted)
+        words = PackedBits.pack(values ^ inverted).words
         for word, salt in zip(words.T, rng.integers(0, 1 << 64, words.shape[1], np.uint64), strict=True):
             signature += _mixed(word ^ salt)
     return signature, inverted, ones

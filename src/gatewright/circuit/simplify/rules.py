@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.circuit import Encoder, Head
+from gatewright.features import feature_range
 
 Int32Array = npt.NDArray[np.int32]
 
@@ -69,16 +70,10 @@ def encoder_relations(encoder: Encoder) -> tuple[Int32Array, Int32Array, Int32Ar
     rank[order] = np.cumsum(new)
     firsts = order[new]
     literal[order] = literal[firsts[np.cumsum(new) - 1]]
-    if encoder.dtype != "float32":
-        lowest, highest = (0, 1) if encoder.dtype == "bool" else _range(encoder.dtype)
-        literal[encoder.threshold <= lowest] = 1
-        literal[encoder.threshold > highest] = 0
+    lowest, highest = feature_range(encoder.dtype)
+    literal[encoder.threshold <= lowest] = 1
+    literal[encoder.threshold > highest] = 0
     return literal, encoder.feature, rank
-
-
-def _range(dtype: str) -> tuple[int, int]:
-    info = np.iinfo(dtype)
-    return int(info.min), int(info.max)
 
 
 def fold_outputs(outputs: Int32Array, head: Head) -> tuple[Int32Array, Head]:

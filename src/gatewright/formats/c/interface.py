@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from gatewright.circuit.circuit import Encoder, Head
+from gatewright.features import feature_range
 from gatewright.formats.c.word import Word
 
 FEATURE_TYPES = {"bool": "uint8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 """C types of raw features."""
 
-_RANGES = {"bool": (0, 1), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
 _WIDER = {"bool": "int16_t", "uint8": "int16_t", "int16": "int32_t", "int32": "int64_t"}
 
 
@@ -37,8 +37,8 @@ def _thresholds(encoder: Encoder) -> tuple[str, list[str]]:
     """C type that holds all thresholds and compares exactly with the features, and the thresholds in it."""
     if encoder.dtype == "float32":
         return "float", [f"{t.hex()}f" for t in encoder.threshold.tolist()]
-    low, high = _RANGES[encoder.dtype]
-    clipped = [int(t) for t in np.clip(encoder.threshold, low, high + 1)]  # from below all values to above all values
+    low, high = feature_range(encoder.dtype)
+    clipped = [int(t) for t in np.clip(encoder.threshold, low, high + 1)]  # below all values, above all values
     fits = max(clipped, default=0) <= high
     kind = FEATURE_TYPES[encoder.dtype] if fits else _WIDER[encoder.dtype]
     # The smallest int32 has no literal of its own type: its digits without the sign are a wider number.
