@@ -27,8 +27,8 @@ from gatewright.errors import OptionError
 from gatewright.kernels import ops
 from gatewright.learning.proposals import GuidedProposals, _Trial, minterm_slopes
 from gatewright.nn import LogicLayer
-from gatewright.nn.candidates import neurons_by_pool
-from gatewright.nn.functional import Geometry, Recorded
+from gatewright.nn.candidates import neurons_by_pool, place_of
+from gatewright.nn.functional import Geometry, Recorded, Recorder
 
 ANCHORS = 3
 """Both operands of the best candidate, and one at random."""
@@ -74,7 +74,7 @@ class ProductProposals(GuidedProposals):
         self.held: list[list[_Held]] = [[] for _ in self.layers]
         self.groups = [_groups(layer.candidates.pool_start) for layer in self.layers]
 
-    def _collector(self, i: int, layer: LogicLayer) -> Any:
+    def _collector(self, i: int, layer: LogicLayer) -> Recorder:
         def collect(recorded: Recorded) -> None:
             c, trial = layer.candidates, self.trial[i]
             if trial is None:
@@ -95,7 +95,7 @@ class ProductProposals(GuidedProposals):
         at = c.best().unsqueeze(1)
         drawn, _ = c.draw_operands(torch.arange(c.n_neurons, device=at.device), self.generator)
         anchors = torch.cat([c.a.gather(1, at), c.b.gather(1, at), drawn.unsqueeze(1)], 1)
-        place = self.generator.device
+        place = place_of(self.generator)
         order = torch.randperm(c.pool_size, generator=self.generator, device=place)[: self.inputs].to(anchors.device)
         seed = torch.randint(2**31, (ANCHORS,), generator=self.generator, device=place).to(anchors.device)
         samples = max(h.grad.shape[1] * h.grad.shape[2] for h in held)

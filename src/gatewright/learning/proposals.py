@@ -16,13 +16,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from gatewright.errors import OptionError
 from gatewright.gates import N_GATES
 from gatewright.learning.optimizer_state import reset_moments
 from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import LogicLayer, logic_layers
-from gatewright.nn.functional import Recorded
+from gatewright.nn.candidates import place_of
+from gatewright.nn.functional import Recorded, Recorder
 
 
 @dataclass
@@ -55,7 +57,7 @@ class GuidedProposals:
             network do not all move at once: convolutions on CIFAR-10 lose less at 0.1, though they still do better without
             proposals (docs/connections.md), while one dense layer wants 1.
         stop_step: No proposals from this step on; None for never.
-        generator: Source of randomness.
+        generator: Source of randomness; None for torch's default generator.
         reduce: Averages over the processes that train together, if there are several.
     """
 
@@ -71,7 +73,7 @@ class GuidedProposals:
         margin: float = 0.3,
         share: float = 1.0,
         stop_step: int | None = None,
-        generator: torch.Generator,
+        generator: torch.Generator | None = None,
         reduce: Reduce = alone,
     ) -> None:
         if not 1 <= batches <= every:
@@ -89,6 +91,7 @@ class GuidedProposals:
         self.steps = 0
         self.proposed = [0] * len(self.layers)
         self.trial: list[_Trial | None] = [None] * len(self.layers)
+        self._handles: list[RemovableHandle] = []
         self._prepare()
 
     def step(self) -> None:
@@ -115,13 +118,18 @@ class GuidedProposals:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Set the layers' recorders for the next step."""
+        """Register or remove the layers' recorders for the next step."""
+        for handle in self._handles:
+            handle.remove()
         active = self.stop_step is None or self.steps < self.stop_step
         collecting = active and self.steps % self.every >= self.every - self.batches
-        for i, layer in enumerate(self.layers):
-            layer.record = self._collector(i, layer) if collecting and not layer.frozen else None
+        self._handles = [
+            layer.register_recorder(self._collector(i, layer))
+            for i, layer in enumerate(self.layers)
+            if collecting and not layer.frozen
+        ]
 
-    def _collector(self, i: int, layer: LogicLayer) -> Any:
+    def _collector(self, i: int, layer: LogicLayer) -> Recorder:
         def collect(recorded: Recorded) -> None:
             trial = self.trial[i]
             if trial is None:
@@ -141,7 +149,7 @@ class GuidedProposals:
         anchored = self.trials // 2
         at = c.best().unsqueeze(1)
         own = torch.cat([c.a.gather(1, at), c.b.gather(1, at)], 1)
-        place = self.generator.device
+        place = place_of(self.generator)
         side = torch.randint(2, (c.n_neurons, anchored), generator=self.generator, device=place).to(own.device)
         kept = own.gather(1, side)
         # Of two different operands one is not the kept one.
@@ -159,7 +167,7 @@ class GuidedProposals:
         best = c.best().unsqueeze(1)
         bar = own_slope.gather(1, best)
         a, b = torch.cat([trial.a, c.a], 1), torch.cat([trial.b, c.b], 1)
-        chance = torch.rand(c.n_neurons, generator=self.generator, device=self.generator.device)
+        chance = torch.rand(c.n_neurons, generator=self.generator, device=place_of(self.generator))
         eligible = (chance < self.share).to(a.device)
         for _ in range(min(self.replace, c.n_candidates - 1)):
             value, pick = slope.min(1, keepdim=True)

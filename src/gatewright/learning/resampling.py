@@ -12,7 +12,7 @@ from gatewright.learning.convergence import Convergence
 from gatewright.learning.optimizer_state import reset_moments
 from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import Candidates, logic_layers
-from gatewright.nn.candidates import strong_logit
+from gatewright.nn.candidates import place_of, strong_logit
 
 
 class AdaptiveResampling:
@@ -38,7 +38,7 @@ class AdaptiveResampling:
         every: Steps between redraws: 1 in the paper. What has settled in between waits; on a GPU, asking costs more than
             waiting.
         stop_step: No redraws from this step on (the last third of training, in the paper); None for never.
-        generator: Source of randomness.
+        generator: Source of randomness; None for torch's default generator.
         reduce: Averages over the processes that train together, if there are several.
     """
 
@@ -54,7 +54,7 @@ class AdaptiveResampling:
         weak: float = 0.4,
         every: int = 1,
         stop_step: int | None = None,
-        generator: torch.Generator,
+        generator: torch.Generator | None = None,
         reduce: Reduce = alone,
     ) -> None:
         if not 0 <= weak <= strong <= 1:
@@ -131,7 +131,7 @@ class AdaptiveResampling:
     def _redraw_all(self, candidates: Candidates, where: Tensor) -> None:
         neuron = where.nonzero().squeeze(1)
         logits = torch.randn(
-            len(neuron), candidates.n_candidates, generator=self.generator, device=self.generator.device
+            len(neuron), candidates.n_candidates, generator=self.generator, device=place_of(self.generator)
         )
         candidates.logits[neuron] = logits.to(where.device)
         slots = torch.arange(candidates.n_candidates, device=where.device).repeat(len(neuron))
@@ -163,7 +163,7 @@ class AdaptiveResampling:
             tracker.load_state_dict(saved)
 
 
-def redraw_slots(candidates: Candidates, neuron: Tensor, slot: Tensor, generator: torch.Generator) -> None:
+def redraw_slots(candidates: Candidates, neuron: Tensor, slot: Tensor, generator: torch.Generator | None) -> None:
     """Draw new gates and operands for candidates `slot[i]` of neurons `neuron[i]`, both int64 [n]."""
     candidates.gate[neuron, slot] = candidates.draw_gates((len(neuron),), generator)
     candidates.a[neuron, slot], candidates.b[neuron, slot] = candidates.draw_operands(neuron, generator)

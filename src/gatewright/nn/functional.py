@@ -6,7 +6,7 @@ relaxations are written once for both kinds of layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -150,7 +150,13 @@ class Recorded(NamedTuple):
     sums: Tensor
 
 
-Recorder = Callable[[Recorded], None]
+Recorder = Callable[[Recorded], object]
+"""Takes what a backward pass leaves; its result is not used."""
+
+
+def _call(recorders: Sequence[Recorder], recorded: Recorded) -> None:
+    for record in recorders:
+        record(recorded)
 
 
 def _grad_rows(grad: Tensor, neurons: int) -> Tensor:
@@ -163,19 +169,19 @@ class _Soft(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None
+        ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder]
     ) -> Tensor:
         coef = ops.mixture(logits.detach(), wiring.gate)
         inputs = geometry.pad_rows(rows(x.detach()))
         out: Tensor = ops.soft_forward(inputs, wiring.rows_a, wiring.rows_b, geometry.positions, coef)
         ctx.save_for_backward(inputs, logits, coef)
-        ctx.layer = wiring, geometry, record
+        ctx.layer = wiring, geometry, recorders
         return out.view(*geometry.out_shape, -1).movedim(-1, 0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         inputs, logits, coef = ctx.saved_tensors
-        wiring, geometry, record = ctx.layer
+        wiring, geometry, recorders = ctx.layer
         grad = _grad_rows(grads[0], len(logits))
         s0, sums, dx = ops.soft_backward(
             inputs,
@@ -187,7 +193,7 @@ class _Soft(Function):
             ctx.needs_input_grad[0],
             geometry.window,
         )
-        if record is not None:
+        if recorders:
             no_coef = grad.new_zeros(1)
 
             def pair_sums(rows_a: Tensor, rows_b: Tensor) -> Tensor:
@@ -195,7 +201,7 @@ class _Soft(Function):
                 sums: Tensor = ops.soft_backward(inputs, grad, rows_a, rows_b, geometry.positions, none, False)[1]
                 return sums
 
-            record(Recorded(geometry, inputs, lambda: grad, pair_sums, s0, sums))
+            _call(recorders, Recorded(geometry, inputs, lambda: grad, pair_sums, s0, sums))
         d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
         return geometry.crop_rows(dx) if ctx.needs_input_grad[0] else None, d_logits, None, None, None
 
@@ -213,7 +219,7 @@ class _Hard(Function):
         logits: Tensor,
         wiring: Wiring,
         geometry: Geometry,
-        record: Recorder | None,
+        recorders: Sequence[Recorder],
         int8: bool,
     ) -> Tensor:
         bits = as_bits(x)
@@ -222,27 +228,27 @@ class _Hard(Function):
         chosen = wiring.pick(ops.best(logits.detach()))
         out = ops.hard_forward(words, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions, n)
         ctx.save_for_backward(words, logits)
-        ctx.layer = wiring, geometry, record, chosen, int8, bits.unit
+        ctx.layer = wiring, geometry, recorders, chosen, int8, bits.unit
         return BitTensor(out, (n, *geometry.out_shape), len(geometry.positions) if int8 else 0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         words, logits = ctx.saved_tensors
-        wiring, geometry, record, chosen, int8, unit = ctx.layer
+        wiring, geometry, recorders, chosen, int8, unit = ctx.layer
         grad = gradient_rows(grads[0], len(logits), int8)
         s0, sums = grad.sums(words, wiring.rows_a, wiring.rows_b, geometry.positions)
-        if record is not None:
+        if recorders:
 
             def pair_sums(rows_a: Tensor, rows_b: Tensor) -> Tensor:
                 return grad.sums(words, rows_a, rows_b, geometry.positions)[1]
 
-            record(Recorded(geometry, words, grad.values, pair_sums, s0, sums))
+            _call(recorders, Recorded(geometry, words, grad.values, pair_sums, s0, sums))
         d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
         dx = grad.to_input(words, chosen, geometry, unit) if ctx.needs_input_grad[0] else None
         return dx, d_logits, None, None, None, None
 
 
-def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
+def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder]) -> Tensor:
     """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory.
 
     Activations have the type of the logits, or that of `torch.autocast` where it is on for the device; sums are
@@ -253,15 +259,15 @@ def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, re
     kind = torch.get_autocast_dtype(device) if short else logits.dtype
     # Adding zero unpacks bits, and knows the way back.
     x = (x + 0).to(kind) if isinstance(x, BitTensor) else x.to(kind)
-    out: Tensor = _Soft.apply(x, logits, wiring, geometry, record)  # type: ignore[no-untyped-call]
+    out: Tensor = _Soft.apply(x, logits, wiring, geometry, recorders)  # type: ignore[no-untyped-call]
     return out
 
 
 def hard_layer(
-    x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None, *, int8: bool = False
+    x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder], *, int8: bool = False
 ) -> Tensor:
     """Hard relaxation: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape); gradients as int8 or float32."""
-    out: Tensor = _Hard.apply(x, logits, wiring, geometry, record, int8)  # type: ignore[no-untyped-call]
+    out: Tensor = _Hard.apply(x, logits, wiring, geometry, recorders, int8)  # type: ignore[no-untyped-call]
     return out
 
 

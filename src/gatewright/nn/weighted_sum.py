@@ -85,7 +85,7 @@ class WeightedSum(nn.Module):
         classes: Number of classes C.
         limit: Greatest magnitude of a weight.
         tau: Temperature; None for `sqrt(0.3 F) / 2`, the rule of `GroupSum` for the ones that are usual.
-        generator: Source of randomness; None for a generator of its own with seed 0.
+        generator: Source of randomness; None for torch's default generator.
 
     Attributes:
         weight: Parameter float32 [C, F], the real numbers. They start within half a step of 1 for the bits of the class's
@@ -110,9 +110,8 @@ class WeightedSum(nn.Module):
             raise OptionError(f"tau must be a positive number, got {tau}")
         self.features, self.classes, self.limit = features, classes, limit
         self.tau = tau if tau is not None else math.sqrt(DENSITY * features) / 2
-        source = generator if generator is not None else torch.Generator().manual_seed(0)
         own = torch.arange(features) * classes // features
-        start = torch.rand(classes, features, generator=source) - 0.5
+        start = torch.rand(classes, features, generator=generator) - 0.5
         self.weight = nn.Parameter(start + nn.functional.one_hot(own, classes).T)
 
     def whole(self) -> npt.NDArray[np.int8]:

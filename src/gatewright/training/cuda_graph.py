@@ -92,7 +92,7 @@ class GraphedStep:
             The loss; only until the next call, if the step was a repeated one.
         """
         frozen = tuple(layer.frozen for layer in self._layers)
-        recorders = tuple(layer.record is not None for layer in self._layers)
+        recorders = tuple(bool(layer.recorders) for layer in self._layers)
         full_key = (frozen, recorders, key, x.shape, x.dtype)
         if full_key not in self._recordings:
             seen = self._seen[full_key] = self._seen.get(full_key, 0) + 1
@@ -109,8 +109,8 @@ class GraphedStep:
         recording.y.copy_(y)
         recording.learn()
         for layer, left in recording.left:
-            if layer.record is not None:
-                layer.record(left)
+            for record in layer.recorders:
+                record(left)
         self._between(recording.grads)
         recording.update()
         assert recording.loss is not None  # noqa: S101 - recorded with it
@@ -138,11 +138,10 @@ class GraphedStep:
         def learn() -> None:
             recording.loss = self._learn(recording.x, recording.y)
 
-        with ExitStack() as undo:
+        with ExitStack() as diverted:
             for layer in self._layers:
-                if layer.record is not None:
-                    undo.callback(setattr, layer, "record", layer.record)
-                    layer.record = _keeper(recording, layer)
+                if layer.recorders:
+                    diverted.enter_context(layer.divert_recorders(_keeper(recording, layer)))
             recording.learn = self._capture(learn)
         recording.grads = self._gradients()
         recording.update = self._capture(self._update)
