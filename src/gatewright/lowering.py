@@ -85,7 +85,9 @@ def lower(
     shape: tuple[int, ...]
     if isinstance(first, Thermometer):
         del modules[0]
-        encoder, shape = first.to_encoder(feature_names), first.out_shape
+        feature, threshold = first.feature.cpu().numpy(), first.threshold.cpu().numpy()
+        encoder = Encoder(feature, threshold, first.shape, first.dtype, tuple(feature_names))
+        shape = first.out_shape
     elif in_shape is None:
         raise ShapeError("a model without a Thermometer has no input shape of its own: pass in_shape=(F,) or (C, H, W)")
     else:

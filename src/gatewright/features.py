@@ -1,0 +1,3 @@
+"""Types of raw features."""
+
+FEATURE_DTYPES = ("bool", "uint8", "int16", "int32", "float32")
