@@ -42,9 +42,8 @@ def _unpack(start: int, stop: int, words: Any, n: int, out: Any) -> None:
 
 
 @_jit
-def _hard_forward(
-    start: int, stop: int, words: Any, row_a: Any, row_b: Any, gate: Any, positions: Any, last: Any, out: Any
-) -> None:
+def _hard_forward(start: int, stop: int, words: Any, wires: Any, last: Any, out: Any) -> None:
+    row_a, row_b, gate, positions = wires
     n_positions, n_w = len(positions), words.shape[1]
     full = ~np.uint64(0)
     for j in range(start, stop):
@@ -120,8 +119,8 @@ def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, posi
     """See `reference.hard_forward`."""
     out = torch.empty(len(row_a) * len(positions), words.shape[1], dtype=torch.int64)
     last = np.uint64((1 << (n % WORD)) - 1 if n % WORD else 2**WORD - 1)
-    args = (row_a.numpy(), row_b.numpy(), gate.numpy(), positions.numpy())
-    split(_hard_forward, len(row_a), as_words(words), *args, last, out.numpy().view(np.uint64))
+    wires = (row_a.numpy(), row_b.numpy(), gate.numpy(), positions.numpy())
+    split(_hard_forward, len(row_a), as_words(words), wires, last, out.numpy().view(np.uint64))
     return out
 
 

@@ -51,9 +51,8 @@ def _row_sums(start: int, stop: int, grad: Any, s0: Any) -> None:
 
 
 @_jit
-def _hard_sums(
-    start: int, stop: int, words: Any, grad: Any, rows_a: Any, rows_b: Any, offsets: Any, s0: Any, sums: Any
-) -> None:
+def _hard_sums(start: int, stop: int, words: Any, grad: Any, wires: Any, s0: Any, sums: Any) -> None:
+    rows_a, rows_b, offsets = wires
     row_bytes = types.uintp(words.shape[1] * 8)
     at, to, off = types.uintp(words.ctypes.data), types.uintp(grad.ctypes.data), types.uintp(offsets.ctypes.data)
     n_positions, stride = grad.shape[1], grad.shape[2] * 4
@@ -69,9 +68,8 @@ def _hard_sums(
 
 
 @_jit
-def _hard_input(
-    start: int, stop: int, words: Any, grad: Any, row_a: Any, row_b: Any, gate: Any, positions: Any, dx: Any
-) -> None:
+def _hard_input(start: int, stop: int, words: Any, grad: Any, wires: Any, dx: Any) -> None:
+    row_a, row_b, gate, positions = wires
     vectors = (stop - start) // _LANES
     word_bytes = types.uintp(words.shape[1] * 8)
     row_bytes = types.uintp(dx.shape[1] * 4)
@@ -88,7 +86,8 @@ def _hard_input(
 
 
 @_jit
-def _soft_forward(start: int, stop: int, x: Any, rows_a: Any, rows_b: Any, offsets: Any, coef: Any, out: Any) -> None:
+def _soft_forward(start: int, stop: int, x: Any, wires: Any, coef: Any, out: Any) -> None:
+    rows_a, rows_b, offsets = wires
     n_k = rows_a.shape[1]
     row_bytes = x.shape[1] * 4
     x_at, out_at = types.uintp(x.ctypes.data), types.uintp(out.ctypes.data)
@@ -114,15 +113,14 @@ def _soft_backward(
     stop: int,
     x: Any,
     grad: Any,
-    rows_a: Any,
-    rows_b: Any,
-    offsets: Any,
+    wires: Any,
     coef: Any,
     need_input: bool,
     dx: Any,
     sums: Any,
     chunk: int,
 ) -> None:
+    rows_a, rows_b, offsets = wires
     # Part t covers samples [t * chunk, (t + 1) * chunk) and has sums[t] of its own.
     row_bytes = types.uintp(x.shape[1] * 4)
     n_positions, stride = grad.shape[1], grad.shape[2] * 4
@@ -152,8 +150,8 @@ def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, posit
     """See `reference.hard_sums`."""
     grad = padded(grad)
     s0, sums = torch.empty(len(rows_a)), torch.empty(*rows_a.shape, 3)
-    args = (rows_a.numpy(), rows_b.numpy(), _offsets(positions, words.shape[1] * 8))
-    split(_hard_sums, len(rows_a), as_words(words), grad.numpy(), *args, s0.numpy(), sums.numpy())
+    wires = (rows_a.numpy(), rows_b.numpy(), _offsets(positions, words.shape[1] * 8))
+    split(_hard_sums, len(rows_a), as_words(words), grad.numpy(), wires, s0.numpy(), sums.numpy())
     return s0, sums
 
 
@@ -170,8 +168,8 @@ def hard_input_grad(
     n = grad.shape[2]
     grad = padded(grad)
     dx = torch.zeros(words.shape[0], grad.shape[2])
-    args = (row_a.numpy(), row_b.numpy(), gate.numpy(), positions.numpy())
-    split(_hard_input, grad.shape[2], as_words(words), grad.numpy(), *args, dx.numpy(), multiple=_LANES)
+    wires = (row_a.numpy(), row_b.numpy(), gate.numpy(), positions.numpy())
+    split(_hard_input, grad.shape[2], as_words(words), grad.numpy(), wires, dx.numpy(), multiple=_LANES)
     return dx[:, :n].contiguous()
 
 
@@ -180,8 +178,8 @@ def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, c
     n = x.shape[1]
     x = padded(x)
     out = torch.empty(len(rows_a), len(positions), x.shape[1])
-    args = (rows_a.numpy(), rows_b.numpy(), _offsets(positions, x.shape[1] * 4), coef.contiguous().numpy())
-    split(_soft_forward, len(rows_a), x.numpy(), *args, out.numpy())
+    wires = (rows_a.numpy(), rows_b.numpy(), _offsets(positions, x.shape[1] * 4))
+    split(_soft_forward, len(rows_a), x.numpy(), wires, coef.contiguous().numpy(), out.numpy())
     return out[:, :, :n].contiguous()
 
 
@@ -205,7 +203,8 @@ def soft_backward(
     parts = -(-x.shape[1] // SOFT_CHUNK)
     s0, sums = torch.empty(len(rows_a)), torch.empty(parts, *rows_a.shape, 3)
     dx = torch.zeros_like(x) if need_input else torch.empty(0, x.shape[1])
-    args = (rows_a.numpy(), rows_b.numpy(), _offsets(positions, x.shape[1] * 4), coef.contiguous().numpy())
+    wires = (rows_a.numpy(), rows_b.numpy(), _offsets(positions, x.shape[1] * 4))
     split(_row_sums, len(rows_a), grad.numpy(), s0.numpy())
-    split(_soft_backward, parts, x.numpy(), grad.numpy(), *args, need_input, dx.numpy(), sums.numpy(), SOFT_CHUNK)
+    args = (x.numpy(), grad.numpy(), wires, coef.contiguous().numpy(), need_input)
+    split(_soft_backward, parts, *args, dx.numpy(), sums.numpy(), SOFT_CHUNK)
     return s0, sums.sum(0), dx[:, :n].contiguous()
