@@ -17,12 +17,7 @@ if TYPE_CHECKING:
     from gatewright.engine import Engine
     from gatewright.errors import GatewrightError
     from gatewright.gates import Gate
-    from gatewright.learning import (
-        AdaptiveDiscretization,
-        AdaptiveResampling,
-        GuidedProposals,
-        ScheduledDiscretization,
-    )
+    from gatewright.learning import AdaptiveDiscretization, AdaptiveResampling, GuidedProposals
     from gatewright.lowering import lower
     from gatewright.nn import (
         GroupSum,
@@ -44,12 +39,7 @@ _HOME = {
     "gatewright.engine": ("Engine",),
     "gatewright.errors": ("GatewrightError",),
     "gatewright.gates": ("Gate",),
-    "gatewright.learning": (
-        "AdaptiveDiscretization",
-        "AdaptiveResampling",
-        "GuidedProposals",
-        "ScheduledDiscretization",
-    ),
+    "gatewright.learning": ("AdaptiveDiscretization", "AdaptiveResampling", "GuidedProposals"),
     "gatewright.nn": (
         "GroupSum",
         "LogicConv2d",
@@ -79,7 +69,6 @@ __all__ = [
     "LogicDense",
     "NearestUpsample",
     "PixelGroupSum",
-    "ScheduledDiscretization",
     "Thermometer",
     "WeightedSum",
     "cost",

@@ -6,7 +6,7 @@ Each object is stepped like a learning-rate scheduler, after `optimizer.step()`,
 """
 
 from gatewright.learning.convergence import Convergence
-from gatewright.learning.freezing import AdaptiveDiscretization, ScheduledDiscretization
+from gatewright.learning.freezing import AdaptiveDiscretization
 from gatewright.learning.products import ProductProposals
 from gatewright.learning.proposals import GuidedProposals
 from gatewright.learning.resampling import AdaptiveResampling
@@ -17,5 +17,4 @@ __all__ = [
     "Convergence",
     "GuidedProposals",
     "ProductProposals",
-    "ScheduledDiscretization",
 ]

@@ -13,7 +13,6 @@ from gatewright.training.config import (
     GuidedConnections,
     ResampledConnections,
     RunConfig,
-    ScheduledFreezing,
     at_step,
 )
 
@@ -89,19 +88,14 @@ def build_learners(
                 learners["connections"] = learning.ProductProposals(
                     model, optimizer, inputs=c.inputs, chance=c.chance, **shared
                 )
-    match config.discretization:
-        case AdaptiveFreezing() as d:
-            learners["discretization"] = learning.AdaptiveDiscretization(
-                model,
-                start=at_step(d.start, steps),
-                patience=d.patience,
-                decay=d.decay,
-                tolerance=d.tolerance,
-                every=every,
-                reduce=reduce,
-            )
-        case ScheduledFreezing() as d:
-            learners["discretization"] = learning.ScheduledDiscretization(
-                model, steps=[at_step(moment, steps) for moment in d.steps]
-            )
+    if isinstance(d := config.discretization, AdaptiveFreezing):
+        learners["discretization"] = learning.AdaptiveDiscretization(
+            model,
+            start=at_step(d.start, steps),
+            patience=d.patience,
+            decay=d.decay,
+            tolerance=d.tolerance,
+            every=every,
+            reduce=reduce,
+        )
     return learners
