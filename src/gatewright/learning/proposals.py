@@ -1,12 +1,12 @@
-"""(+) Guided proposals: candidates replaced by pairs and gates that the gradient asks for.
+"""(+) Guided proposals: candidates replaced by the pairs and gates along which the loss descends most steeply.
 
 The candidate sums S0, Sa, Sb, Sab of a pair (a, b) give d loss / d p of *all sixteen* gates on it. Written by minterm,
 
     W11 = Sab,  W10 = Sa - Sab,  W01 = Sb - Sab,  W00 = S0 - Sa - Sb + Sab,
 
-a gate's slope is the sum of the W whose minterm it contains, so the best gate of the pair contains just the minterms with
-negative W, and its slope is the sum of those. Trying a pair thus costs as much as one ordinary candidate, and finds the
-best of sixteen; pairs that are candidates already cost nothing, as their sums are there anyway.
+a gate's slope is the sum of the W whose minterm it contains, so the best gate of the pair contains exactly the minterms
+with negative W, and its slope is the sum of those. Trying a pair thus costs as much as one ordinary candidate, and finds
+the best of sixteen gates; pairs that are candidates already cost nothing, because the backward pass has their sums.
 """
 
 from __future__ import annotations
@@ -59,6 +59,21 @@ class GuidedProposals:
         stop_step: No proposals from this step on; None for never.
         generator: Source of randomness; None for torch's default generator.
         reduce: Averages over the processes that train together, if there are several.
+
+    >>> import torch
+    >>> from gatewright import GroupSum, GuidedProposals, LogicDense
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> model = torch.nn.Sequential(LogicDense(50, 20, relaxation="hard", generator=generator), GroupSum(2))
+    >>> optimizer = torch.optim.Adam(model.parameters())
+    >>> connections = GuidedProposals(model, optimizer, every=5, generator=generator)
+    >>> x = (torch.rand(64, 50, generator=generator) < 0.5).float()
+    >>> for _ in range(5):
+    ...     optimizer.zero_grad()
+    ...     torch.nn.functional.cross_entropy(model(x), x[:, 7].long()).backward()
+    ...     optimizer.step()
+    ...     connections.step()
+    >>> connections.statistics["proposed"][0] > 0  # candidates replaced, per layer
+    True
     """
 
     def __init__(

@@ -35,11 +35,21 @@ class AdaptiveResampling:
         tolerance: How near h must stay.
         strong: See above.
         weak: See above.
-        every: Steps between redraws: 1 in the paper. What has settled in between waits; on a GPU, asking costs more than
-            waiting.
+        every: Steps between redraws: 1 in the paper. Neurons that settle in between wait; on a GPU, a redraw makes the host
+            wait for the device, which costs more.
         stop_step: No redraws from this step on (the last third of training, in the paper); None for never.
         generator: Source of randomness; None for torch's default generator.
         reduce: Averages over the processes that train together, if there are several.
+
+    >>> import torch
+    >>> from gatewright import AdaptiveResampling, GroupSum, LogicDense
+    >>> model = torch.nn.Sequential(LogicDense(50, 20), GroupSum(2))
+    >>> optimizer = torch.optim.Adam(model.parameters())
+    >>> connections = AdaptiveResampling(model, optimizer, patience=3)
+    >>> for _ in range(4):
+    ...     connections.step()  # after optimizer.step(); nothing changes here, so entropies settle
+    >>> connections.statistics["weak_redraws"][0] > 0  # no candidate was likely
+    True
     """
 
     def __init__(
@@ -76,13 +86,13 @@ class AdaptiveResampling:
         self.weak_redraws = [0] * len(self.layers)
 
     def step(self) -> None:
-        """Look at every neuron, and redraw those that have settled."""
+        """Update the averages, and redraw neurons that have settled."""
         self.observe()
         self.decide()
 
     @torch.no_grad()
     def observe(self) -> None:
-        """Take the entropies of all neurons that still learn."""
+        """Take the entropies of all neurons of unfrozen layers."""
         if not self.observing:
             return
         entropy = {i: candidates.entropy() for i, candidates in enumerate(self.layers) if not candidates.frozen}

@@ -1,4 +1,4 @@
-"""`GroupSum` and `PixelGroupSum`: bits to class scores."""
+"""`GroupSum`: bits to class scores."""
 
 from __future__ import annotations
 
@@ -45,11 +45,16 @@ class _Count(Function):
 
 
 class GroupSum(nn.Module):
-    """Scores of class k = number of true bits among the k-th of `classes` equal groups, divided by tau.
+    """Score of class k = number of true bits in the k-th of `classes` equal groups, divided by tau.
 
     Args:
         classes: Number of classes.
         tau: Temperature; None for `default_tau` of the group size.
+
+    >>> import torch
+    >>> from gatewright import GroupSum
+    >>> GroupSum(2, tau=1.0)(torch.tensor([[1.0, 1.0, 0.0, 1.0, 0.0, 0.0]]))
+    tensor([[2., 1.]])
     """
 
     def __init__(self, classes: int, *, tau: float | None = None) -> None:

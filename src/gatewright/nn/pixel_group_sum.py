@@ -14,7 +14,7 @@ from gatewright.nn.group_sum import GroupSum
 
 
 class _PixelCount(Function):
-    """Counts per class and pixel; the words are first put in an order in which each group's rows are neighbours."""
+    """Counts per class and pixel, of words whose rows are first brought into the order of the groups."""
 
     @staticmethod
     def forward(ctx: Any, x: BitTensor, classes: int) -> Tensor:
@@ -32,11 +32,16 @@ class _PixelCount(Function):
 
 
 class PixelGroupSum(GroupSum):
-    """A `GroupSum` at each pixel: the class of every pixel is decided from the channels there (segmentation).
+    """A `GroupSum` at each pixel: the channels of a pixel decide its class (segmentation).
 
     Args:
-        classes: Number of classes; the channels are shared among them in equal groups.
+        classes: Number of classes; they share the channels in equal groups.
         tau: Temperature; None for `default_tau` of the group size.
+
+    >>> import torch
+    >>> from gatewright import PixelGroupSum
+    >>> PixelGroupSum(4)(torch.ones(1, 16, 24, 24)).shape  # 4 channels per class
+    torch.Size([1, 4, 24, 24])
     """
 
     def forward(self, x: Tensor) -> Tensor:
