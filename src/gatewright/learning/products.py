@@ -2,12 +2,11 @@
 
 With G the gradients of a layer's outputs and X its inputs over some batches, G X' holds the sum g x_i of every neuron
 and input, and (G * x_a) X' the sum g x_a x_i of every input paired with an anchor a: an operand of the neuron's best
-candidate, or one drawn at random, as some inputs (those of an XOR) tell nothing before both are there. With S0 and Sa
-those are the candidate sums of all pairs (a, i), and the best pair and gate follow as in `proposals.py`.
+candidate, or one drawn at random, because some inputs (those of an XOR) show no slope until both are read. With S0 and Sa
+these are the candidate sums of all pairs (a, i), and the best pair and gate follow as in `proposals.py`.
 
-Four products of [neurons, samples] by [samples, inputs] are what tensor cores are for: on a GPU they take TF32, whose
-rounding is far below what separates good inputs from others. A processor without them is better off with random
-pairs.
+The products of [neurons, samples] by [samples, inputs] suit tensor cores: on a GPU they take TF32, whose rounding is far
+below what separates good inputs from others. On a processor without tensor cores random pairs are faster.
 
 A convolution's products are its weight gradient (positions count as samples), taken here as one batched product over
 groups of channels that may read the same taps: unlike a library's weight gradient it is the same for dense layers and
@@ -34,7 +33,7 @@ ANCHORS = 3
 """Both operands of the best candidate, and one at random."""
 
 CHUNK = 1 << 26
-"""Numbers of the largest tensor on the way (256 MiB)."""
+"""Numbers in the largest intermediate tensor (256 MiB)."""
 
 
 class _Held(NamedTuple):
@@ -53,7 +52,7 @@ class ProductProposals(GuidedProposals):
         optimizer: The optimizer of their logits.
         inputs: Inputs tried per round and neuron, at most: a new choice each round, shared by the neurons of a layer.
         chance: Probability with which a neuron may take an input that is tried, which keeps neurons different.
-        **options: Those of `GuidedProposals`, but `trials`.
+        **options: Those of `GuidedProposals` without `trials`.
     """
 
     def __init__(

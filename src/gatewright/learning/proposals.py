@@ -119,7 +119,7 @@ class GuidedProposals:
         return False
 
     def observe(self) -> None:
-        """Nothing to take: sums come from the backward pass, through the layers' recorders."""
+        """Do nothing: sums arrive from the backward pass, through the layers' recorders."""
 
     @torch.no_grad()
     def decide(self) -> None:
@@ -206,7 +206,7 @@ class GuidedProposals:
         return {"proposed": list(self.proposed)}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `load_state_dict` needs to go on as if never stopped (the generator is the caller's)."""
+        """Everything that `load_state_dict` needs to resume to the same bits (the generator is the caller's to save)."""
         trials = [None if t is None else {k: v.clone() for k, v in vars(t).items()} for t in self.trial]
         self.reduce([t[name] for t in trials if t is not None for name in ("s0", "sums")])
         return {"steps": self.steps, "proposed": list(self.proposed), "trials": trials}

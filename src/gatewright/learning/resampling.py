@@ -157,7 +157,7 @@ class AdaptiveResampling:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `load_state_dict` needs to go on as if never stopped (the generator is the caller's)."""
+        """Everything that `load_state_dict` needs to resume to the same bits (the generator is the caller's to save)."""
         return {
             "steps": self.steps,
             **{name: list(values) for name, values in self.statistics.items()},

@@ -1,7 +1,7 @@
 """Forward and backward of a logic layer in one autograd function per relaxation.
 
-The geometry of a layer (dense, or a convolution's padding and positions) is an object with two methods, so that both
-relaxations are written once for both kinds of layer.
+`Geometry` says how a layer reads its input (a dense layer's rows, or a convolution's padding and positions), so that each
+relaxation is written once for both kinds of layer.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Geometry:
         return pad(x.view(*self.in_shape, -1), (0, 0, p, p, p, p)).view(-1, x.shape[1])
 
     def block(self, unit: int) -> Block | None:
-        """The layout of the input's rows for int8 gradients with a scale for every `unit` rows, or None if it has none."""
+        """Layout of the input's rows for int8 gradients with one scale per `unit` rows, or None if they do not divide."""
         height, width = self.in_shape[1:] if len(self.in_shape) == 3 else (unit, 1)
         return Block(height, width, self.padding, unit) if unit and height * width % unit == 0 else None
 
@@ -111,7 +111,7 @@ class Int8Rows(NamedTuple):
         return s0, sums
 
     def to_input(self, words: Tensor, chosen: Wiring, geometry: Geometry, unit: int) -> Tensor:
-        """See `FloatGradient.to_input`; an `Int8Gradient` if the input's maker wants one (`unit` is not 0)."""
+        """See `FloatGradient.to_input`; an `Int8Gradient` if the layer before wants one (`unit` is not 0)."""
         block = geometry.block(unit)
         if block is None:
             return FloatGradient(self.values()).to_input(words, chosen, geometry, unit)
@@ -122,7 +122,7 @@ class Int8Rows(NamedTuple):
 
 
 def gradient_rows(grad: Tensor, neurons: int, int8: bool) -> FloatGradient | Int8Rows:
-    """A gradient (N, ...) as a layer of so many neurons works on it."""
+    """A gradient (N, ...) in the form that a layer of this many neurons computes with."""
     if not int8:
         return FloatGradient(_grad_rows(grad, neurons))
     if not isinstance(grad, Int8Gradient) or not grad.rows_for(neurons, grad.shape[1:].numel() // neurons):
@@ -136,8 +136,8 @@ class Recorded(NamedTuple):
     Attributes:
         geometry: The layer's geometry in that pass.
         x: Input rows of the padded input: int64 words [R, W] if Boolean, float [R, N] otherwise.
-        gradient: Gives the gradient of the outputs as float rows [M, P, N].
-        pair_sums: Sums [M, T, 3] of any pairs on trial, given by their rows [M, T] twice.
+        gradient: Returns the gradient of the outputs as float rows [M, P, N].
+        pair_sums: From the rows [M, T] of the first and second operands of any pairs to their sums [M, T, 3].
         s0: float [M].
         sums: float [M, K, 3], of the candidates.
     """
@@ -251,13 +251,13 @@ class _Hard(Function):
 def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder]) -> Tensor:
     """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory.
 
-    Activations have the type of the logits, or that of `torch.autocast` where it is on for the device; sums are
-    float32 then.
+    Activations have the type of the logits, or that of `torch.autocast` where it is enabled for the device; its sums are
+    float32.
     """
     device = logits.device.type
     short = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
     kind = torch.get_autocast_dtype(device) if short else logits.dtype
-    # Adding zero unpacks bits, and knows the way back.
+    # Adding zero unpacks bits, and autograd passes the gradient back.
     x = (x + 0).to(kind) if isinstance(x, BitTensor) else x.to(kind)
     out: Tensor = _Soft.apply(x, logits, wiring, geometry, recorders)  # type: ignore[no-untyped-call]
     return out

@@ -45,7 +45,7 @@ class NearestUpsample(nn.Module):
     def __init__(self, scale: int = 2) -> None:
         super().__init__()
         if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
-            raise OptionError(f"NearestUpsample needs a whole number of at least 1, got {scale!r}")
+            raise OptionError(f"NearestUpsample needs an integer of at least 1, got {scale!r}")
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:

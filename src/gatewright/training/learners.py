@@ -32,16 +32,16 @@ class Learner(Protocol):
         """Whether `observe` does anything at this step."""
 
     def observe(self) -> None:
-        """Take what is needed of the state after one optimizer step; asks no tensor what is in it."""
+        """Take what is needed of the state after one optimizer step; reads no values."""
 
     def decide(self) -> None:
         """End the step, and act."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on."""
+        """Everything needed to resume."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Restore a saved state."""
 
 
 def build_learners(

@@ -48,7 +48,7 @@ def round_unit(values: Any, peak: Any, first_row: int, out: Any) -> Any:
 
 @_jit
 def _quantize_unit(values: Any, first_row: int, out: Any) -> Any:
-    """Round one unit's rows as above, their peak being whatever it is."""
+    """Find one unit's peak and round its rows as `round_unit` does."""
     peak = as_float(peak_bits(types.uintp(values.ctypes.data), values.size // LANES))
     return round_unit(values, peak, first_row, out)
 
