@@ -151,7 +151,6 @@ STUDIES = {
         {
             "at the end": ["discretization={kind: none}"],
             "adaptive": ["discretization={kind: adaptive, start: 0.6, patience: 20, decay: 0.9, tolerance: 0.001}"],
-            "scheduled": ["discretization={kind: scheduled, steps: [0.7, 0.85]}"],
         },
     ),
     "relaxation": Study(

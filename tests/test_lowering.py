@@ -93,7 +93,7 @@ def test_names_and_metadata_travel():
         (nn.Sequential(LogicDense(4, 4)), None, ShapeError, "in_shape"),
         (nn.Sequential(LogicDense(4, 4)), (5,), ShapeError, r"expects \(N, 4\)"),
         (nn.Sequential(LogicDense(4, 4), GroupSum(3)), (4,), ShapeError, "cannot share 4 bits among 3 classes"),
-        (nn.Sequential(LogicConv2d(1, 4), GroupSum(4)), (1, 3, 3), ShapeError, "put Flatten before it"),
+        (nn.Sequential(LogicConv2d(1, 4, 3, padding=1), GroupSum(4)), (1, 3, 3), ShapeError, "put Flatten before it"),
         (nn.Sequential(nn.Flatten(0)), (4,), UnsupportedError, "everything but the batch"),
     ],
 )

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     from gatewright.errors import GatewrightError
     from gatewright.formats import export
     from gatewright.gates import Gate
-    from gatewright.learning import (
-        AdaptiveDiscretization,
-        AdaptiveResampling,
-        GuidedProposals,
-        ScheduledDiscretization,
-    )
+    from gatewright.learning import AdaptiveDiscretization, AdaptiveResampling, GuidedProposals
     from gatewright.lowering import lower
     from gatewright.nn import (
         GroupSum,
@@ -47,12 +42,7 @@ _HOME = {
     "gatewright.errors": ("GatewrightError",),
     "gatewright.formats": ("export",),
     "gatewright.gates": ("Gate",),
-    "gatewright.learning": (
-        "AdaptiveDiscretization",
-        "AdaptiveResampling",
-        "GuidedProposals",
-        "ScheduledDiscretization",
-    ),
+    "gatewright.learning": ("AdaptiveDiscretization", "AdaptiveResampling", "GuidedProposals"),
     "gatewright.nn": (
         "GroupSum",
         "LogicConv2d",
@@ -84,7 +74,6 @@ __all__ = [
     "NearestUpsample",
     "PackedBits",
     "PixelGroupSum",
-    "ScheduledDiscretization",
     "Thermometer",
     "WeightedSum",
     "cost",

@@ -32,6 +32,10 @@ class DataError(GatewrightError):
     """Data are missing, damaged, or contain values that cannot be used (NaN, unknown labels)."""
 
 
+class NotFittedError(GatewrightError, AttributeError):
+    """Something is used before `fit` has given it what it needs."""
+
+
 class FormatError(GatewrightError):
     """A file (circuit, checkpoint, netlist) is damaged, truncated, or of another format."""
 

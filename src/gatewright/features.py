@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.errors import DataError, DtypeError, ShapeError
+from gatewright.errors import DataError, DtypeError, ShapeError, unknown_name
 
 Array = npt.NDArray[Any]
 
@@ -35,6 +35,8 @@ def feature_range(dtype: str) -> tuple[float, float]:
         return -math.inf, math.inf
     if dtype == "bool":
         return 0.0, 1.0
+    if dtype not in FEATURE_DTYPES:
+        raise unknown_name("feature dtype", str(dtype), FEATURE_DTYPES)
     ends = np.iinfo(dtype)
     return float(ends.min), float(ends.max)
 

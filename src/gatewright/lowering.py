@@ -19,8 +19,11 @@ from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import ShapeError, UnsupportedError
 from gatewright.gates import Gate
-from gatewright.nn.group_sum import GroupSum, PixelGroupSum
-from gatewright.nn.layers import LogicConv2d, LogicDense, LogicLayer
+from gatewright.nn.conv import LogicConv2d
+from gatewright.nn.dense import LogicDense
+from gatewright.nn.group_sum import GroupSum
+from gatewright.nn.layers import LogicLayer
+from gatewright.nn.pixel_group_sum import PixelGroupSum
 from gatewright.nn.thermometer import Thermometer
 from gatewright.nn.upsample import NearestUpsample
 from gatewright.nn.weighted_sum import WeightedSum
@@ -84,7 +87,8 @@ def lower(
     if isinstance(first, Thermometer):
         del modules[0]
         feature, threshold = first.feature.cpu().numpy(), first.threshold.cpu().numpy()
-        encoder, shape = Encoder(feature, threshold, first.shape, first.dtype, tuple(feature_names)), first.out_shape
+        encoder = Encoder(feature, threshold, first.shape, first.dtype, tuple(feature_names))
+        shape = first.out_shape
     elif in_shape is None:
         raise ShapeError("a model without a Thermometer has no input shape of its own: pass in_shape=(F,) or (C, H, W)")
     else:

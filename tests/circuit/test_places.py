@@ -27,9 +27,9 @@ def network():
     encoder = Thermometer.uniform(3, (1, 4, 6), "uint8")
     model = nn.Sequential(
         encoder,
-        LogicConv2d(3, 8, 3, stride=2, channels=0, generator=g),
+        LogicConv2d(3, 8, 3, stride=2, padding=1, channels=0, generator=g),
         NearestUpsample(2),
-        LogicConv2d(8, 9, 3, channels=0, generator=g),
+        LogicConv2d(8, 9, 3, padding=1, channels=0, generator=g),
         PixelGroupSum(3),
     )
     return model.eval()

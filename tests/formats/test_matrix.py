@@ -43,7 +43,7 @@ def network(kind, x, g):
         return LogicDense(inputs, outputs, gates=gates, relaxation="hard", generator=g)
 
     def conv(inputs, outputs):
-        return LogicConv2d(inputs, outputs, stride=2, relaxation="hard", generator=g)
+        return LogicConv2d(inputs, outputs, 3, stride=2, padding=1, relaxation="hard", generator=g)
 
     match kind:
         case "MNIST dense":

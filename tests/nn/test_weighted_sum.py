@@ -132,7 +132,7 @@ def test_what_does_not_fit_is_refused(generator):
     with pytest.raises(ShapeError, match="expects"):
         lower(nn.Sequential(LogicDense(3, 6, generator=generator), head), (3,))
     with pytest.raises(ShapeError, match="expects"):
-        lower(nn.Sequential(LogicConv2d(1, 2, generator=generator), WeightedSum(18, 2)), (1, 3, 3))
+        lower(nn.Sequential(LogicConv2d(1, 2, 3, padding=1, generator=generator), WeightedSum(18, 2)), (1, 3, 3))
 
 
 def test_it_learns_with_a_rate_of_its_own(tmp_path):

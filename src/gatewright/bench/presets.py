@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,10 @@ def _one_pass(trainer: Trainer) -> tuple[Any, list[Recorded]]:
     """One step, and what it left of each layer that learns."""
     layers = [layer for layer in logic_layers(trainer.model) if not layer.frozen]
     left: dict[int, Recorded] = {}
-    for i, layer in enumerate(layers):
-        layer.record = lambda recorded, i=i: left.update({i: recorded})
-    trainer.one_step()
+    with ExitStack() as handles:
+        for i, layer in enumerate(layers):
+            handles.enter_context(layer.register_recorder(partial(left.__setitem__, i)))
+        trainer.one_step()
     return layers, [left[i] for i in range(len(layers))]
 
 

@@ -334,13 +334,6 @@ class AdaptiveFreezing(Section):
     tolerance: PositiveFloat = 5e-4
 
 
-class ScheduledFreezing(Section):
-    """Layers are frozen at given moments, first to last."""
-
-    kind: Literal["scheduled"]
-    steps: list[Moment]
-
-
 class NoFreezing(Section):
     """No layer is frozen while the network learns; it is discretized at the end."""
 
@@ -394,7 +387,7 @@ Connections = Annotated[
     _with_kind("resample"),
 ]
 Discretization = Annotated[
-    Annotated[AdaptiveFreezing | ScheduledFreezing | NoFreezing, Field(discriminator="kind")],
+    Annotated[AdaptiveFreezing | NoFreezing, Field(discriminator="kind")],
     _with_kind("none"),
 ]
 

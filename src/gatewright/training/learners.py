@@ -13,7 +13,6 @@ from gatewright.training.config import (
     GuidedConnections,
     ResampledConnections,
     RunConfig,
-    ScheduledFreezing,
     at_step,
 )
 
@@ -33,16 +32,16 @@ class Learner(Protocol):
         """Whether `observe` does anything at this step."""
 
     def observe(self) -> None:
-        """Take what is needed of the state after one optimizer step; asks no tensor what is in it."""
+        """Take what is needed of the state after one optimizer step; reads no values."""
 
     def decide(self) -> None:
         """End the step, and act."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on."""
+        """Everything needed to resume."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Restore a saved state."""
 
 
 def build_learners(
@@ -89,19 +88,14 @@ def build_learners(
                 learners["connections"] = learning.ProductProposals(
                     model, optimizer, inputs=c.inputs, chance=c.chance, **shared
                 )
-    match config.discretization:
-        case AdaptiveFreezing() as d:
-            learners["discretization"] = learning.AdaptiveDiscretization(
-                model,
-                start=at_step(d.start, steps),
-                patience=d.patience,
-                decay=d.decay,
-                tolerance=d.tolerance,
-                every=every,
-                reduce=reduce,
-            )
-        case ScheduledFreezing() as d:
-            learners["discretization"] = learning.ScheduledDiscretization(
-                model, steps=[at_step(moment, steps) for moment in d.steps]
-            )
+    if isinstance(d := config.discretization, AdaptiveFreezing):
+        learners["discretization"] = learning.AdaptiveDiscretization(
+            model,
+            start=at_step(d.start, steps),
+            patience=d.patience,
+            decay=d.decay,
+            tolerance=d.tolerance,
+            every=every,
+            reduce=reduce,
+        )
     return learners
