@@ -14,11 +14,11 @@ from gatewright.cli.train import DataFlag
 from gatewright.errors import DataError, FormatError, OptionError, ShapeError, UnsupportedError, VerificationError
 
 if TYPE_CHECKING:
+    from gatewright.card import Pruned
     from gatewright.circuit import Circuit, Proof
     from gatewright.data import Dataset
     from gatewright.runs.compile import Compiled
     from gatewright.runs.confusion import Confusion
-    from gatewright.runs.prune import Pruned
 
 CircuitFile = Annotated[
     Path,
