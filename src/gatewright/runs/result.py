@@ -71,8 +71,6 @@ class RunResult(Section):
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise FormatError(
-                f"{folder} has no {RESULT}: the run is not finished (resume it with --resume)"
-            ) from error
+            raise FormatError(f"{folder} has no {RESULT}: the run is not finished (resume it with --resume)") from error
         except (OSError, ValidationError) as error:
             raise FormatError(f"{path} is damaged: {' '.join(str(error).split())}") from error
