@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         relaxed,
     )
     from gatewright.nn.thermometer import Thermometer
+    from gatewright.runs.run import train
     from gatewright.zoo import load
 
 _HOME = {
@@ -60,6 +61,7 @@ _HOME = {
         "logic_layers",
         "relaxed",
     ),
+    "gatewright.runs.run": ("train",),
     "gatewright.zoo": ("load",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -90,6 +92,7 @@ __all__ = [
     "relaxed",
     "save",
     "simplify",
+    "train",
 ]
 
 
