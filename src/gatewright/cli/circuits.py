@@ -314,8 +314,8 @@ def verify(
 
 def read_circuit(path: Path) -> Circuit:
     """The circuit of a file, or of a name in the zoo."""
-    from gatewright.zoo import load, names
+    from gatewright.zoo import load_circuit, names
 
     if path.is_dir() and str(path) not in names():
         raise FormatError(f"{path} is a folder; compile the run first: gatewright compile {path} -o FILE.gw")
-    return load(str(path))
+    return load_circuit(str(path))

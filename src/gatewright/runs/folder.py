@@ -1,7 +1,7 @@
 """A run's folder: what is in it, and the sink that a training run writes to.
 
-The folder holds `config.yaml` and `metrics.jsonl`, and at the end `model.safetensors` and `result.json`. While the run lasts,
-it also holds `checkpoint.safetensors` and `best-STEP.safetensors`.
+The folder holds `config.yaml` and `metrics.jsonl`, and at the end `model.safetensors` and `result.json`. While the run
+lasts, it also holds `checkpoint.safetensors` and `best-STEP.safetensors`.
 """
 
 from __future__ import annotations

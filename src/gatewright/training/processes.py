@@ -127,6 +127,7 @@ def join(device: torch.device) -> Iterator[Ranks]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
+        dist.barrier()  # a process that leaves first closes connections that others may still read from
     finally:
         dist.destroy_process_group()
 
