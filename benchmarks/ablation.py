@@ -26,7 +26,7 @@ from gatewright.circuit.evaluate import encode
 from gatewright.circuit.simplify.lossy import by_samples
 from gatewright.engine import Engine
 from gatewright.runs.prune import TOLERANCES
-from gatewright.runs.result import machine, versions
+from gatewright.runtime.machine import machine, versions
 from gatewright.training.load import load_preset
 from short_runs import SEEDS, run_once, summary
 

@@ -29,8 +29,8 @@ from gatewright.bench.presets import bench_presets
 from gatewright.bench.timing import seconds_of
 from gatewright.kernels import ops
 from gatewright.nn import LogicConv2d, LogicDense
-from gatewright.runs.result import machine
 from gatewright.runs.run import train
+from gatewright.runtime.machine import machine
 from gatewright.training.load import load_preset
 from gatewright.training.metrics import read_lines
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         relaxed,
     )
     from gatewright.nn.thermometer import Thermometer
+    from gatewright.runs.run import train
     from gatewright.verification import verify
     from gatewright.zoo import load
 
@@ -54,6 +55,7 @@ _HOME = {
         "relaxed",
     ),
     "gatewright.verification": ("verify",),
+    "gatewright.runs.run": ("train",),
     "gatewright.zoo": ("load",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -86,6 +88,7 @@ __all__ = [
     "relaxed",
     "save_circuit",
     "simplify",
+    "train",
     "verify",
 ]
 

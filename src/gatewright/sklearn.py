@@ -1,13 +1,11 @@
 """`GatewrightClassifier`: a scikit-learn classifier that learns a circuit from a table, and predicts with it.
 
-Learning takes torch; a fitted classifier predicts with `gatewright.engine` and never imports it, unpickled ones included.
+Learning takes torch; a fitted classifier predicts with `gatewright.engine` and never imports torch, even when unpickled.
 """
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import numpy as np
@@ -40,11 +38,11 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     Args:
         width: Gates of each layer, rounded up to a multiple of the classes.
         layers: Layers of gates.
-        thresholds: Most thresholds per feature; features that are only ever 0 or 1 have one.
+        thresholds: Most thresholds per feature; features with only the values 0 and 1 have one.
         candidates: Gates with connections that each neuron chooses from.
         relaxation: How neurons compute while they learn: `hard` (best candidate forwards) or `soft` (their mixture).
         steps: Optimizer steps.
-        batch: Rows a step.
+        batch: Rows per step.
         validation_fraction: Share of each class's training rows that is held out to choose weights on, 0 or more and
             less than 1. Without such rows (0, or classes of a few rows each) the last weights are kept.
         random_state: Seed, `numpy.random.RandomState` or None, for held-out rows, wiring and batches. The same seed
@@ -53,7 +51,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     Attributes:
         classes_: Labels [classes], ascending.
         circuit_: The simplified `gatewright.circuit.Circuit`, from raw features to classes, to save, prove or export.
-        validation_score_: Accuracy on the held-out rows, or None if there were none.
+        validation_score_: Accuracy on the held-out rows, or None without such rows.
         n_features_in_: Features of a row.
         feature_names_in_: Their names [n_features_in_]; only if X in `fit` had columns named by strings.
     """
@@ -86,12 +84,12 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
         Args:
             X: Table of finite numbers [rows, features]: an array, a data frame, or nested lists.
-            y: Labels of any kind [rows], two different ones at least.
+            y: Labels of any kind [rows], with at least two different ones.
 
         Raises:
             OptionError: A parameter is out of range.
-            ValueError: X or y has a wrong shape, or contains NaN, infinity, or something that is no number.
-            DataError: There is one class only, or X has numbers beyond float32.
+            ValueError: X or y has a wrong shape, or contains NaN, infinity, or a value that is not a number.
+            DataError: y has one class only, or X has numbers beyond float32.
         """
         options = self._options()
         X, y = validate_data(self, X, y)
@@ -174,7 +172,7 @@ def _converted(X: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
     """X in the type of a circuit's features, such that every `x >= threshold` stays as it is for whole numbers.
 
     Whole-numbered thresholds do not tell a number from the whole number below it, nor numbers beyond the type's range
-    from the ends of it.
+    from its ends.
     """
     if np.can_cast(X.dtype, dtype):
         return X.astype(dtype, copy=False)
@@ -222,15 +220,13 @@ def _learn(
     from gatewright.nn.thermometer import Thermometer  # noqa: PLC0415
     from gatewright.runtime.threads import use_threads  # noqa: PLC0415
     from gatewright.training.batches import Feed  # noqa: PLC0415
-    from gatewright.training.build import build_model, thread_count  # noqa: PLC0415
-    from gatewright.training.load import from_dict  # noqa: PLC0415
-    from gatewright.training.trainer import Trainer  # noqa: PLC0415
+    from gatewright.training.build import build_trainer  # noqa: PLC0415
+    from gatewright.training.config import Recipe  # noqa: PLC0415
 
     classes = len(class_names)
     choose = bool(held_out.any())
-    config = from_dict(
+    recipe = Recipe.model_validate(
         {
-            "data": {"name": "table", "encoder": {"kind": "quantile", "thresholds": thresholds}},
             "model": {
                 "relaxation": relaxation,
                 "candidates": candidates,
@@ -238,24 +234,17 @@ def _learn(
             },
             "optimizer": {"schedule": "one-cycle"},
             "connections": {"kind": "guided", "every": 20, "trials": 32, "stop": 0.8},
-            "train": {
-                "steps": steps,
-                "batch": batch,
-                "checkpoint_every": steps,
-                "device": "cpu",
-                "keep": "best" if choose else "last",
-            },
-        },
-        "GatewrightClassifier",
+            "train": {"steps": steps, "batch": batch},
+        }
     )
+    device, generator = torch.device("cpu"), torch.Generator().manual_seed(seed)
     train = Split(x[~held_out], labels[~held_out])
     encoder = Thermometer.quantile(thresholds, train.x, binary=np.isin(train.x, (0, 1)).all(axis=0))
-    generator = torch.Generator().manual_seed(seed)
-    model = build_model(config, encoder, classes, generator)
-    device = torch.device("cpu")
+    plan = recipe.model.plan(encoder.out_shape, classes)
+    model = plan.build(encoder, generator)
     validation = Feed(Split(x[held_out], labels[held_out]), device) if choose else None
-    with use_threads(thread_count(config, encoder, classes)), TemporaryDirectory(prefix="gatewright-") as folder:
-        trainer = Trainer(config, model, Feed(train, device), validation, generator, Path(folder))
+    with use_threads(recipe.train.thread_count(plan.candidates)):
+        trainer = build_trainer(recipe, model, Feed(train, device), validation, generator)
         trainer.fit()
         trainer.load_best()
     circuit = simplify(lower(model, class_names=class_names, feature_names=feature_names))

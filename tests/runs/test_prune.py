@@ -10,10 +10,10 @@ from gatewright.circuit import Circuit, Encoder, Head, cost
 from gatewright.engine import Engine
 from gatewright.errors import OptionError
 from gatewright.gates import Gate
-from gatewright.training import load
 from gatewright.runs.compile import compile_run
 from gatewright.runs.prune import TOLERANCES, prune
 from gatewright.runs.run import load_run, train
+from gatewright.training import load
 from support.commands import gatewright
 
 

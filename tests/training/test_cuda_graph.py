@@ -82,7 +82,7 @@ def recorders(monkeypatch):
     def init(self, *args, **options):
         original(self, *args, **options)
         made.append(Recorder(self))
-        self._graph = GraphedStep(self.model, self._learn, self._ranks.mean_, self._update, made[-1])
+        self._graph = GraphedStep(self.model, self._learn, self._processes.mean_, self._update, made[-1])
 
     def install():
         monkeypatch.setattr(Trainer, "__init__", init)

@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from gatewright import data, nn
 from gatewright.data import Split
 from gatewright.errors import DataError, FormatError, MissingExtraError, OptionError
+from gatewright.runs.folder import check_same_run
 from gatewright.runs.result import RunResult
-from gatewright.runs.run import load_run, lower_run, pick_device, train
+from gatewright.runs.run import load_run, lower_run, train
 from gatewright.training import load
 from gatewright.training.batches import Feed
 from gatewright.training.evaluate import evaluate, predict
 from gatewright.training.metrics import MetricsLog, read_lines
+from gatewright.training.processes import pick_device
 from gatewright.training.sampler import DataOrder
-from gatewright.training.trainer import Trainer, check_same_run
+from gatewright.training.trainer import Trainer
 
 
 def changed(config, **sections):

@@ -14,11 +14,11 @@ from gatewright.cli.train import DataFlag
 from gatewright.errors import DataError, FormatError, OptionError, ShapeError, UnsupportedError, VerificationError
 
 if TYPE_CHECKING:
+    from gatewright.card import Pruned
     from gatewright.circuit import Circuit, Proof
     from gatewright.data import Dataset
     from gatewright.runs.compile import Compiled
     from gatewright.runs.confusion import Confusion
-    from gatewright.runs.prune import Pruned
 
 CircuitFile = Annotated[
     Path,
@@ -321,8 +321,8 @@ def _circuit_of_run(folder: Path) -> Circuit:
 
 def read_circuit(path: Path) -> Circuit:
     """The circuit of a file, or of a name in the zoo."""
-    from gatewright.zoo import load, names
+    from gatewright.zoo import load_circuit, names
 
     if path.is_dir() and str(path) not in names():
         raise FormatError(f"{path} is a folder; compile the run first: gatewright compile {path} -o FILE.gw")
-    return load(str(path))
+    return load_circuit(str(path))

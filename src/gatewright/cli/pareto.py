@@ -14,8 +14,9 @@ from gatewright.cli.train import STOPPED, DataFlag
 from gatewright.errors import GatewrightError, OptionError
 
 if TYPE_CHECKING:
+    from gatewright.card import Entry
     from gatewright.circuit import Circuit
-    from gatewright.runs.results import Entry, Results, Row
+    from gatewright.runs.results import Results, Row
     from gatewright.runs.sweep import Job
 
 
@@ -120,6 +121,7 @@ class _Sweep:
     def fill(self, folder: Path, wanted: list[Job]) -> None:
         """Bring a zoo up to date; a circuit is compiled again from its run, which is trained again only if it is gone."""
         from gatewright import zoo
+        from gatewright.runs import publish
 
         for row in self._store.rows():
             mine = [job for job in wanted if job.name == row.name]
@@ -128,7 +130,7 @@ class _Sweep:
             entries = [entry for entry in self._store.entries() if entry.name == row.name]
             best = max(entries, key=lambda entry: (entry.validation or 0.0, -entry.seed))
             if row.name in zoo.names(folder) and zoo.card(row.name, folder).measured == best:
-                zoo.refresh(row.name, row, folder)
+                publish.refresh(row.name, row, folder)
                 continue
             job = mine[0].with_seed(best.seed)
             made = self._run(f"zoo: {job.name}, seed {job.seed}", job)
@@ -137,7 +139,7 @@ class _Sweep:
             if (made[0].test, made[0].logic_ops) != (best.test, best.logic_ops):
                 self.failures.append(f"{job.name}, seed {job.seed}: trained again, it is not what was measured")
             else:
-                card = zoo.add(made[1], best, row, job.config, folder)
+                card = publish.add(made[1], best, row, job.config, folder)
                 self._say(f"zoo: {card.name}, {card.bytes:,} bytes")
 
     def _run(self, title: str, job: Job) -> tuple[Entry, Circuit] | None:

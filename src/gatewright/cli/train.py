@@ -9,7 +9,6 @@ import typer
 
 from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_pairs
 from gatewright.cli.progress import StopRequest, TrainingProgress
-from gatewright.errors import OptionError
 
 if TYPE_CHECKING:
     from gatewright.runs.result import RunResult
@@ -52,14 +51,16 @@ def train(
     for key, value in (("steps", steps), ("seed", seed), ("device", device)):
         if value is not None:
             changes.append(f"train.{key}={value}")
-    name, config, folder = _resolve(source, changes, out)
-    if devices > 1:
-        from gatewright.training.launch import launch
+    from gatewright.runs.run import resolve
 
-        told = ["train", source, "--out", str(folder), *(f"--set={change}" for change in changes)]
-        told += [f"--data={data}"] if data is not None else []
+    name, config, folder = resolve(source, changes, out)
+    if devices > 1:
+        from gatewright.training.processes import launch
+
+        arguments = ["train", source, "--out", str(folder), *(f"--set={change}" for change in changes)]
+        arguments += [f"--data={data}"] if data is not None else []
         flags = {"--resume": resume, "--tensorboard": tensorboard, "--json": json}
-        raise typer.Exit(launch(devices, [*told, *(flag for flag, wanted in flags.items() if wanted)]))
+        raise typer.Exit(launch(devices, [*arguments, *(flag for flag, wanted in flags.items() if wanted)]))
     result = run_training(name, config, folder, data=data, resume=resume, tensorboard=tensorboard, quiet=json)
     if not is_main():
         return
@@ -67,21 +68,6 @@ def train(
         emit_json({"run": str(folder), **result.model_dump(mode="json")})
     else:
         show_pairs(summary(result, folder))
-
-
-def _resolve(source: str, changes: list[str], out: Path | None) -> tuple[str, RunConfig, Path]:
-    """The run's name, its config, and its folder."""
-    from gatewright.runs.run import CONFIG
-    from gatewright.training.load import load_file, load_preset, preset_names
-
-    path = Path(source)
-    if source not in preset_names() and path.is_dir():
-        if not (path / CONFIG).exists():
-            raise OptionError(f"{path} is a folder, but holds no run (there is no {CONFIG} in it)")
-        return path.name, load_file(path / CONFIG, changes), out or path
-    if source not in preset_names() and (path.suffix in {".yaml", ".yml"} or path.exists()):
-        return path.stem, load_file(path, changes), out or Path("runs") / path.stem
-    return source, load_preset(source, changes), out or Path("runs") / source
 
 
 def run_training(
