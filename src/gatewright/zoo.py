@@ -13,8 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.circuit.io import load as load_circuit
-from gatewright.circuit.io import save
+from gatewright.circuit.io import load, save
 from gatewright.data import describe
 from gatewright.data.known_files import sha256_of_file
 from gatewright.errors import FormatError, OptionError, unknown_name
@@ -126,28 +125,22 @@ def card(name: str, folder: Path | None = None) -> Card:
         raise FormatError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
-def load(source: str | os.PathLike[str]) -> Circuit:
-    """Load a circuit: a `.gw` (or `.gw.xz`) file by its path, or a circuit of the zoo by its name.
-
-    A text without a folder or suffix that names no file is taken for a name of the zoo.
+def load_circuit(name: str) -> Circuit:
+    """Load a circuit of the zoo in use.
 
     Args:
-        source: `"runs/mine.gw"`, `Path("mine.gw")`, or `"mnist-8k"`.
+        name: One of `names()`.
 
     Raises:
-        OptionError: It is a name, and there is no such circuit.
-        FormatError: The file is damaged.
-        OSError: The file cannot be read.
+        OptionError: There is no such circuit.
+        FormatError: The file is damaged, or is not the one of the card.
     """
-    path = Path(source)
-    if not isinstance(source, str) or path.suffix in {".gw", ".xz"} or len(path.parts) != 1 or path.is_file():
-        return load_circuit(path)
-    about = card(source)
+    about = card(name)
     file = zoo_folder() / about.file
     found = sha256_of_file(file)
     if found != about.sha256:
         raise FormatError(f"{file} is not the circuit of its card: its sha256 is {found}, expected {about.sha256}")
-    return load_circuit(file)
+    return load(file)
 
 
 def add(circuit: Circuit, entry: Entry, row: Row, config: RunConfig, folder: Path) -> Card:

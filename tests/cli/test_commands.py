@@ -285,7 +285,7 @@ def test_ctrl_c_has_no_traceback(tiny, monkeypatch):
     def interrupt(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gatewright.zoo.load_circuit", interrupt)
+    monkeypatch.setattr("gatewright.model.load_circuit", interrupt)
     done = gatewright("info", tiny.circuit)
     assert done.code == 130
     assert "interrupted" in done.err

@@ -6,6 +6,8 @@ from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.circuit.cost import Cost, cost
 from gatewright.circuit.deep import deepen
 from gatewright.circuit.io import load, save
+from gatewright.circuit.io import load as load_circuit
+from gatewright.circuit.io import save as save_circuit
 from gatewright.circuit.proof.prove import Proof, prove, require_equal
 from gatewright.circuit.simplify import PassRecord, simplify
 
@@ -19,8 +21,10 @@ __all__ = [
     "cost",
     "deepen",
     "load",
+    "load_circuit",
     "prove",
     "require_equal",
     "save",
+    "save_circuit",
     "simplify",
 ]

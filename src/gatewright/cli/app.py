@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from gatewright import __version__
 from gatewright.cli import circuits, demo, exports, lists, synth, train
 from gatewright.cli.bench import bench
 from gatewright.cli.output import complain
@@ -54,7 +54,7 @@ app = typer.Typer(
 
 def _version_callback(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"gatewright {version('gatewright')}")
+        typer.echo(f"gatewright {__version__}")
         raise typer.Exit
 
 

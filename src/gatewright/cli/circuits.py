@@ -314,8 +314,9 @@ def verify(
 
 def read_circuit(path: Path) -> Circuit:
     """The circuit of a file, or of a name in the zoo."""
-    from gatewright.zoo import load, names
+    from gatewright.model import load
+    from gatewright.zoo import names
 
     if path.is_dir() and str(path) not in names():
         raise FormatError(f"{path} is a folder; compile the run first: gatewright compile {path} -o FILE.gw")
-    return load(str(path))
+    return load(str(path)).circuit
