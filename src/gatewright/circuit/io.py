@@ -80,6 +80,13 @@ def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
 
     The same circuit always gives the same bytes.
 
+    Example:
+        >>> import gatewright as gw
+        >>> circuit = gw.Circuit(n_inputs=2, gate=[6], a=[0], b=[1], outputs=[2])
+        >>> gw.save_circuit(circuit, "xor.gw")
+        >>> gw.load_circuit("xor.gw").same_as(circuit)
+        True
+
     Args:
         circuit: The circuit.
         path: The file to write; its folder must exist. It is compressed if the name ends with `.xz`.
@@ -114,6 +121,12 @@ def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
 
 def load(path: str | os.PathLike[str]) -> Circuit:
     """Read a circuit from a `.gw` file, compressed or not.
+
+    Example:
+        >>> import gatewright as gw
+        >>> gw.save_circuit(gw.Circuit(n_inputs=2, gate=[6], a=[0], b=[1], outputs=[2]), "xor.gw")
+        >>> gw.load_circuit("xor.gw").n_gates
+        1
 
     Raises:
         FormatError: The file is truncated, damaged, of another format or version, or does not describe a circuit. The

@@ -62,6 +62,13 @@ class AdaptiveDiscretization(_Freezer):
     `step()` after `optimizer.step()`: averages of every unfrozen layer are kept from the first step on; from step `start`
     on, the first unfrozen layer is frozen if it has converged. At most one layer a step, and never the last.
 
+    Example:
+        >>> import gatewright as gw
+        >>> from torch import nn
+        >>> model = nn.Sequential(gw.LogicDense(8, 20), gw.LogicDense(20, 10), gw.GroupSum(2))
+        >>> discretizer = gw.AdaptiveDiscretization(model, start=1000)
+        >>> discretizer.step()  # after each optimizer.step()
+
     Args:
         model: Any module that contains logic layers.
         start: First step (counted from 0) at which a layer may be frozen.

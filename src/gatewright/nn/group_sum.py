@@ -65,6 +65,12 @@ class _PixelCount(Function):
 class GroupSum(nn.Module):
     """Scores of class k = number of true bits among the k-th of `classes` equal groups, divided by tau.
 
+    Example:
+        >>> import torch
+        >>> from gatewright import GroupSum
+        >>> GroupSum(2, tau=1)(torch.tensor([[1.0, 1, 0, 0, 0, 1]]))  # classes of three bits each
+        tensor([[2., 1.]])
+
     Args:
         classes: Number of classes.
         tau: Temperature; None for `default_tau` of the group size.

@@ -80,6 +80,12 @@ class WeightedSum(nn.Module):
     ternary weights. Halves are rounded down per class, so that scores are whole numbers. In eval mode all are raised
     by one number that depends on the weights alone, so that the counts of the circuit, which are these, never are negative.
 
+    Example:
+        >>> import torch
+        >>> from gatewright import WeightedSum
+        >>> WeightedSum(60, 3, limit=2)(torch.ones(5, 60)).shape
+        torch.Size([5, 3])
+
     Args:
         features: Number of bits F.
         classes: Number of classes C.
