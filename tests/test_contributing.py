@@ -133,8 +133,9 @@ def test_a_hardware_target(example):
     from gatewright.hardware import synth
 
     example("hardware target")
-    circuit = random_circuit(3, 10, 40, 4, classes=2)
-    report = synth(circuit, "five")
-    assert report.as_dict()["target"] == "five"
+    circuit = random_circuit(5, classes=3)
+    five, six = (synth(circuit, target).as_dict() for target in ("five", "generic"))
+    assert (five["target"], five["table_inputs"]) == ("five", 5)
+    assert five["luts"]["value"] >= six["luts"]["value"] > 0
     done = gatewright("synth", "monks-1", "--target", "five", "--json")
     assert done.code == 0, done.err
