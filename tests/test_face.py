@@ -85,7 +85,7 @@ def test_every_name_is_documented_by_an_example_that_works(name, tmp_path, monke
     found = [test for test in doctest.DocTestFinder().find(value, name, globs={}) if test.examples]
     if name not in EXAMPLE_TO_COME:
         assert any(test.name == name for test in found), f"the docstring of {name} has no example"
-    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    runner = doctest.DocTestRunner(verbose=False)
     report = []
     for test in found:
         runner.run(test, out=report.append)

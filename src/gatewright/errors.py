@@ -20,7 +20,7 @@ class GatewrightError(ValueError):
         >>> try:
         ...     gw.load("mnist-9k")
         ... except gw.GatewrightError as error:
-        ...     print(str(error)[:72])
+        ...     print(str(error)[:71])
         unknown file or circuit of the zoo 'mnist-9k'; did you mean 'mnist-8k'?
     """
 
