@@ -18,15 +18,22 @@ import gatewright as gw
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE_TO_COME = {
+    "Circuit",
+    "Encoder",
     "Engine",
+    "Head",
     "LogicConv2d",
     "LogicDense",
     "PixelGroupSum",
     "Thermometer",
+    "cost",
     "export",
+    "load_circuit",
     "logic_layers",
     "lower",
+    "prove",
     "relaxed",
+    "save_circuit",
     "simplify",
     "verify",
 }

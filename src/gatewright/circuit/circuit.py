@@ -55,12 +55,6 @@ def _array(value: npt.ArrayLike, dtype: Any, ndim: int, name: str) -> npt.NDArra
 class Encoder:
     """Raw features to bits: bit i is `features[feature[i]] >= threshold[i]`.
 
-    Example:
-        >>> from gatewright import Encoder
-        >>> encoder = Encoder(feature=[0, 0, 1], threshold=[64, 128, 100], shape=(2,), dtype="uint8")
-        >>> encoder.n_features, encoder.n_bits
-        (2, 3)
-
     Attributes:
         feature: int32 [bits], index into the flattened sample.
         threshold: float64 [bits], in units of the raw feature; whole numbers where the features are integers, float32
@@ -109,12 +103,6 @@ class Encoder:
 @dataclass(frozen=True, eq=False)
 class Head:
     """Bits to scores: a popcount per class, then argmax with ties to the lowest class (group sum).
-
-    Example:
-        >>> from gatewright import Head
-        >>> head = Head(group=[0, 0, 1, 1], offset=[0, 1], class_names=("no", "yes"))
-        >>> head.n_classes
-        2
 
     Attributes:
         group: int32 [outputs], the group each output counts for: its class, or `place * classes + class`.
@@ -172,12 +160,6 @@ class Head:
 @dataclass(frozen=True, eq=False)
 class Circuit:
     """A netlist of two-input gates. Immutable: passes return new circuits.
-
-    Example:
-        >>> from gatewright import Circuit
-        >>> circuit = Circuit(n_inputs=2, gate=[6, 1], a=[0, 0], b=[1, 1], outputs=[2, 3])  # a half adder: XOR and AND
-        >>> circuit.n_gates, circuit.n_outputs
-        (2, 2)
 
     Attributes:
         n_inputs: Number of Boolean inputs.

@@ -53,14 +53,7 @@ class Cost:
 
 
 def cost(circuit: Circuit) -> Cost:
-    """Count what a circuit costs; it is simplified first, so the figures do not depend on whether it already was.
-
-    Example:
-        >>> from gatewright import Circuit, cost
-        >>> half_adder = Circuit(n_inputs=2, gate=[6, 1], a=[0, 0], b=[1, 1], outputs=[2, 3])
-        >>> cost(half_adder).logic_ops
-        2
-    """
+    """Count what a circuit costs; it is simplified first, so the figures do not depend on whether it already was."""
     core, _ = simplify(circuit)
     whole = core
     if whole.head is not None:

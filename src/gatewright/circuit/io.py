@@ -80,15 +80,6 @@ def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
 
     The same circuit always gives the same bytes.
 
-    Example:
-        >>> import tempfile
-        >>> import gatewright as gw
-        >>> xor = gw.Circuit(n_inputs=2, gate=[6], a=[0], b=[1], outputs=[2])
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     gw.save_circuit(xor, f"{folder}/xor.gw")
-        ...     gw.load_circuit(f"{folder}/xor.gw").same_as(xor)
-        True
-
     Args:
         circuit: The circuit.
         path: The file to write; its folder must exist. It is compressed if the name ends with `.xz`.
@@ -123,11 +114,6 @@ def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
 
 def load(path: str | os.PathLike[str]) -> Circuit:
     """Read a circuit from a `.gw` file, compressed or not.
-
-    Example:
-        >>> from gatewright import load_circuit, zoo
-        >>> load_circuit(zoo.zoo_folder() / "monks-1.gw.xz").head.class_names
-        ('0', '1')
 
     Raises:
         FormatError: The file is truncated, damaged, of another format or version, or does not describe a circuit. The

@@ -63,13 +63,6 @@ def prove(
 ) -> Proof:
     """Prove two circuits equal, or find an input on which they differ.
 
-    Example:
-        >>> from gatewright import Circuit, prove
-        >>> xor = Circuit(n_inputs=2, gate=[6], a=[0], b=[1], outputs=[2])
-        >>> other = Circuit(n_inputs=2, gate=[7, 14, 1], a=[0, 0, 2], b=[1, 1, 3], outputs=[4])  # OR and NAND
-        >>> prove(xor, other).equal
-        True
-
     Args:
         a: A circuit.
         b: Another circuit, for the same inputs, with as many outputs (with heads: classes).
