@@ -136,7 +136,7 @@ import sys, time, numpy
 start = time.perf_counter()
 from gatewright.circuit.io import load
 from gatewright.engine import Engine, PackedBits
-Engine(load(sys.argv[1])).predict(numpy.zeros((64, 1, 28, 28), numpy.uint8))
+Engine(load_circuit(sys.argv[1])).predict(numpy.zeros((64, 1, 28, 28), numpy.uint8))
 print(time.perf_counter() - start)
 """
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,16 @@ from types import ModuleType
 
 
 class GatewrightError(ValueError):
-    """Base of every error that gatewright raises on purpose."""
+    """Base of every error that gatewright raises on purpose.
+
+    Example:
+        >>> import gatewright as gw
+        >>> try:
+        ...     gw.load("mnist-9k")
+        ... except gw.GatewrightError as error:
+        ...     print(str(error)[:71])
+        unknown file or circuit of the zoo 'mnist-9k'; did you mean 'mnist-8k'?
+    """
 
 
 class ShapeError(GatewrightError):

@@ -62,26 +62,20 @@ def card(name: str, folder: Path | None = None) -> Card:
         raise FormatError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
-def load_circuit(source: str | os.PathLike[str]) -> Circuit:
-    """Load a circuit: a `.gw` (or `.gw.xz`) file by its path, or a circuit of the zoo by its name.
-
-    A text without a folder or suffix that names no file is taken for a name of the zoo.
+def load_circuit(name: str) -> Circuit:
+    """Load a circuit of the zoo in use.
 
     >>> load_circuit("monks-1").n_outputs > 0
     True
 
     Args:
-        source: `"runs/mine.gw"`, `Path("mine.gw")`, or `"mnist-8k"`.
+        name: One of `names()`.
 
     Raises:
-        OptionError: It is a name, and the zoo has no such circuit.
-        FormatError: The file is damaged.
-        OSError: The file cannot be read.
+        OptionError: There is no such circuit.
+        FormatError: The file is damaged, or is not the one of the card.
     """
-    path = Path(source)
-    if not isinstance(source, str) or path.suffix in {".gw", ".xz"} or len(path.parts) != 1 or path.is_file():
-        return io.load_circuit(path)
-    about = card(source)
+    about = card(name)
     file = zoo_folder() / about.file
     found = sha256_of_file(file)
     if found != about.sha256:

@@ -7,16 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import yaml
+from rich.errors import MarkupError
+from rich.text import Text
 
 from gatewright import data
 from gatewright.circuit import load_circuit, save_circuit
 from gatewright.engine import Engine
 from gatewright.gates import Gate
-from support.commands import gatewright
+from support.commands import gatewright, seconds
 
 
 def test_train_writes_its_result_to_stdout_and_to_the_run(tiny):
@@ -67,7 +70,7 @@ def test_compile_proves_and_checks(tiny):
 def test_compile_without_proof(tiny, tmp_path):
     done = gatewright("compile", tiny.run, "-o", tmp_path / "c.gw", "--no-proof")
     assert done.code == 0
-    assert "not wanted" in done.out
+    assert "skipped" in done.out
     assert load_circuit(tmp_path / "c.gw").metadata["proof"] == "none"
 
 
@@ -285,7 +288,7 @@ def test_ctrl_c_has_no_traceback(tiny, monkeypatch):
     def interrupt(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gatewright.zoo.load_circuit", interrupt)
+    monkeypatch.setattr("gatewright.model.load_circuit", interrupt)
     done = gatewright("info", tiny.circuit)
     assert done.code == 130
     assert "interrupted" in done.err
@@ -300,6 +303,37 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_help_is_quick():
+    assert seconds(sys.executable, "-m", "gatewright", "--help") <= 0.3
+
+
+def test_help_fits_a_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = gatewright("--help").out
+    assert "..." not in listed.partition("Commands:")[2], "a command's first line is too long to be listed"
+    names = [line.split()[0] for line in listed.partition("Commands:")[2].splitlines() if line.strip()]
+    assert {"train", "compile", "bench"} <= set(names)
+    for name in names:
+        lines = gatewright(name, "--help").out.splitlines()
+        assert len(lines) > 3
+        assert max(map(len, lines)) <= 80
+    assert "int64 [n]" in gatewright("predict", "--help").out
+
+
+def test_brackets_and_colons_in_names_are_printed_as_they_are(tiny, tmp_path):
+    names = tuple(f"[unk] :smile: [/b]{k}" for k in range(10))
+    circuit = load(tiny.circuit)
+    path = tmp_path / "[red]odd.gw"
+    save(circuit.replace(head=replace(circuit.head, class_names=names)), path)
+    shown = gatewright("info", path)
+    assert names[3] in shown.out
+    assert "[red]odd.gw" in " ".join(shown.out.split())
+    with pytest.raises(MarkupError):
+        Text.from_markup(names[3])
+    wrong = gatewright("info", tmp_path / "[red]none.gw")
+    assert "[red]none.gw" in wrong.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_a_run_keeps_a_checkpoint(tiny, tmp_path, number):
     run = tmp_path / "run"
@@ -310,6 +344,6 @@ def test_stopping_a_run_keeps_a_checkpoint(tiny, tmp_path, number):
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert f"go on with: gatewright train {run} --resume" in " ".join(err.split())
+    assert f"resume with: gatewright train {run} --resume" in " ".join(err.split())
     assert "Traceback" not in err
     assert (run / "checkpoint.safetensors").exists()

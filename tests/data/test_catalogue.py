@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from gatewright.data import SPLITS, Dataset, Split, describe, download_size, load_dataset, missing, names
+from gatewright.data import SPLITS, Dataset, Split, describe, download_size, load_dataset, missing, names, register
+from gatewright.data.catalogue import READERS
 from gatewright.data.known_files import known_files
 from gatewright.errors import DataError, DtypeError, OptionError, ShapeError
 
@@ -138,3 +139,8 @@ def test_unknown_attributes_of_the_package_are_errors():
     assert gatewright.data.Augment.__name__ == "Augment"
     with pytest.raises(AttributeError, match="no attribute 'Augmnt'"):
         _ = gatewright.data.Augmnt
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(OptionError, match="there is already a data set 'digits'"):
+        register(READERS["digits"])

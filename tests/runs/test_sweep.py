@@ -46,7 +46,7 @@ def test_measures_once_and_shows(tmp_path):
     before = (tmp_path / "pareto.json").read_text()
     again = sweep(tmp_path, "--seeds", "1,2")
     assert again.code == 0
-    assert again.err.count("measured before") == 2
+    assert again.err.count("already measured") == 2
     assert (tmp_path / "pareto.json").read_text() == before
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_another_process_is_at_is_left_to_it(tmp_path):
     with FileLock(folder / ".lock"):
         done = sweep(tmp_path, "--seeds", "1")
     assert done.code == 0
-    assert "another process is at it" in done.err
+    assert "another process is measuring it" in done.err
     assert not (tmp_path / "pareto.json").exists()
 
 
@@ -87,7 +87,7 @@ def test_options_make_the_digest_and_the_seed_does_not():
 
 def test_bad_requests_are_explained(tmp_path):
     assert "unknown preset 'digts'; did you mean 'digits'?" in gatewright("pareto", "--presets", "digts").err
-    assert "--seeds takes whole numbers between commas, got 'a'" in sweep(tmp_path, "--seeds", "a").err
+    assert "--seeds takes whole numbers separated by commas, got 'a'" in sweep(tmp_path, "--seeds", "a").err
     with pytest.raises(OptionError, match="give the seeds with --seeds"):
         jobs(["digits"], [1], ["train.seed=3"])
 

@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
 def export_(
     file: CircuitFile,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the files; made if needed.")],
-    to: Annotated[list[str], typer.Option("--to", metavar="FORMAT", help="c, verilog, ...; may be repeated.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; made if it does not exist.")
+    ],
+    to: Annotated[
+        list[str], typer.Option("--to", metavar="FORMAT", help="c, verilog, aiger, blif or html; repeatable.")
+    ],
     settings: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="An option: word=512, pipeline=4, stream=true; may be repeated."
-        ),
+        typer.Option("--set", metavar="KEY=VALUE", help="Set an option, for example word=512; repeatable."),
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Write a circuit in other languages."""
+    """Write a circuit as C, Verilog, AIGER, BLIF or web page."""
     files = export_files(read_circuit(file), to, out, settings or [])
     if json:
         emit_json({"files": files})

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gatewright.data.catalogue import describe, download_size, load_dataset, missing, names
-from gatewright.data.dataset import SPLITS, Dataset, DatasetInfo, Split
+from gatewright.data.catalogue import describe, download_size, load_dataset, missing, names, register
+from gatewright.data.dataset import SPLITS, Dataset, DatasetInfo, Reader, Split
 
 if TYPE_CHECKING:
     from gatewright.data.augment.augment import Augment
@@ -19,12 +19,14 @@ __all__ = [
     "Augment",
     "Dataset",
     "DatasetInfo",
+    "Reader",
     "Split",
     "describe",
     "download_size",
     "load_dataset",
     "missing",
     "names",
+    "register",
 ]
 
 

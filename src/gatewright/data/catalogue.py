@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
 
 from gatewright.data import cifar, digits, idx, mitbih, shapes, uci
 from gatewright.data import known_files as files
 from gatewright.data.dataset import Dataset, DatasetInfo, Reader
 from gatewright.data.download import download as download_files
 from gatewright.data.download import downloads_for
-from gatewright.errors import unknown_name
+from gatewright.errors import OptionError, unknown_name
 
-_READERS = MappingProxyType(
-    {
-        reader.info.name: reader
-        for reader in (
-            *digits.READERS,
-            *idx.READERS,
-            *cifar.READERS,
-            *uci.READERS,
-            *mitbih.READERS,
-            *shapes.READERS,
-        )
-    }
-)
+READERS = {
+    reader.info.name: reader
+    for reader in (
+        *digits.READERS,
+        *idx.READERS,
+        *cifar.READERS,
+        *uci.READERS,
+        *mitbih.READERS,
+        *shapes.READERS,
+    )
+}
+"""The data sets by name."""
+
+
+def register(reader: Reader) -> None:
+    """Add a data set, so that presets, commands and `load` know its name.
+
+    Args:
+        reader: Its description, and a function that reads it from the data root.
+
+    Raises:
+        OptionError: Another data set has its name.
+    """
+    name = reader.info.name
+    if name in READERS:
+        raise OptionError(f"there is already a data set {name!r} ({READERS[name].info.title}); choose another name")
+    READERS[name] = reader
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all data sets."""
-    return tuple(_READERS)
+    return tuple(READERS)
 
 
 def describe(name: str) -> DatasetInfo:
@@ -103,6 +116,6 @@ def load_dataset(
 
 
 def _reader(name: str) -> Reader:
-    if name not in _READERS:
-        raise unknown_name("data set", name, _READERS)
-    return _READERS[name]
+    if name not in READERS:
+        raise unknown_name("data set", name, READERS)
+    return READERS[name]

@@ -20,6 +20,13 @@ class AdaptiveDiscretization:
     step `start` on, it freezes the first unfrozen layer if that has converged: at most one layer per step, and never the
     last.
 
+    Example:
+        >>> import gatewright as gw
+        >>> from torch import nn
+        >>> model = nn.Sequential(gw.LogicDense(8, 20), gw.LogicDense(20, 10), gw.GroupSum(2))
+        >>> discretizer = gw.AdaptiveDiscretization(model, start=1000)
+        >>> discretizer.step()  # after each optimizer.step()
+
     Args:
         model: Any module that contains logic layers.
         start: First step (counted from 0) at which a layer may be frozen.

@@ -45,6 +45,17 @@ class GuidedProposals:
     `batches` steps of the round, and the pair and gate of steepest descent replaces the least likely candidate, with logit
     `best - margin` and optimizer moments reset, if it is steeper than the best candidate itself.
 
+    Example:
+        >>> import gatewright as gw
+        >>> import torch
+        >>> model = torch.nn.Sequential(gw.LogicDense(8, 20, relaxation="hard"), gw.GroupSum(2))
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        >>> connections = gw.GuidedProposals(model, optimizer, stop_step=2000, generator=torch.Generator())
+        >>> loss = torch.nn.functional.cross_entropy(model(torch.ones(4, 8)), torch.zeros(4, dtype=torch.int64))
+        >>> loss.backward()
+        >>> optimizer.step()
+        >>> connections.step()
+
     Args:
         model: Any module that contains logic layers.
         optimizer: The optimizer of their logits.

@@ -27,6 +27,14 @@ class AdaptiveResampling:
 
     In both cases the optimizer's moments of the neuron are reset and its average starts anew.
 
+    Example:
+        >>> import gatewright as gw
+        >>> import torch
+        >>> model = torch.nn.Sequential(gw.LogicDense(8, 20), gw.GroupSum(2))
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        >>> connections = gw.AdaptiveResampling(model, optimizer, stop_step=2000, generator=torch.Generator())
+        >>> connections.step()  # after each optimizer.step()
+
     Args:
         model: Any module that contains logic layers.
         optimizer: The optimizer of their logits.

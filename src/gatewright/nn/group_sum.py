@@ -47,6 +47,12 @@ class _Count(Function):
 class GroupSum(nn.Module):
     """Score of class k = number of true bits in the k-th of `classes` equal groups, divided by tau.
 
+    Example:
+        >>> import torch
+        >>> from gatewright import GroupSum
+        >>> GroupSum(2, tau=1)(torch.tensor([[1.0, 1, 0, 0, 0, 1]]))  # classes of three bits each
+        tensor([[2., 1.]])
+
     Args:
         classes: Number of classes.
         tau: Temperature; None for `default_tau` of the group size.

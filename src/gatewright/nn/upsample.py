@@ -32,6 +32,13 @@ class _Repeat(Function):
 class NearestUpsample(nn.Module):
     """Repeat each pixel `scale` times in both directions. It has no gates: in a circuit it is only wiring.
 
+    Example:
+        >>> import torch
+        >>> from gatewright import NearestUpsample
+        >>> NearestUpsample(2)(torch.tensor([[[[0.0, 1]]]]))
+        tensor([[[[0., 0., 1., 1.],
+                  [0., 0., 1., 1.]]]])
+
     Args:
         scale: Factor, an integer.
 

@@ -81,6 +81,12 @@ class WeightedSum(nn.Module):
     constant that depends on the weights alone is added to all scores: the circuit counts the same numbers, and counts
     must not be negative.
 
+    Example:
+        >>> import torch
+        >>> from gatewright import WeightedSum
+        >>> WeightedSum(60, 3, limit=2)(torch.ones(5, 60)).shape
+        torch.Size([5, 3])
+
     Args:
         features: Number of bits F.
         classes: Number of classes C.
