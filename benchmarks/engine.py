@@ -134,7 +134,7 @@ def first_call() -> dict[str, float]:
     code = """
 import sys, time, numpy
 start = time.perf_counter()
-from gatewright.circuit.io import load
+from gatewright.circuit.io import load_circuit
 from gatewright.engine import Engine, PackedBits
 Engine(load_circuit(sys.argv[1])).predict(numpy.zeros((64, 1, 28, 28), numpy.uint8))
 print(time.perf_counter() - start)

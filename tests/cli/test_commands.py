@@ -322,9 +322,9 @@ def test_help_fits_a_terminal(monkeypatch):
 
 def test_brackets_and_colons_in_names_are_printed_as_they_are(tiny, tmp_path):
     names = tuple(f"[unk] :smile: [/b]{k}" for k in range(10))
-    circuit = load(tiny.circuit)
+    circuit = load_circuit(tiny.circuit)
     path = tmp_path / "[red]odd.gw"
-    save(circuit.replace(head=replace(circuit.head, class_names=names)), path)
+    save_circuit(circuit.replace(head=replace(circuit.head, class_names=names)), path)
     shown = gatewright("info", path)
     assert names[3] in shown.out
     assert "[red]odd.gw" in " ".join(shown.out.split())
