@@ -118,8 +118,8 @@ class Model:
         """Prove that the circuit equals another network, by default the one it was made from.
 
         Args:
-            other: A `Model`, what `load` takes, or a netlist file (see `gatewright.verify`). Where the network behind it is
-                known, the circuit is compared with that, gate for gate as it was trained. None for this model's own network.
+            other: A `Model`, what `load` takes, or a netlist file (see `gatewright.verify`). If the network behind it is
+                known, the circuit is compared with that, gate for gate as trained. None for this model's own network.
             timeout: Seconds for the proof.
 
         Returns:
