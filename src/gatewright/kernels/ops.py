@@ -199,28 +199,3 @@ int8_input_grad = _op(
     lambda words, q, scale, repeat, row_a, row_b, gate, positions, block, n: _block_rows(words, block, n),
     on_cuda=False,
 )
-
-__all__ = [
-    "best",
-    "dequantize",
-    "group_count",
-    "hard_forward",
-    "hard_input_grad",
-    "hard_sums",
-    "int8_input_grad",
-    "int8_sums",
-    "logits_grad",
-    "mixture",
-    "n_words",
-    "pack",
-    "quantize",
-    "reference_kernels",
-    "soft_backward",
-    "soft_forward",
-    "threshold",
-    "triton_kernels",
-    "unpack",
-    "weigh",
-    "weigh_input",
-    "weight_sums",
-]
