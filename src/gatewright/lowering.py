@@ -21,9 +21,8 @@ from gatewright.errors import ShapeError, UnsupportedError
 from gatewright.gates import Gate
 from gatewright.nn.conv import LogicConv2d
 from gatewright.nn.dense import LogicDense
-from gatewright.nn.group_sum import GroupSum
+from gatewright.nn.group_sum import GroupSum, PixelGroupSum
 from gatewright.nn.layers import LogicLayer
-from gatewright.nn.pixel_group_sum import PixelGroupSum
 from gatewright.nn.thermometer import Thermometer
 from gatewright.nn.upsample import NearestUpsample
 from gatewright.nn.weighted_sum import WeightedSum

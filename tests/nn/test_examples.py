@@ -13,7 +13,6 @@ MODULES = [
     "nn.dense",
     "nn.group_sum",
     "nn.layers",
-    "nn.pixel_group_sum",
     "nn.thermometer",
     "nn.upsample",
     "nn.weighted_sum",

@@ -4,9 +4,8 @@ from gatewright.nn.bit_tensor import BitTensor
 from gatewright.nn.candidates import Candidates
 from gatewright.nn.conv import LogicConv2d
 from gatewright.nn.dense import LogicDense
-from gatewright.nn.group_sum import GroupSum, default_tau
+from gatewright.nn.group_sum import GroupSum, PixelGroupSum, default_tau
 from gatewright.nn.layers import LogicLayer, logic_layers, relaxed
-from gatewright.nn.pixel_group_sum import PixelGroupSum
 from gatewright.nn.upsample import NearestUpsample
 from gatewright.nn.weighted_sum import WeightedSum
 

@@ -68,11 +68,6 @@ def _lacking(weight: Tensor) -> Tensor:
     return weight.clamp(max=0).sum(1) - (weight.sum(1) / 2).floor()
 
 
-def _raise(weight: Tensor) -> Tensor:
-    """The constant that raises the least offset to 0."""
-    return -_lacking(weight).min()
-
-
 class WeightedSum(nn.Module):
     """Score of class k = sum over bits of `w[k, i] (x[i] - 1/2)`, divided by tau; w are integers in -limit..limit.
 
@@ -80,12 +75,6 @@ class WeightedSum(nn.Module):
     ternary weights. Halves are rounded down per class, so that scores are integers before the division. In eval mode a
     constant that depends on the weights alone is added to all scores: the circuit counts the same numbers, and counts
     must not be negative.
-
-    Example:
-        >>> import torch
-        >>> from gatewright import WeightedSum
-        >>> WeightedSum(60, 3, limit=2)(torch.ones(5, 60)).shape
-        torch.Size([5, 3])
 
     Args:
         features: Number of bits F.
@@ -156,7 +145,7 @@ class WeightedSum(nn.Module):
         # Forward drops the fraction; the gradient is that of the half.
         half = half - (half - half.floor()).detach()
         if not self.training:
-            half = half - _raise(weight.detach())
+            half = half + _lacking(weight.detach()).min()
         return (sums - half[:, None]).T / self.tau
 
     def offsets(self) -> npt.NDArray[np.int64]:
@@ -164,13 +153,9 @@ class WeightedSum(nn.Module):
 
         The count is the sum of abs(w) over the bits that agree with the sign of their weights.
         """
-        weight = self._rounded().detach().cpu()
-        offset = _lacking(weight) + _raise(weight)
-        return offset.to(torch.int64).numpy()
+        lacking = _lacking(self._rounded().detach().cpu())
+        return (lacking - lacking.min()).to(torch.int64).numpy()
 
     def extra_repr(self) -> str:
         """Sizes, for repr."""
         return f"{self.features}, {self.classes}, limit={self.limit}"
-
-    def __repr__(self) -> str:
-        return f"WeightedSum({self.extra_repr()})"
