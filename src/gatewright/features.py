@@ -46,10 +46,6 @@ def exact_thresholds(thresholds: npt.NDArray[np.float64], dtype: str) -> npt.NDA
 
     For integer and Boolean features they are rounded up to whole numbers, which changes no `x >= threshold`; for float32
     features to the nearest float32.
-
-    Args:
-        thresholds: float64, any shape.
-        dtype: One of `FEATURE_DTYPES`.
     """
     return thresholds.astype(np.float32).astype(np.float64) if dtype == "float32" else np.ceil(thresholds)
 
@@ -81,11 +77,6 @@ def as_array(x: Any, name: str) -> Array:
 
 def check_shape(given: Sequence[int], shape: tuple[int, ...], name: str = "x") -> None:
     """Check that samples are shaped [n, *shape] or flattened [n, features].
-
-    Args:
-        given: Shape of the samples.
-        shape: Shape of one sample.
-        name: What to call the samples in messages.
 
     Raises:
         ShapeError: They have another shape.

@@ -7,6 +7,7 @@ or head registers its own, wherever it is defined.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
@@ -81,18 +82,14 @@ def lower(
     """
     modules = list(_flat(model, ""))
     encoder: Encoder | None = None
-    first = modules[0][1] if modules else None
-    shape: tuple[int, ...]
-    if isinstance(first, Thermometer):
+    if modules and isinstance(first := modules[0][1], Thermometer):
         del modules[0]
         feature, threshold = first.feature.cpu().numpy(), first.threshold.cpu().numpy()
         encoder = Encoder(feature, threshold, first.shape, first.dtype, tuple(feature_names))
-        shape = first.out_shape
+        in_shape = first.out_shape
     elif in_shape is None:
         raise ShapeError("a model without a Thermometer has no input shape of its own: pass in_shape=(F,) or (C, H, W)")
-    else:
-        shape = tuple(int(n) for n in in_shape)
-    inputs = np.arange(int(np.prod(shape)), dtype=np.int32).reshape(shape)
+    inputs = np.arange(math.prod(in_shape), dtype=np.int32).reshape(in_shape)
     lowering = Lowering(Builder(inputs.size), inputs, class_names=tuple(class_names))
     for lowering.name, module in modules:
         if lowering.head is not None:
@@ -195,9 +192,8 @@ def _lower_upsample(module: nn.Upsample, lowering: Lowering) -> Nodes:
 @lower_module.register
 def _lower_group_sum(module: GroupSum, lowering: Lowering) -> Nodes:
     if lowering.nodes.ndim != 1:
-        raise ShapeError(
-            f"{lowering.name}: GroupSum expects a flat input, got {lowering.nodes.shape}; put Flatten before it"
-        )
+        shape = lowering.nodes.shape
+        raise ShapeError(f"{lowering.name}: GroupSum expects a flat input, got {shape}; put Flatten before it")
     return _group(module, lowering, places=())
 
 
@@ -212,7 +208,7 @@ def _group(module: GroupSum, lowering: Lowering, places: tuple[int, ...]) -> Nod
     """Count equal groups of the leading axis, at each place."""
     bits = len(lowering.nodes)
     classes = np.repeat(np.arange(module.classes), module.group_size(bits))
-    place = np.arange(int(np.prod(places)))
+    place = np.arange(math.prod(places))
     lowering.head = Head(
         group=(classes[:, None] + module.classes * place).ravel(),
         offset=np.zeros(module.classes * len(place), np.int64),
@@ -236,9 +232,6 @@ def _lower_weighted_sum(module: WeightedSum, lowering: Lowering) -> Nodes:
     group, feature = weight.nonzero()
     copies = np.abs(weight[group, feature])
     lowering.head = Head(
-        group=np.repeat(group, copies),
-        offset=module.offsets(),
-        tau=module.tau,
-        class_names=lowering.class_names,
+        group=np.repeat(group, copies), offset=module.offsets(), tau=module.tau, class_names=lowering.class_names
     )
     return np.repeat(np.where(weight[group, feature] < 0, inverse[feature], nodes[feature]), copies)

@@ -81,6 +81,3 @@ def load_circuit(name: str) -> Circuit:
     if found != about.sha256:
         raise FormatError(f"{file} is not the circuit of its card: its sha256 is {found}, expected {about.sha256}")
     return io.load_circuit(file)
-
-
-load = load_circuit
