@@ -198,7 +198,7 @@ def _learn(
     class_names: list[str],
     feature_names: list[str],
 ) -> tuple[Circuit, float | None]:
-    """Train a network on the rows that are not held out: its simplified circuit, and its accuracy on those that are."""
+    """Train on the rows that are not held out: the simplified circuit, and its accuracy on those that are."""
     # All of this imports torch, which prediction must not need.
     import torch  # noqa: PLC0415
 

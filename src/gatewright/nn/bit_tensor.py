@@ -33,21 +33,12 @@ class BitTensor(PackedTensor):
 
     def __new__(cls, words: Tensor, shape: tuple[int, ...], unit: int = 0) -> Self:
         """Wrap words [R, W] as a float32 tensor of this shape (N, ...)."""
-        self: Self = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
-            cls, shape, dtype=torch.float32, device=words.device
-        )
-        self.words, self.unit = words, unit
-        return self
+        return super().__new__(cls, shape, words.device, words=words, unit=unit)
 
-    def unpack(self) -> Tensor:
-        """The float32 tensor of zeros and ones, batch-last in memory."""
-        n, *rest = self.shape
-        flat: Tensor = ops.unpack(self.words, n)
-        return flat.view(*rest, n).movedim(-1, 0)
-
-    def with_shape(self, shape: tuple[int, ...]) -> BitTensor:
-        """The same bits, each sample reshaped: this shape (N, ...)."""
-        return BitTensor(self.words, shape, self.unit)
+    def rows(self) -> Tensor:
+        """Zeros and ones as float32 rows [R, N]."""
+        rows: Tensor = ops.unpack(self.words, self.shape[0])
+        return rows
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return f"BitTensor(shape={tuple(self.shape)}, words={tuple(self.words.shape)})"

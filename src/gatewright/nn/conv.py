@@ -39,8 +39,6 @@ class LogicConv2d(LogicLayer):
     >>> from gatewright import LogicConv2d
     >>> LogicConv2d(3, 12, 3, padding="same")(torch.zeros(1, 3, 32, 32)).shape
     torch.Size([1, 12, 32, 32])
-    >>> LogicConv2d(3, 12, 5, stride=2)(torch.zeros(1, 3, 32, 32)).shape
-    torch.Size([1, 12, 14, 14])
     """
 
     def __init__(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import torch
 from torch import Tensor
 
 from gatewright.kernels import ops
@@ -31,11 +30,7 @@ class Int8Gradient(PackedTensor):
 
     def __new__(cls, q: Tensor, scale: Tensor, repeats: int, shape: tuple[int, ...]) -> Self:
         """Wrap rows as a float32 tensor of this shape (N, ...)."""
-        self: Self = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
-            cls, shape, dtype=torch.float32, device=q.device
-        )
-        self.q, self.scale, self.repeats = q, scale, repeats
-        return self
+        return super().__new__(cls, shape, q.device, q=q, scale=scale, repeats=repeats)
 
     @classmethod
     def of(cls, values: Tensor, repeats: int, shape: tuple[int, ...]) -> Self:
@@ -47,19 +42,6 @@ class Int8Gradient(PackedTensor):
         """The values as float32 rows [U * repeats, P, N]."""
         rows: Tensor = ops.dequantize(self.q, self.scale, self.repeats, self.shape[0])
         return rows
-
-    def unpack(self) -> Tensor:
-        """The float32 tensor of the values, batch-last in memory."""
-        n, *rest = self.shape
-        return self.rows().view(*rest, n).movedim(-1, 0)
-
-    def with_shape(self, shape: tuple[int, ...]) -> Int8Gradient:
-        """The same rows, each sample reshaped: this shape (N, ...)."""
-        return Int8Gradient(self.q, self.scale, self.repeats, shape)
-
-    def rows_for(self, neurons: int, positions: int) -> bool:
-        """Whether the units hold exactly this many neurons and positions."""
-        return self.q.shape[1] == positions and len(self.q) * self.repeats == neurons
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return f"Int8Gradient(shape={tuple(self.shape)}, units={len(self.q)}, repeat={self.repeats})"

@@ -243,10 +243,12 @@ def _uniform(thresholds: int, lists: int, low: float, high: float) -> Lists:
 
 
 def _quantiles(thresholds: int, samples: npt.NDArray[Any]) -> Lists:
-    steps = _steps(thresholds)
+    steps, lists = _steps(thresholds), []
     if samples.ndim == 4:
-        return [_spread_quantiles(samples[:, c], steps) for c in range(samples.shape[1])]
-    lists = []
+        for pixels in samples.swapaxes(0, 1):
+            above = pixels[pixels > pixels.min()]  # background would otherwise take most thresholds
+            lists.append(np.quantile(above, steps, method="higher") if len(above) else pixels.min() + steps)
+        return lists
     for column in samples.reshape(len(samples), -1).T:
         cut = np.unique(np.quantile(column, steps, method="higher"))
         above = cut[cut > column.min()]
@@ -273,10 +275,3 @@ def _exact(values: npt.NDArray[np.float64], dtype: str, index: int) -> npt.NDArr
     if np.any(np.diff(values) < 0):
         raise OptionError(f"thresholds {index} must be ascending, got {values}")
     return exact_thresholds(values, dtype)
-
-
-def _spread_quantiles(pixels: npt.NDArray[Any], steps: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
-    """Quantiles of the pixels that differ from the least value (background would otherwise take most thresholds)."""
-    above = pixels[pixels > pixels.min()]
-    values: npt.NDArray[Any] = np.quantile(above, steps, method="higher") if len(above) else pixels.min() + steps
-    return values

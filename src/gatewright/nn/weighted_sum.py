@@ -80,7 +80,7 @@ class WeightedSum(nn.Module):
         features: Number of bits F.
         classes: Number of classes C.
         limit: Greatest magnitude of a weight.
-        tau: Temperature; None for `sqrt(0.3 F) / 2`, the rule of `GroupSum` for the ones that are usual.
+        tau: Temperature; None for `sqrt(0.3 F) / 2`, the rule of `GroupSum` where 0.3 of the weights are not 0.
         generator: Source of randomness; None for torch's default generator.
 
     Attributes:
