@@ -118,6 +118,14 @@ def load_circuit(path: str | os.PathLike[str]) -> Circuit:
         FormatError: The file is truncated, damaged, of another format or version, or does not describe a circuit. The
             message names the file and the byte or field at fault.
         OSError: The file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> import gatewright as gw
+        >>> with tempfile.NamedTemporaryFile(suffix=".gw") as file:
+        ...     gw.load("monks-1").save(file.name)
+        ...     gw.load_circuit(file.name).n_gates
+        32
     """
     source = Path(path)
     raw = _unpacked(source.read_bytes(), source)

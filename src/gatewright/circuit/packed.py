@@ -29,6 +29,7 @@ class PackedBits:
         DtypeError: `words` are not uint64.
         ShapeError: `words` are not [rows, ceil(n / 64)].
 
+    >>> from gatewright import PackedBits
     >>> packed = PackedBits.pack([[True, False], [True, True], [False, True]])
     >>> packed
     PackedBits(2 rows, 3 samples)

@@ -37,7 +37,8 @@ class Engine:
     Raises:
         OptionError: `threads` or `block` is out of range.
 
-    >>> from gatewright import Circuit, Encoder, Head, PackedBits
+    >>> import numpy as np
+    >>> from gatewright import Circuit, Encoder, Engine, Head, PackedBits
     >>> circuit = Circuit(
     ...     n_inputs=2,
     ...     gate=[6],  # XOR
