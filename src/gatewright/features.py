@@ -53,10 +53,6 @@ def exact_thresholds(thresholds: npt.NDArray[np.float64], dtype: str) -> npt.NDA
 def as_array(x: Any, name: str) -> Array:
     """NumPy view of anything that offers `__array__` or `__dlpack__`: torch's CPU tensors, Arrow, but not CuPy.
 
-    Args:
-        x: The array-like.
-        name: What to call it in messages.
-
     Raises:
         DtypeError: It cannot be viewed as an array of numbers.
     """
@@ -122,12 +118,7 @@ def check_samples(x: Any, shape: tuple[int, ...], dtype: str, name: str = "x") -
 
 
 def check_numbers(flat: Array, first: int = 0, name: str = "x") -> None:
-    """Refuse NaN, which no threshold compares with.
-
-    Args:
-        flat: Samples [n, features].
-        first: Number of the first sample, for the message.
-        name: What to call the samples in the message.
+    """Refuse NaN, which no threshold compares with, in samples [n, features] numbered from `first` on.
 
     Raises:
         DataError: A feature is NaN; the message names the first such sample and feature.

@@ -20,13 +20,16 @@ from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import ShapeError, UnsupportedError
 from gatewright.gates import Gate
-from gatewright.nn.conv import LogicConv2d
-from gatewright.nn.dense import LogicDense
-from gatewright.nn.group_sum import GroupSum, PixelGroupSum
-from gatewright.nn.layers import LogicLayer
-from gatewright.nn.thermometer import Thermometer
-from gatewright.nn.upsample import NearestUpsample
-from gatewright.nn.weighted_sum import WeightedSum
+from gatewright.nn import (
+    GroupSum,
+    LogicConv2d,
+    LogicDense,
+    LogicLayer,
+    NearestUpsample,
+    PixelGroupSum,
+    Thermometer,
+    WeightedSum,
+)
 
 Nodes = npt.NDArray[np.int32]
 

@@ -39,11 +39,7 @@ def names(folder: Path | None = None) -> list[str]:
 
 
 def card(name: str, folder: Path | None = None) -> Card:
-    """The card of a circuit.
-
-    Args:
-        name: One of `names()`.
-        folder: The zoo, or None for the one in use.
+    """The card of a circuit of a zoo (None: the one in use).
 
     Raises:
         OptionError: The zoo has no such circuit.
@@ -67,9 +63,6 @@ def load_circuit(name: str) -> Circuit:
 
     >>> load_circuit("monks-1").n_outputs > 0
     True
-
-    Args:
-        name: One of `names()`.
 
     Raises:
         OptionError: There is no such circuit.

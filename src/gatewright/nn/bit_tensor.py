@@ -50,10 +50,7 @@ def rows(x: Tensor) -> Tensor:
 
 
 def as_bits(x: Tensor) -> BitTensor:
-    """Packed bits of a tensor of zeros and ones.
-
-    Args:
-        x: bool, integer or floating (N, ...).
+    """Packed bits of zeros and ones (N, ...), a bool, integer or floating tensor.
 
     Raises:
         DtypeError: It holds anything but zeros and ones.
