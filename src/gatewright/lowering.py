@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,10 +84,10 @@ def lower(
         >>> circuit.n_inputs, circuit.n_gates, circuit.head.n_classes
         (3, 8, 2)
     """
-    modules = list(_flat(model, ""))
+    modules = list(_flat(model))
     encoder: Encoder | None = None
     if modules and isinstance(first := modules[0][1], Thermometer):
-        del modules[0]
+        _check_forward(first, modules.pop(0)[0], Thermometer)
         feature, threshold = first.feature.cpu().numpy(), first.threshold.cpu().numpy()
         encoder = Encoder(feature, threshold, first.shape, first.dtype, tuple(feature_names))
         in_shape = first.out_shape
@@ -97,16 +98,30 @@ def lower(
     for lowering.name, module in modules:
         if lowering.head is not None:
             raise UnsupportedError(f"{lowering.name} comes after the head; it must be the last module")
+        _check_forward(module, lowering.name)
         lowering.nodes = lower_module(module, lowering)
     return lowering.builder.build(lowering.nodes.ravel(), encoder=encoder, head=lowering.head, metadata=metadata or {})
 
 
-def _flat(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    if isinstance(module, nn.Sequential):
-        for child_name, child in module.named_children():
-            yield from _flat(child, f"{name}.{child_name}" if name else child_name)
-    else:
-        yield f"module {name!r}" if name else "the model", module
+def _flat(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
+    called = f"module {name!r}" if name else "the model"
+    if not isinstance(module, nn.Sequential):
+        yield called, module
+        return
+    _check_forward(module, called, nn.Sequential)
+    # Not `named_children`, which leaves out a module that stands at two places.
+    for child_name, child in zip(module._modules, module, strict=True):  # noqa: SLF001
+        yield from _flat(child, f"{name}.{child_name}" if name else child_name)
+
+
+def _check_forward(module: nn.Module, name: str, kind: Any = None) -> None:
+    """Refuse a subclass with a `forward` of its own: it does not compute what is lowered for its base."""
+    kind = kind or next(base for base in type(module).__mro__ if base in lower_module.registry)
+    if getattr(kind, "forward", nn.Module.forward) not in {nn.Module.forward, type(module).forward}:
+        raise UnsupportedError(
+            f"{name} is a {type(module).__name__}, which has a forward of its own and so is not the circuit of a "
+            f"{kind.__name__}; register a function for it with gatewright.lowering.lower_module"
+        )
 
 
 @singledispatch
