@@ -40,7 +40,7 @@ class _Count(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         if ctx.unit == 1 and len(ctx.shape) == 2:  # all bits of a class have the same gradient
             return Int8Gradient.of(rows(grads[0])[:, None], ctx.group, ctx.shape), None
-        return grads[0].movedim(0, -1).repeat_interleave(ctx.group, 0).movedim(-1, 0), None
+        return grads[0].movedim(0, -1).contiguous().repeat_interleave(ctx.group, 0).movedim(-1, 0), None
 
 
 class GroupSum(nn.Module):
