@@ -1,4 +1,4 @@
-"""The head and the encoder as gates: counting, comparing, argmax, thresholds.
+"""Arithmetic in gates: counting, comparing, argmax, thresholds.
 
 Numbers are lists of arrays of nodes, least significant bit first; the arrays hold one bit of many numbers at once. The
 gates written here are plain: `simplify` removes what constants make superfluous.
@@ -6,18 +6,16 @@ gates written here are plain: `simplify` removes what constants make superfluous
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.builder import Builder, Int32Array
-from gatewright.circuit.circuit import Circuit, Encoder, Head
+from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.errors import OptionError
 from gatewright.gates import Gate
-
-_Part = TypeVar("_Part", Encoder, Head)
 
 Number = list[int]
 """Nodes of an unsigned number's bits, least significant first."""
@@ -127,12 +125,24 @@ def popcount(builder: Builder, bits: npt.ArrayLike, offset: int = 0) -> Number:
     """
     if offset < 0:
         raise OptionError(f"offset is {offset}, expected 0 or more: shift all classes by the least offset first")
-    column = _Column(builder)
-    column.add_plain(np.asarray(bits, np.int32))
-    result: Number = []
-    for weight in range((len(column.plain) + offset).bit_length()):
-        if offset >> weight & 1:
-            column.add_plain(np.array([builder.constant(True)]))
+    nodes = np.asarray(bits, np.int32)
+    width = (len(nodes) + offset).bit_length()
+    columns = {power: [builder.constant(True)] for power in range(width) if offset >> power & 1}
+    columns[0] = [*nodes.tolist(), *columns.get(0, [])]
+    return add_columns(builder, columns, width)
+
+
+def add_columns(builder: Builder, columns: Mapping[int, Sequence[int]], width: int) -> Number:
+    """The sum of bits of different weight by carry-save adders, modulo `2 ** width`.
+
+    Args:
+        builder: Where the gates go.
+        columns: By power of two, the nodes that have this weight.
+        width: Bits of the result.
+    """
+    column, result = _Column(builder), []
+    for power in range(width):
+        column.add_plain(np.array(columns.get(power, ()), np.int32))
         carries = _Column(builder)
         result.append(column.reduce(carries))
         column = carries
@@ -187,49 +197,6 @@ def one_hot(builder: Builder, index: Number, n: int) -> Number:
     return nodes[:n]
 
 
-def head_gates(builder: Builder, outputs: npt.NDArray[Any], head: Head) -> Number:
-    """Popcounts and argmax of a head.
-
-    Offsets may be negative: all are shifted by the least of them, which changes no comparison.
-
-    Args:
-        builder: Where the gates go.
-        outputs: int [outputs], the nodes that the head counts.
-        head: The head.
-
-    Returns:
-        The binary class index; with places, that of each place one after the other.
-    """
-    offset = head.offset - head.offset.min()
-    sums = [popcount(builder, outputs[head.group == k], int(offset[k])) for k in range(head.n_groups)]
-    classes = head.n_classes
-    return [bit for first in range(0, head.n_groups, classes) for bit in argmax(builder, sums[first : first + classes])]
-
-
-def with_head_gates(circuit: Circuit, *, output: str = "index") -> Circuit:
-    """The circuit with its head as gates.
-
-    Args:
-        circuit: A circuit with a head.
-        output: "index" for the class as a binary number, least significant bit first; "onehot" for a bit per class.
-
-    Returns:
-        A circuit without head, not simplified, whose outputs are the class; with places, those of one after the other.
-    """
-    head = _needs(circuit.head, "head")
-    if output not in {"index", "onehot"}:
-        raise OptionError(f"output is {output!r}, expected 'index' or 'onehot'")
-    builder = Builder(circuit.n_inputs)
-    nodes = builder.include(circuit, np.arange(circuit.n_inputs))
-    index = head_gates(builder, nodes[circuit.outputs], head)
-    width = index_bits(head.n_classes)
-    places = [index[first : first + width] for first in range(0, len(index), width)]
-    outputs = (
-        index if output == "index" else [node for each in places for node in one_hot(builder, each, head.n_classes)]
-    )
-    return builder.build(outputs, encoder=circuit.encoder, metadata=circuit.metadata)
-
-
 def encoder_gates(builder: Builder, encoder: Encoder) -> Int32Array:
     """Comparators for an encoder on raw features given as bits.
 
@@ -272,7 +239,9 @@ def with_encoder_gates(circuit: Circuit) -> Circuit:
     Returns:
         A circuit without encoder, not simplified, with `n_features * width` inputs.
     """
-    encoder = _needs(circuit.encoder, "encoder")
+    encoder = circuit.encoder
+    if encoder is None:
+        raise OptionError("the circuit has no encoder to turn into gates")
     builder = Builder(encoder.n_features * FEATURE_BITS[encoder.dtype])
     nodes = builder.include(circuit, encoder_gates(builder, encoder))
     return builder.build(nodes[circuit.outputs], head=circuit.head, metadata=circuit.metadata)
@@ -327,9 +296,3 @@ def _at_least(
 def _same_width(builder: Builder, a: Number, b: Number) -> tuple[Number, Number]:
     width = max(len(a), len(b))
     return tuple([*n, *[builder.constant(False)] * (width - len(n))] for n in (a, b))  # type: ignore[return-value]
-
-
-def _needs(part: _Part | None, name: str) -> _Part:
-    if part is None:
-        raise OptionError(f"the circuit has no {name} to turn into gates")
-    return part

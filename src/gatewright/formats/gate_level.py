@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.arithmetic import FEATURE_BITS, argmax, feature_bits, popcount, with_encoder_gates
+from gatewright.circuit.arithmetic import FEATURE_BITS, argmax, feature_bits, with_encoder_gates
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
+from gatewright.circuit.head_gates import class_counts
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import FormatError, UnsupportedError
 
@@ -104,13 +105,13 @@ def make_whole(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = Fa
     if head and circuit.head is not None:
         refuse_places(circuit, "gates")
         score_base = int(circuit.head.offset.min())
-        offset = [int(o) - score_base for o in circuit.head.offset]
-        if max(offset) + circuit.n_outputs >= 1 << 62:
+        offset = circuit.head.offset - score_base
+        if int(offset.max()) + circuit.n_outputs >= 1 << 62:
             raise UnsupportedError("the head's offsets are too far apart for gates that count exactly")
         # First without the head, as gates no class counts are no longer seen once it is there.
         builder = Builder(circuit.n_inputs)
-        nodes = builder.include(circuit, np.arange(circuit.n_inputs))[circuit.outputs]
-        sums = [popcount(builder, nodes[circuit.head.group == k], offset[k]) for k in range(circuit.head.n_classes)]
+        nodes = builder.include(circuit, np.arange(circuit.n_inputs))
+        sums = class_counts(builder, circuit, nodes, replace(circuit.head, offset=offset))
         index = argmax(builder, sums)
         outputs, result = (("class_index", len(index)),), list(index)
         if scores:
