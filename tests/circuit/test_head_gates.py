@@ -4,13 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewright.circuit import Circuit, Head, prove, simplify
+from gatewright.circuit.adders import ADDERS, add_columns
 from gatewright.circuit.arithmetic import argmax, popcount
 from gatewright.circuit.builder import Builder
-from gatewright.circuit.cost import cost
+from gatewright.circuit.cost import cost, lut6
 from gatewright.circuit.evaluate import classify, counts, evaluate
 from gatewright.circuit.head_gates import class_counts, with_head_gates
 from gatewright.circuit.sharing import LARGEST_PIECE, Sharing, _digits
+from gatewright.errors import OptionError
 from gatewright.gates import Gate
+
+LIMITS, KINDS = st.sampled_from([1, 2, 3, 9]), st.sampled_from(sorted(ADDERS))
 
 
 def weighted(weights, offset=None):
@@ -35,14 +39,20 @@ def counted_by_class(circuit):
     return builder.build(argmax(builder, sums))
 
 
-@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 40), st.sampled_from([1, 2, 3, 9]))
-def test_counts_of_any_weights_are_exact(seed, classes, n, limit):
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 12),
+    st.integers(1, 40),
+    st.sampled_from([1, 2, 3, 9]),
+    st.sampled_from(sorted(ADDERS)),
+)
+def test_counts_of_any_weights_are_exact(seed, classes, n, limit, adders):
     rng = np.random.default_rng(seed)
     weights = rng.integers(-limit, limit + 1, (classes, n)) * (rng.random((classes, n)) < rng.random())
     circuit = weighted(weights, rng.integers(0, 50, classes))
     builder = Builder(n)
     nodes = builder.include(circuit, np.arange(n))
-    numbers = class_counts(builder, circuit, nodes, circuit.head)
+    numbers = class_counts(builder, circuit, nodes, circuit.head, adders)
     x = rng.random((100, n)) < rng.random((100, 1))
     values = evaluate(builder.build([bit for number in numbers for bit in number]), x).astype(np.int64)
     expected = counts(circuit, x)
@@ -112,3 +122,32 @@ def test_parts_add_up_to_the_column(seed, classes):
                 assert all(len(each.pattern) < len(part.pattern) for each in smaller)
                 assert np.array_equal(total(smaller), total([part._replace(sign=1, power=0)]))
             assert len(part.pattern) <= LARGEST_PIECE
+
+
+@given(st.integers(0, 2**32), KINDS, st.integers(1, 12), st.integers(0, 70))
+def test_sums_of_columns_are_exact_modulo_their_width(seed, adders, width, n):
+    rng = np.random.default_rng(seed)
+    power = rng.integers(0, width, n)
+    builder = Builder(n)
+    number = add_columns(builder, {p: np.flatnonzero(power == p) for p in range(width)}, width, adders)
+    x = rng.random((64, n)) < 0.7
+    values = evaluate(builder.build(number), x).astype(np.int64) @ (1 << np.arange(width))
+    assert np.array_equal(values, (x @ (1 << power)) % (1 << width))
+
+
+def test_each_kind_of_adders_is_the_cheapest_of_its_currency():
+    def table_count(adders):
+        builder = Builder(600)
+        return lut6(builder.build(popcount(builder, np.arange(600), adders=adders)))
+
+    def gates(adders):
+        builder = Builder(600)
+        return cost(builder.build(popcount(builder, np.arange(600), adders=adders))).logic_ops
+
+    assert gates("ops") == min(gates(adders) for adders in ADDERS) < 4.6 * 600
+    assert table_count("lut6") == min(table_count(adders) for adders in ADDERS) < 1.1 * 600
+
+
+def test_an_unknown_kind_of_adders_is_refused():
+    with pytest.raises(OptionError, match="adders 'lut7'"):
+        popcount(Builder(3), np.arange(3), adders="lut7")

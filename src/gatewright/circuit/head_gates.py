@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.arithmetic import Number, add_columns, argmax, index_bits, one_hot, popcount
+from gatewright.circuit.adders import Number, add_columns
+from gatewright.circuit.arithmetic import argmax, index_bits, one_hot, popcount
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Head
 from gatewright.circuit.sharing import Int64Array, Part, Pattern, Sharing
@@ -17,12 +18,13 @@ from gatewright.errors import OptionError
 from gatewright.gates import Gate
 
 
-def with_head_gates(circuit: Circuit, *, output: str = "index") -> Circuit:
+def with_head_gates(circuit: Circuit, *, output: str = "index", adders: str = "ops") -> Circuit:
     """The circuit with its head as gates.
 
     Args:
         circuit: A circuit with a head.
         output: "index" for the class as a binary number, least significant bit first; "onehot" for a bit per class.
+        adders: One of `gatewright.circuit.adders.ADDERS`.
 
     Returns:
         A circuit without head, not simplified, whose outputs are the class; with places, those of one after the other.
@@ -34,7 +36,7 @@ def with_head_gates(circuit: Circuit, *, output: str = "index") -> Circuit:
         raise OptionError(f"output is {output!r}, expected 'index' or 'onehot'")
     builder = Builder(circuit.n_inputs)
     nodes = builder.include(circuit, np.arange(circuit.n_inputs))
-    index = head_gates(builder, circuit, nodes, head)
+    index = head_gates(builder, circuit, nodes, head, adders)
     width = index_bits(head.n_classes)
     places = [index[first : first + width] for first in range(0, len(index), width)]
     outputs = (
@@ -43,7 +45,9 @@ def with_head_gates(circuit: Circuit, *, output: str = "index") -> Circuit:
     return builder.build(outputs, encoder=circuit.encoder, metadata=circuit.metadata)
 
 
-def head_gates(builder: Builder, circuit: Circuit, nodes: npt.NDArray[np.int32], head: Head) -> Number:
+def head_gates(
+    builder: Builder, circuit: Circuit, nodes: npt.NDArray[np.int32], head: Head, adders: str = "ops"
+) -> Number:
     """Counts and argmax of a head.
 
     Offsets may be negative: all are shifted by the least of them, which changes no comparison.
@@ -53,16 +57,19 @@ def head_gates(builder: Builder, circuit: Circuit, nodes: npt.NDArray[np.int32],
         circuit: The circuit.
         nodes: int32 [circuit.n_nodes], the node in the builder of each node of the circuit.
         head: Its head.
+        adders: One of `gatewright.circuit.adders.ADDERS`.
 
     Returns:
         The binary class index; with places, that of each place one after the other.
     """
-    sums = class_counts(builder, circuit, nodes, replace(head, offset=head.offset - head.offset.min()))
+    sums = class_counts(builder, circuit, nodes, replace(head, offset=head.offset - head.offset.min()), adders)
     classes = head.n_classes
     return [bit for first in range(0, head.n_groups, classes) for bit in argmax(builder, sums[first : first + classes])]
 
 
-def class_counts(builder: Builder, circuit: Circuit, nodes: npt.NDArray[np.int32], head: Head) -> list[Number]:
+def class_counts(
+    builder: Builder, circuit: Circuit, nodes: npt.NDArray[np.int32], head: Head, adders: str = "ops"
+) -> list[Number]:
     """The count of each group of a head, its offset included.
 
     Args:
@@ -70,6 +77,7 @@ def class_counts(builder: Builder, circuit: Circuit, nodes: npt.NDArray[np.int32
         circuit: The circuit.
         nodes: int32 [circuit.n_nodes], the node in the builder of each node of the circuit.
         head: Its head, with offsets of 0 or more.
+        adders: One of `gatewright.circuit.adders.ADDERS`.
 
     Returns:
         A number per group, of as many bits as its greatest count needs.
@@ -78,9 +86,9 @@ def class_counts(builder: Builder, circuit: Circuit, nodes: npt.NDArray[np.int32
     if not len(bits) or np.count_nonzero(weights, axis=0).max() == 1 == np.abs(weights).max():
         # Each bit counts once for one class: there is nothing to share.
         outputs = nodes[circuit.outputs]
-        return [popcount(builder, outputs[head.group == k], int(head.offset[k])) for k in range(head.n_groups)]
+        return [popcount(builder, outputs[head.group == k], int(head.offset[k]), adders) for k in range(head.n_groups)]
     greatest = head.offset + np.bincount(head.group, minlength=head.n_groups)
-    return _Counters(builder, nodes[bits], weights).counts(offset, [int(n).bit_length() for n in greatest])
+    return _Counters(builder, nodes[bits], weights, adders).counts(offset, [int(n).bit_length() for n in greatest])
 
 
 def _weights(circuit: Circuit, head: Head) -> tuple[Int64Array, Int64Array, Int64Array]:
@@ -112,8 +120,9 @@ class _Counters:
     inverters, which simplification absorbs, and a constant per class.
     """
 
-    def __init__(self, builder: Builder, bits: npt.NDArray[np.int32], weights: Int64Array) -> None:
+    def __init__(self, builder: Builder, bits: npt.NDArray[np.int32], weights: Int64Array, adders: str) -> None:
         self._builder = builder
+        self._adders = adders
         self._columns: dict[Pattern, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._greatest: dict[Pattern, int] = defaultdict(int)
         self._constant = np.zeros(len(weights), np.int64)
@@ -128,7 +137,7 @@ class _Counters:
         while shared := [pattern for pattern in self._columns if len(pattern) > 1]:
             pattern = max(shared, key=lambda p: (len(p), p))
             width = self._greatest[pattern].bit_length()
-            number = add_columns(self._builder, self._columns.pop(pattern), width)
+            number = add_columns(self._builder, self._columns.pop(pattern), width, self._adders)
             self._hand_on(number, self._sharing.of_counter(pattern))
         numbers = []
         for k, width in enumerate(widths):
@@ -137,7 +146,7 @@ class _Counters:
             for power in range(width):
                 if constant >> power & 1:
                     columns[power].append(self._builder.constant(True))
-            numbers.append(add_columns(self._builder, columns, width))
+            numbers.append(add_columns(self._builder, columns, width, self._adders))
         return numbers
 
     def _hand_on(self, number: Number, parts: Sequence[Part]) -> None:
