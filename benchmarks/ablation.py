@@ -26,7 +26,7 @@ from gatewright.circuit.evaluate import encode
 from gatewright.circuit.simplify.lossy import by_samples
 from gatewright.engine import Engine
 from gatewright.runs.prune import TOLERANCES
-from gatewright.runs.result import machine, versions
+from gatewright.runtime.machine import machine, versions
 from gatewright.training.load import load_preset
 from short_runs import SEEDS, run_once, summary
 
@@ -54,7 +54,7 @@ class Study(NamedTuple):
 
 def pruned(circuit: Circuit, name: str) -> dict[str, Any]:
     """Lossy removal by training samples, judged on one half of the validation samples and evaluated on the other."""
-    dataset = data.load(name)
+    dataset = data.load_dataset(name)
     bits = encode(circuit, dataset.train.x[:20_000])
     judge, evaluation = (np.arange(len(dataset.validation)) % 2 == half for half in (0, 1))
 
@@ -151,7 +151,6 @@ STUDIES = {
         {
             "at the end": ["discretization={kind: none}"],
             "adaptive": ["discretization={kind: adaptive, start: 0.6, patience: 20, decay: 0.9, tolerance: 0.001}"],
-            "scheduled": ["discretization={kind: scheduled, steps: [0.7, 0.85]}"],
         },
     ),
     "relaxation": Study(

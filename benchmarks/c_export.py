@@ -74,7 +74,7 @@ int main(int n, char **arguments)
 def network(n_gates: int) -> Circuit:
     """The random network of `engine.py` of about this size, simplified."""
     width = max(200, int(n_gates**0.5 * 30))
-    return simplify(layered([width] * (n_gates // width), max(100, width // 2)))[0]
+    return simplify(layered([width] * (n_gates // width), max(100, width // 2)))
 
 
 def compile_sources(sources: list[Path], folder: Path) -> dict[str, float]:

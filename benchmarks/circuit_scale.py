@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.circuit import Circuit, Encoder, Head, cost, load, prove, save, simplify
+from gatewright.circuit import Circuit, Encoder, Head, cost, load_circuit, prove, save_circuit, simplify
 from gatewright.gates import IS_LOGIC
 
 MIB = 1024  # ru_maxrss is in KiB on Linux
@@ -50,15 +50,15 @@ def measure_scale(n_gates: int, layers: int, kinds: str) -> dict[str, object]:
     """Seconds of each step, with the circuit's sizes."""
     circuit = layered(n_gates, layers, kinds)
     small = layered(1000, 4, kinds)
-    cost(simplify(small)[0])  # loads the compiled code
+    cost(simplify(small))  # loads the compiled code
     start, start_cpu = time.perf_counter(), time.process_time()
-    simplified, records = simplify(circuit)
+    simplified, records = simplify(circuit, return_records=True)
     simplified_at, simplify_cpu = time.perf_counter(), time.process_time() - start_cpu
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "c.gw"
-        save(circuit, path)
+        save_circuit(circuit, path)
         saved_at = time.perf_counter()
-        assert load(path).same_as(circuit)
+        assert load_circuit(path).same_as(circuit)
         loaded_at = time.perf_counter()
         size = path.stat().st_size
     before_cost = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
@@ -93,8 +93,8 @@ def cpu_seconds() -> float:
 def measure_proof(n_gates: int, layers: int, kinds: str, engine: str) -> dict[str, object]:
     """Seconds to prove a network equal to its simplification, and to refute it with one gate changed."""
     circuit = layered(n_gates, layers, kinds)
-    prove(small := layered(500, 4, kinds), simplify(small)[0], engine=engine)  # loads the compiled code
-    simplified, _ = simplify(circuit)
+    prove(small := layered(500, 4, kinds), simplify(small), engine=engine)  # loads the compiled code
+    simplified = simplify(circuit)
     start_cpu = cpu_seconds()
     proof = prove(circuit, simplified, engine=engine, timeout=300)
     proof_cpu = cpu_seconds() - start_cpu

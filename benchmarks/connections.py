@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from gatewright.runs.result import machine, versions
+from gatewright.runtime.machine import machine, versions
 from short_runs import SEEDS, run_once, summary
 
 HERE = Path(__file__).parent

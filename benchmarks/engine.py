@@ -30,8 +30,8 @@ import numba
 import numpy as np
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
-from gatewright.circuit.io import save
-from gatewright.engine import Engine
+from gatewright.circuit.io import save_circuit
+from gatewright.engine import Engine, PackedBits
 from gatewright.engine.kernels import evaluate_gates
 from gatewright.engine.pipeline import BLOCKS, Pipeline
 from gatewright.gates import IS_LOGIC
@@ -59,8 +59,8 @@ def timed(
 ) -> dict[str, tuple[float, float]]:
     """Median and least seconds of a call of each of several works, which take turns, at least 5, for about this long each.
 
-    The clock is this thread's processor time unless told, so that other processes disturb one-core figures little; taking
-    turns shares what disturbance there is among the works.
+    By default the clock is this thread's processor time, so that other processes disturb one-core figures little; taking
+    turns spreads what disturbance remains over all works.
     """
     for work in works.values():
         work()
@@ -111,14 +111,15 @@ def mnist(seconds: float, threads: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (n, 1, 28, 28), dtype=np.uint8)
     booleans = x.reshape(n, 784) >= 64
-    bits = rng.integers(0, 2**63, (784, -(-n // 64)), dtype=np.uint64)
+    bits = PackedBits(rng.integers(0, 2**63, (784, -(-n // 64)), dtype=np.uint64), n)
     engine = Engine(circuit, threads=threads)
+    without_encoder = Engine(circuit.replace(encoder=None), threads=threads)
     row = {"gates": circuit.n_gates, "outputs": circuit.n_outputs, "images": n, "threads": threads}
     works = {
         "pixels to classes": lambda: engine.predict(x),
         "pixels to scores": lambda: engine.scores(x),
-        "Booleans to classes": lambda: engine.predict_bits(booleans),
-        "packed bits to classes": lambda: engine.predict_bits(bits, n),
+        "Booleans to classes": lambda: without_encoder.predict(booleans),
+        "packed bits to classes": lambda: engine.predict(bits),
     }
     alone = {"one image, microseconds": lambda: engine.predict(x[:1])}  # after nothing else: its data is in the caches
     clock = time.thread_time if threads == 1 else time.perf_counter
@@ -133,13 +134,14 @@ def first_call() -> dict[str, float]:
     code = """
 import sys, time, numpy
 start = time.perf_counter()
-from gatewright.engine import Engine
-Engine.from_file(sys.argv[1]).predict(numpy.zeros((64, 1, 28, 28), numpy.uint8))
+from gatewright.circuit.io import load_circuit
+from gatewright.engine import Engine, PackedBits
+Engine(load_circuit(sys.argv[1])).predict(numpy.zeros((64, 1, 28, 28), numpy.uint8))
 print(time.perf_counter() - start)
 """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "network.gw"
-        save(mnist_network(), file)
+        save_circuit(mnist_network(), file)
         environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
         command = [sys.executable, "-c", code, str(file)]
         took = [float(subprocess.check_output(command, env=environment)) for _ in range(4)]
@@ -153,7 +155,8 @@ def torchlogix(python: str, seconds: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "network.npz"
         arrays = {name: getattr(circuit, name) for name in ("gate", "a", "b", "outputs", "n_inputs")}
-        np.savez(file, **arrays, group=circuit.head.group, bits=bits, counts=Engine(circuit).counts_bits(bits))
+        counts = Engine(circuit.replace(encoder=None)).counts(bits)
+        np.savez(file, **arrays, group=circuit.head.group, bits=bits, counts=counts)
         child = Path(__file__).with_name("engine_torchlogix.py")
         return json.loads(subprocess.check_output([python, str(child), str(file), str(seconds)]))
 

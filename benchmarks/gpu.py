@@ -29,8 +29,8 @@ from gatewright.bench.presets import bench_presets
 from gatewright.bench.timing import seconds_of
 from gatewright.kernels import ops
 from gatewright.nn import LogicConv2d, LogicDense
-from gatewright.runs.result import machine
 from gatewright.runs.run import train
+from gatewright.runtime.machine import machine
 from gatewright.training.load import load_preset
 from gatewright.training.metrics import read_lines
 
@@ -143,7 +143,7 @@ def tune(options: argparse.Namespace) -> list[dict[str, Any]]:
     g = torch.Generator().manual_seed(0)
     layers = {
         "dense": (LogicDense(16_000, 16_000, generator=g).to(device), (16_000,)),
-        "conv": (LogicConv2d(128, 512, 3, generator=g).to(device), (128, 16, 16)),
+        "conv": (LogicConv2d(128, 512, 3, padding=1, generator=g).to(device), (128, 16, 16)),
     }
     rows = []
     for kind, (layer, shape) in layers.items():

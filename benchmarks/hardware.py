@@ -12,7 +12,7 @@ import json
 import platform
 from pathlib import Path
 
-from gatewright.circuit import cost, load
+from gatewright.circuit import cost, load_circuit
 from gatewright.errors import ToolError
 from gatewright.hardware import synth
 
@@ -29,7 +29,7 @@ def main() -> None:
     machine = {"cpu": platform.processor() or platform.machine(), "system": platform.system()}
     result: dict[str, object] = {"machine": machine, "rows": (rows := [])}
     for file in options.files:
-        circuit = load(file)
+        circuit = load_circuit(file)
         size = cost(circuit)
         about = {
             "circuit": file.stem,

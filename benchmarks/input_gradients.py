@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gatewright.kernels import ops
 from gatewright.nn import functional
-from gatewright.runs.result import machine, versions
+from gatewright.runtime.machine import machine, versions
 from short_runs import SEEDS, run_once
 
 RESULT = Path(__file__).with_suffix(".json")

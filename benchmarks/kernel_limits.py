@@ -20,7 +20,7 @@ import torch
 
 from gatewright.kernels import ops
 from gatewright.kernels.cpu.int8_simd import HAS_VNNI
-from gatewright.runs.result import machine, versions
+from gatewright.runtime.machine import machine, versions
 from gatewright.runtime.threads import use_threads
 
 RESULT = Path(__file__).with_suffix(".json")

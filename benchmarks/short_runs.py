@@ -29,7 +29,7 @@ def run_once(preset: str, changes: Sequence[str], seed: int, *, keep: Callable[[
         assert result is not None
         assert result.validation is not None
         lines = [line for line in read_lines(run / "metrics.jsonl") if "validation" in line]
-        circuit, _ = simplify(lower_run(load_run(run)))
+        circuit = simplify(lower_run(load_run(run)))
     if keep is not None:
         keep(circuit)
     figures = cost(circuit)
@@ -49,16 +49,16 @@ class without_test:  # noqa: N801 - a context manager, read as words
     """Within it, data sets come with their validation samples in the place of the test samples, which stay unread."""
 
     def __enter__(self) -> None:
-        self._load = gatewright.data.load
+        self._load = gatewright.data.load_dataset
 
         def load(*args: Any, **options: Any) -> Dataset:
             dataset = self._load(*args, **options)
             return dataclasses.replace(dataset, test=dataset.validation)
 
-        gatewright.data.load = load
+        gatewright.data.load_dataset = load
 
     def __exit__(self, *exception: object) -> None:
-        gatewright.data.load = self._load
+        gatewright.data.load_dataset = self._load
 
 
 def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from circuit_scale import cpu_seconds, layered, machine
-from gatewright.circuit import Circuit, save, simplify
+from gatewright.circuit import Circuit, save_circuit, simplify
 from gatewright.formats import export
 from gatewright.runtime.abc import run_abc
 from gatewright.verification import verify
@@ -42,8 +42,8 @@ def measure(n_gates: int) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         raw = layered(n_gates, 5, "logic")
-        small, _ = simplify(raw)
-        save(raw, folder / "raw.gw")
+        small = simplify(raw)
+        save_circuit(raw, folder / "raw.gw")
         gate = small.gate.copy()
         gate[len(gate) // 2] ^= 15
         good, bad = write(small, folder / "good"), write(small.replace(gate=gate), folder / "bad")

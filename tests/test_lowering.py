@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from gatewright.circuit import Head
 from gatewright.errors import ShapeError, UnsupportedError
-from gatewright.lowering import lower
+from gatewright.gates import Gate
+from gatewright.lowering import lower, lower_module
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense
 from gatewright.nn.thermometer import Thermometer
 from support.circuits import slow_classes, slow_counts, slow_encode, slow_outputs
@@ -91,13 +93,50 @@ def test_names_and_metadata_travel():
         (nn.Sequential(LogicDense(4, 4)), None, ShapeError, "in_shape"),
         (nn.Sequential(LogicDense(4, 4)), (5,), ShapeError, r"expects \(N, 4\)"),
         (nn.Sequential(LogicDense(4, 4), GroupSum(3)), (4,), ShapeError, "cannot share 4 bits among 3 classes"),
-        (nn.Sequential(LogicConv2d(1, 4), GroupSum(4)), (1, 3, 3), ShapeError, "put Flatten before it"),
+        (nn.Sequential(LogicConv2d(1, 4, 3, padding=1), GroupSum(4)), (1, 3, 3), ShapeError, "put Flatten before it"),
         (nn.Sequential(nn.Flatten(0)), (4,), UnsupportedError, "everything but the batch"),
     ],
 )
 def test_what_is_not_exact_is_refused_by_name(model, shape, error, message):
     with pytest.raises(error, match=message):
         lower(model, shape)
+
+
+def test_the_message_lists_what_is_known():
+    with pytest.raises(
+        UnsupportedError, match=r"Thermometer and hold .*Flatten, GroupSum, .*LogicConv2d, LogicDense, .*WeightedSum"
+    ):
+        lower(nn.ReLU(), (4,))
+
+
+def test_a_layer_and_a_head_of_ones_own(generator):
+    class Neighbours(nn.Module):
+        def forward(self, x):
+            return ((x[:, 1:] > 0) ^ (x[:, :-1] > 0)).float()
+
+    class OneBit(nn.Module):
+        """Class 1 if the last bit is true."""
+
+        def forward(self, x):
+            return torch.stack([torch.full((len(x),), 0.5), x[:, -1]], 1)
+
+    model = nn.Sequential(LogicDense(5, 8, generator=generator), Neighbours(), OneBit()).eval()
+    with pytest.raises(UnsupportedError, match="module '1' is a Neighbours"):
+        lower(model, (5,))
+
+    @lower_module.register
+    def _(module: Neighbours, lowering):
+        return lowering.builder.append(Gate.XOR, lowering.nodes[:-1], lowering.nodes[1:])
+
+    @lower_module.register
+    def _(module: OneBit, lowering):
+        lowering.head = Head([0, 1, 1], [0, 0], class_names=lowering.class_names)
+        return np.array([lowering.builder.constant(True), *[lowering.nodes[-1]] * 2])
+
+    circuit = lower(model, (5,), class_names=["no", "yes"])
+    assert circuit.head.class_names == ("no", "yes")
+    x = torch.rand(50, 5, generator=generator) < 0.5
+    assert np.array_equal(slow_classes(circuit, x.numpy()), model(x).argmax(1).numpy())
 
 
 def test_a_million_gates_lower_fast():

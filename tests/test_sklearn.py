@@ -80,9 +80,9 @@ def test_predictions_are_those_of_the_circuit(cancer, fitted):
 def test_the_circuit_is_simplified_and_named(fitted, tmp_path):
     circuit = fitted.circuit_
     assert circuit.head.class_names == ("benign", "malignant")
-    assert circuits.simplify(circuit)[0].same_as(circuit)
-    circuits.save(circuit, tmp_path / "cancer.gw")
-    assert circuits.load(tmp_path / "cancer.gw").same_as(circuit)
+    assert circuits.simplify(circuit).same_as(circuit)
+    circuits.save_circuit(circuit, tmp_path / "cancer.gw")
+    assert circuits.load_circuit(tmp_path / "cancer.gw").same_as(circuit)
 
 
 def test_width_is_rounded_up_to_the_classes():

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from gatewright.circuit import Circuit, Encoder, Head, save, simplify
+import gatewright as gw
+from gatewright.circuit import Circuit, Encoder, Head, save_circuit, simplify
 from gatewright.errors import DataError, FormatError, OptionError, ShapeError, ToolError, UnsupportedError
-from gatewright.formats import export, from_blif
-from gatewright.formats.verilog.reader import from_verilog
+from gatewright.formats import READERS, export, from_blif, from_verilog
 from gatewright.gates import Gate
 from gatewright.verification import read, verify
 from support.circuits import random_circuit, random_features, slow_classes, slow_counts, slow_encode, slow_outputs
@@ -28,7 +28,7 @@ LOGIC = [1, 2, 4, 6, 7, 8, 9, 11, 13, 14]
 @pytest.fixture
 def circuit():
     made = random_circuit(5, 24, 300, 40, dtype="uint8", classes=4, gates=LOGIC)
-    return simplify(made.replace(head=Head(made.head.group, [0, 1, 0, -1])))[0]
+    return simplify(made.replace(head=Head(made.head.group, [0, 1, 0, -1])))
 
 
 def changed(circuit, value=slow_classes):
@@ -46,7 +46,7 @@ def changed(circuit, value=slow_classes):
 @pytest.mark.parametrize("interface", INTERFACES)
 @pytest.mark.parametrize("kind", SUFFIX)
 def test_a_circuit_and_what_it_was_exported_to(circuit, tmp_path, kind, interface):
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     export(circuit, kind, tmp_path, name="good", **INTERFACES[interface])
     proof = verify(tmp_path / "c.gw", tmp_path / f"good.{SUFFIX[kind]}")
     assert proof.equal, proof
@@ -77,8 +77,8 @@ def test_netlists_of_different_formats(circuit, tmp_path, interface):
 
 @pytest.mark.parametrize("dtype", ["bool", "int16", "float32"])
 def test_samples_of_every_type(tmp_path, dtype):
-    circuit = simplify(random_circuit(9, 12, 60, 20, dtype=dtype, classes=3, gates=LOGIC))[0]
-    save(circuit, tmp_path / "c.gw")
+    circuit = simplify(random_circuit(9, 12, 60, 20, dtype=dtype, classes=3, gates=LOGIC))
+    save_circuit(circuit, tmp_path / "c.gw")
     export(circuit, "verilog", tmp_path, scores=True)
     assert verify(tmp_path / "c.gw", tmp_path / "model.v").equal
     other = changed(circuit, slow_counts)
@@ -92,7 +92,7 @@ def test_samples_of_every_type(tmp_path, dtype):
 
 @pytest.mark.parametrize(("pipeline", "stream"), [(1, False), (3, True), (9, False)])
 def test_pipelines_are_what_comes_out_of_them(circuit, tmp_path, pipeline, stream):
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     (path, *_) = export(circuit, "verilog", tmp_path, pipeline=pipeline, stream=stream)
     assert verify(tmp_path / "c.gw", path).equal
     # A value taken one register too early is no pipeline any more.
@@ -108,15 +108,15 @@ def test_pipelines_are_what_comes_out_of_them(circuit, tmp_path, pipeline, strea
 def test_a_network_and_the_export_of_its_simplification(tmp_path):
     # Constant outputs, and inverse ones of a class, became offsets: the netlist has fewer outputs than the network.
     raw = random_circuit(3, 20, 400, 60, gates=[0, 15, 1, 6, 7, 12], classes=3)
-    small, _ = simplify(raw)
+    small = simplify(raw)
     assert small.n_outputs < raw.n_outputs
-    save(raw, tmp_path / "raw.gw")
+    save_circuit(raw, tmp_path / "raw.gw")
     export(small, "blif", tmp_path)
     assert verify(tmp_path / "raw.gw", tmp_path / "model.blif").equal
 
 
 def test_ports_in_another_order_and_ports_that_are_gone(circuit, tmp_path):
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     (path,) = export(circuit, "blif", tmp_path)
     back = from_blif(path)
     text = path.read_text()
@@ -153,13 +153,13 @@ endmodule
     assert circuit.n_inputs == 3
     np.testing.assert_array_equal(slow_outputs(circuit, bits.astype(bool))[:, 0], bits.sum(1) >= 2)
     one = Circuit(3, [1, 7, 1, 7], [0, 0, 2, 3], [1, 1, 4, 5], [6])
-    save(one, tmp_path / "one.gw")
+    save_circuit(one, tmp_path / "one.gw")
     assert verify(tmp_path / "one.gw", tmp_path / "majority.v").equal
 
 
 def test_what_cannot_be_compared_is_explained(circuit, tmp_path):
-    save(circuit, tmp_path / "c.gw")
-    save(circuit.replace(encoder=None, head=None), tmp_path / "bare.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
+    save_circuit(circuit.replace(encoder=None, head=None), tmp_path / "bare.gw")
     export(circuit, "blif", tmp_path, name="whole", encoder=True, head=True)
     export(circuit, "blif", tmp_path, name="classes", head=True)
     with pytest.raises(ShapeError, match="takes features, but the circuit to compare it with has no encoder"):
@@ -169,7 +169,7 @@ def test_what_cannot_be_compared_is_explained(circuit, tmp_path):
     with pytest.raises(ShapeError, match="inputs"):
         verify(tmp_path / "whole.blif", tmp_path / "classes.blif")
     fewer = circuit.replace(outputs=circuit.outputs[1:], head=Head(circuit.head.group[1:], circuit.head.offset))
-    save(fewer, tmp_path / "fewer.gw")
+    save_circuit(fewer, tmp_path / "fewer.gw")
     export(circuit, "aiger", tmp_path)
     with pytest.raises(ShapeError, match=r"model\.aig has \d+ outputs, expected"):
         verify(tmp_path / "fewer.gw", tmp_path / "model.aig")
@@ -197,9 +197,26 @@ def test_registers_of_different_length_are_told_apart(tmp_path):
         read(tmp_path / "skew.v")
 
 
+def test_circuits_are_taken_as_they_are(circuit, tmp_path):
+    (path, *_) = export(circuit, "blif", tmp_path)
+    other = changed(circuit)
+    for proof in (gw.verify(circuit, path), gw.verify(path, circuit), gw.verify(circuit, circuit)):
+        assert proof.equal
+    for proof in (gw.verify(other, path), gw.verify(path, other), gw.verify(circuit, other)):
+        assert proof.equal is False
+    with pytest.raises(OptionError, match=r"is a folder, expected a file.*runs\.run\.read_circuit"):
+        gw.verify(circuit, tmp_path)
+
+
+def test_a_netlist_format_can_be_added_from_outside(circuit, tmp_path, monkeypatch):
+    monkeypatch.setitem(READERS, ".net", from_blif)
+    (path, *_) = export(circuit, "blif", tmp_path)
+    assert gw.verify(path.rename(tmp_path / "model.net"), circuit).equal
+
+
 def test_netlists_of_an_encoder_alone(tmp_path):
     encoder = Encoder([0, 0, 1], [10, 20, 5], (2,), "uint8")
     circuit = Circuit(3, [Gate.XOR], [0], [1], [3, 2], encoder)
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     export(circuit, "verilog", tmp_path)
     assert verify(tmp_path / "c.gw", tmp_path / "model.v").equal

@@ -10,7 +10,6 @@ import pytest
 
 import gatewright as gw
 from gatewright import data, zoo
-from gatewright.engine import Engine
 from gatewright.errors import FormatError, OptionError
 from gatewright.training.load import from_dict
 from support.commands import gatewright
@@ -38,7 +37,7 @@ def test_it_is_small_and_complete():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cards_tell_the_truth(name):
-    card, circuit = zoo.card(name), gw.load(name)
+    card, circuit = zoo.card(name), zoo.load_circuit(name)
     cost = gw.cost(circuit)
     entry = card.measured
     assert (card.name, card.data.name) == (name, entry.data)
@@ -57,8 +56,8 @@ def test_circuits_do_what_their_cards_say(name):
     card = zoo.card(name)
     if data.missing(card.data.name):
         pytest.skip(f"the data set {card.data.name} is not here")
-    test = data.load(card.data.name).test
-    assert np.mean(Engine(gw.load(name)).predict(test.x) == test.y) == pytest.approx(card.measured.test)
+    test = data.load_dataset(card.data.name).test
+    assert np.mean(gw.load(name).predict(test.x) == test.y) == pytest.approx(card.measured.test)
 
 
 def test_the_command_line_lists_shows_and_takes_names(tmp_path):
@@ -101,9 +100,9 @@ def test_damage_is_found(copy):
 
 def test_a_file_of_that_name_comes_first(copy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    circuit = gw.load("digits").replace(metadata={"mine": "yes"})
-    gw.save(circuit, tmp_path / "digits")
-    assert gw.load("digits").metadata["mine"] == "yes"
+    circuit = zoo.load_circuit("digits").replace(metadata={"mine": "yes"})
+    gw.save_circuit(circuit, tmp_path / "digits")
+    assert gw.load("digits").circuit.metadata["mine"] == "yes"
 
 
 def test_an_installed_package_has_it_inside(tmp_path, monkeypatch):
@@ -112,4 +111,4 @@ def test_an_installed_package_has_it_inside(tmp_path, monkeypatch):
     assert zoo.zoo_folder() == package / "_zoo"
     shutil.copytree(Path(__file__).parents[1] / "zoo", package / "_zoo")
     assert zoo.names() == NAMES
-    assert gw.cost(gw.load("digits")).logic_ops == zoo.card("digits").measured.logic_ops
+    assert gw.load("digits").cost().logic_ops == zoo.card("digits").measured.logic_ops

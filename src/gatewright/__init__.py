@@ -1,6 +1,7 @@
 """gatewright: learn compact Boolean networks, prove them, run them anywhere.
 
-The names below are imported when first used, so `import gatewright` is quick and running a circuit never loads torch.
+The names below are imported when they are first used, so `import gatewright` is quick, and loading and running a circuit
+imports no torch. Only these names are promised; modules may change between versions.
 """
 
 from __future__ import annotations
@@ -8,48 +9,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-if TYPE_CHECKING:
-    from gatewright.circuit import Circuit, Encoder, Head, prove, save
-    from gatewright.circuit.cost import cost
-    from gatewright.circuit.simplify import simplify
-    from gatewright.engine import Engine
-    from gatewright.errors import GatewrightError
-    from gatewright.gates import Gate
-    from gatewright.learning import (
-        AdaptiveDiscretization,
-        AdaptiveResampling,
-        GuidedProposals,
-        ScheduledDiscretization,
-    )
-    from gatewright.lowering import lower
-    from gatewright.nn import (
-        GroupSum,
-        LogicConv2d,
-        LogicDense,
-        NearestUpsample,
-        PixelGroupSum,
-        WeightedSum,
-        logic_layers,
-        relaxed,
-    )
-    from gatewright.nn.thermometer import Thermometer
-    from gatewright.zoo import load
-
-_HOME = {
-    "gatewright.circuit": ("Circuit", "Encoder", "Head", "cost", "prove", "save", "simplify"),
-    "gatewright.lowering": ("lower",),
-    "gatewright.nn.thermometer": ("Thermometer",),
-    "gatewright.engine": ("Engine",),
+# Every public name stands in this table and, for type checkers, in the block below it (a test holds both equal).
+_NAMES = {
+    "gatewright.circuit": ("Circuit", "Encoder", "Head", "load_circuit", "prove", "save_circuit"),
+    "gatewright.circuit.cost": ("cost",),
+    "gatewright.circuit.simplify": ("simplify",),
+    "gatewright.data": ("load_dataset",),
+    "gatewright.engine": ("Engine", "PackedBits"),
     "gatewright.errors": ("GatewrightError",),
+    "gatewright.formats": ("export",),
     "gatewright.gates": ("Gate",),
-    "gatewright.learning": (
-        "AdaptiveDiscretization",
-        "AdaptiveResampling",
-        "GuidedProposals",
-        "ScheduledDiscretization",
-    ),
+    "gatewright.learning": ("AdaptiveDiscretization", "AdaptiveResampling", "GuidedProposals"),
+    "gatewright.lowering": ("lower",),
+    "gatewright.model": ("Model", "load"),
     "gatewright.nn": (
         "GroupSum",
         "LogicConv2d",
@@ -60,43 +34,55 @@ _HOME = {
         "logic_layers",
         "relaxed",
     ),
-    "gatewright.zoo": ("load",),
+    "gatewright.nn.thermometer": ("Thermometer",),
+    "gatewright.runs.run": ("train",),
+    "gatewright.verification": ("verify",),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = [
-    "AdaptiveDiscretization",
-    "AdaptiveResampling",
-    "Circuit",
-    "Encoder",
-    "Engine",
-    "Gate",
-    "GatewrightError",
-    "GroupSum",
-    "GuidedProposals",
-    "Head",
-    "LogicConv2d",
-    "LogicDense",
-    "NearestUpsample",
-    "PixelGroupSum",
-    "ScheduledDiscretization",
-    "Thermometer",
-    "WeightedSum",
-    "cost",
-    "load",
-    "logic_layers",
-    "lower",
-    "prove",
-    "relaxed",
-    "save",
-    "simplify",
-]
+if TYPE_CHECKING:
+    from gatewright.circuit import Circuit as Circuit
+    from gatewright.circuit import Encoder as Encoder
+    from gatewright.circuit import Head as Head
+    from gatewright.circuit import load_circuit as load_circuit
+    from gatewright.circuit import prove as prove
+    from gatewright.circuit import save_circuit as save_circuit
+    from gatewright.circuit.cost import cost as cost
+    from gatewright.circuit.simplify import simplify as simplify
+    from gatewright.data import load_dataset as load_dataset
+    from gatewright.engine import Engine as Engine
+    from gatewright.engine import PackedBits as PackedBits
+    from gatewright.errors import GatewrightError as GatewrightError
+    from gatewright.formats import export as export
+    from gatewright.gates import Gate as Gate
+    from gatewright.learning import AdaptiveDiscretization as AdaptiveDiscretization
+    from gatewright.learning import AdaptiveResampling as AdaptiveResampling
+    from gatewright.learning import GuidedProposals as GuidedProposals
+    from gatewright.lowering import lower as lower
+    from gatewright.model import Model as Model
+    from gatewright.model import load as load
+    from gatewright.nn import GroupSum as GroupSum
+    from gatewright.nn import LogicConv2d as LogicConv2d
+    from gatewright.nn import LogicDense as LogicDense
+    from gatewright.nn import NearestUpsample as NearestUpsample
+    from gatewright.nn import PixelGroupSum as PixelGroupSum
+    from gatewright.nn import WeightedSum as WeightedSum
+    from gatewright.nn import logic_layers as logic_layers
+    from gatewright.nn import relaxed as relaxed
+    from gatewright.nn.thermometer import Thermometer as Thermometer
+    from gatewright.runs.run import train as train
+    from gatewright.verification import verify as verify
+
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = list(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'gatewright' has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULE_OF[name]), name)
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    globals()[name] = value  # the next use is an ordinary attribute
+    return value
 
 
 def __dir__() -> list[str]:

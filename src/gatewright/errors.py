@@ -13,7 +13,16 @@ from types import ModuleType
 
 
 class GatewrightError(ValueError):
-    """Base of every error that gatewright raises on purpose."""
+    """Base of every error that gatewright raises on purpose.
+
+    Example:
+        >>> import gatewright as gw
+        >>> try:
+        ...     gw.load("mnist-9k")
+        ... except gw.GatewrightError as error:
+        ...     print(str(error)[:71])
+        unknown file or circuit of the zoo 'mnist-9k'; did you mean 'mnist-8k'?
+    """
 
 
 class ShapeError(GatewrightError):
@@ -30,6 +39,10 @@ class OptionError(GatewrightError):
 
 class DataError(GatewrightError):
     """Data are missing, damaged, or contain values that cannot be used (NaN, unknown labels)."""
+
+
+class NotFittedError(GatewrightError, AttributeError):
+    """Something is used before `fit` has given it what it needs."""
 
 
 class FormatError(GatewrightError):

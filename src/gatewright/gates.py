@@ -17,7 +17,13 @@ UInt8Array = npt.NDArray[np.uint8]
 
 
 class Gate(IntEnum):
-    """A gate's id, by name. The id is the truth table."""
+    """A gate's id, by name. The id is the truth table.
+
+    Example:
+        >>> from gatewright import Gate
+        >>> Gate.XOR, f"{Gate.XOR:04b}"  # f(0, 0), f(0, 1), f(1, 0), f(1, 1)
+        (<Gate.XOR: 6>, '0110')
+    """
 
     FALSE = 0
     AND = 1

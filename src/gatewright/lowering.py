@@ -1,59 +1,53 @@
 """From a torch model to a circuit: the only bridge between the two.
 
 Lowering is exact or refused: a module that is not known, or a shape that does not fit, raises `UnsupportedError` or
-`ShapeError` with the module's name in it.
+`ShapeError` with the module's name in it. Each kind of module has a function, registered with `lower_module`; a new layer
+or head registers its own, wherever it is defined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import singledispatch
 
 import numpy as np
 import numpy.typing as npt
 from torch import nn
 
+from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import ShapeError, UnsupportedError
 from gatewright.gates import Gate
-from gatewright.nn.group_sum import GroupSum, PixelGroupSum
+from gatewright.nn.conv import LogicConv2d
+from gatewright.nn.dense import LogicDense
+from gatewright.nn.group_sum import GroupSum
 from gatewright.nn.layers import LogicLayer
+from gatewright.nn.pixel_group_sum import PixelGroupSum
 from gatewright.nn.thermometer import Thermometer
 from gatewright.nn.upsample import NearestUpsample
 from gatewright.nn.weighted_sum import WeightedSum
 
-Int64Array = npt.NDArray[np.int64]
+Nodes = npt.NDArray[np.int32]
 
 
-class _Netlist:
-    """Gates collected layer by layer."""
+@dataclass
+class Lowering:
+    """A circuit under construction, as the function of one module gets it.
 
-    def __init__(self, n_inputs: int) -> None:
-        self.n_inputs = n_inputs
-        self.n_gates = 0
-        self.parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]] = []
-        self._false: int | None = None
+    Attributes:
+        builder: The gates so far; append those of the module here.
+        nodes: int32 [*shape], the nodes that the module reads: one sample without the batch axis.
+        name: What messages call the module.
+        class_names: Names of the classes, or empty.
+        head: Set by a module that is a head; it must be the last one.
+    """
 
-    def append(self, gate: npt.NDArray[np.uint8], a: Int64Array, b: Int64Array) -> Int64Array:
-        """Add gates; returns their node ids."""
-        constant = (gate == Gate.FALSE) | (gate == Gate.TRUE)
-        self.parts.append((gate, np.where(constant, 0, a).astype(np.int32), np.where(constant, 0, b).astype(np.int32)))
-        first = self.n_inputs + self.n_gates
-        self.n_gates += len(gate)
-        return np.arange(first, first + len(gate))
-
-    def false(self) -> int:
-        """Node id of a constant 0 (the padding of convolutions), made once."""
-        if self._false is None:
-            zero = np.zeros(1, np.int64)
-            self._false = int(self.append(np.array([Gate.FALSE], np.uint8), zero, zero)[0])
-        return self._false
-
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        if not self.parts:
-            return {"gate": np.zeros(0, np.uint8), "a": np.zeros(0, np.int32), "b": np.zeros(0, np.int32)}
-        gate, a, b = (np.concatenate(column) for column in zip(*self.parts, strict=True))
-        return {"gate": gate, "a": a, "b": b}
+    builder: Builder
+    nodes: Nodes
+    name: str = ""
+    class_names: tuple[str, ...] = ()
+    head: Head | None = None
 
 
 def lower(
@@ -67,9 +61,9 @@ def lower(
     """Turn a discretized network into a circuit, gate for gate (nothing is simplified here).
 
     Args:
-        model: A `torch.nn.Sequential` (nested or not) of logic layers, Flatten, `NearestUpsample` (or torch's Upsample of
-            that mode), at most one leading `Thermometer` and at most one `GroupSum` or `PixelGroupSum` at the end.
-        in_shape: Shape of one Boolean sample where the model has no Thermometer: (F,) or (C, H, W).
+        model: A `torch.nn.Sequential` (nested or not): an optional `Thermometer`, then modules that `lower_module` knows
+            (logic layers, Flatten, `NearestUpsample`, ...), then an optional head (`GroupSum`, ...).
+        in_shape: Shape of one Boolean sample, (F,) or (C, H, W), if the model has no Thermometer.
         class_names: Names of the classes, or empty.
         feature_names: Names of the raw features, or empty.
         metadata: Free text to keep with the circuit.
@@ -77,6 +71,14 @@ def lower(
     Raises:
         UnsupportedError: A module cannot be turned into gates exactly.
         ShapeError: A module does not fit its input.
+
+    Example:
+        >>> from torch import nn
+        >>> import gatewright as gw
+        >>> model = nn.Sequential(gw.Thermometer([[1, 2], [5]], (2,), "uint8"), gw.LogicDense(3, 8), gw.GroupSum(2))
+        >>> circuit = gw.lower(model)
+        >>> circuit.n_inputs, circuit.n_gates, circuit.head.n_classes
+        (3, 8, 2)
     """
     modules = list(_flat(model, ""))
     encoder: Encoder | None = None
@@ -84,41 +86,20 @@ def lower(
     shape: tuple[int, ...]
     if isinstance(first, Thermometer):
         del modules[0]
-        encoder, shape = first.to_encoder(feature_names), first.out_shape
+        feature, threshold = first.feature.cpu().numpy(), first.threshold.cpu().numpy()
+        encoder = Encoder(feature, threshold, first.shape, first.dtype, tuple(feature_names))
+        shape = first.out_shape
     elif in_shape is None:
         raise ShapeError("a model without a Thermometer has no input shape of its own: pass in_shape=(F,) or (C, H, W)")
     else:
         shape = tuple(int(n) for n in in_shape)
-    nodes: Int64Array = np.arange(int(np.prod(shape))).reshape(shape)
-    netlist = _Netlist(nodes.size)
-    head: Head | None = None
-    for name, module in modules:
-        if head is not None:
-            raise UnsupportedError(f"{name} comes after the head; it must be the last module")
-        if isinstance(module, LogicLayer):
-            nodes = _lower_layer(module, nodes, netlist)
-        elif isinstance(module, nn.Flatten):
-            nodes = _flatten(name, module, nodes)
-        elif isinstance(module, (NearestUpsample, nn.Upsample)):
-            nodes = _upsample(name, module, nodes)
-        elif isinstance(module, WeightedSum):
-            head, nodes = _weighted_head(name, module, nodes, netlist, class_names)
-        elif isinstance(module, GroupSum):
-            head = _head(name, module, nodes, class_names)
-        elif not isinstance(module, nn.Identity):
-            raise UnsupportedError(
-                f"{name} is a {type(module).__name__}, which is not an exact circuit; a model that is compiled may hold "
-                "Thermometer, LogicDense, LogicConv2d, NearestUpsample, Flatten, Identity, GroupSum,"
-                " PixelGroupSum and WeightedSum"
-            )
-    return Circuit(
-        n_inputs=netlist.n_inputs,
-        outputs=nodes.ravel(),
-        encoder=encoder,
-        head=head,
-        metadata=metadata or {},
-        **netlist.arrays(),
-    )
+    inputs = np.arange(int(np.prod(shape)), dtype=np.int32).reshape(shape)
+    lowering = Lowering(Builder(inputs.size), inputs, class_names=tuple(class_names))
+    for lowering.name, module in modules:
+        if lowering.head is not None:
+            raise UnsupportedError(f"{lowering.name} comes after the head; it must be the last module")
+        lowering.nodes = lower_module(module, lowering)
+    return lowering.builder.build(lowering.nodes.ravel(), encoder=encoder, head=lowering.head, metadata=metadata or {})
 
 
 def _flat(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
@@ -129,81 +110,136 @@ def _flat(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
         yield f"module {name!r}" if name else "the model", module
 
 
-def _lower_layer(layer: LogicLayer, nodes: Int64Array, netlist: _Netlist) -> Int64Array:
+@singledispatch
+def lower_module(module: nn.Module, lowering: Lowering) -> Nodes:
+    """Append the gates of one module to the circuit; register a function to teach `lower` a module of your own.
+
+    Args:
+        module: The module.
+        lowering: The circuit so far, and the nodes that the module reads. A head sets `lowering.head`.
+
+    Returns:
+        int32 [*out_shape]: the nodes of the module's outputs; of a head, the outputs that it counts.
+
+    Raises:
+        UnsupportedError: No function is registered for this kind of module, or it is not exact.
+        ShapeError: The module does not fit the shape of the nodes.
+
+    Example:
+        >>> import numpy as np
+        >>> from torch import nn
+        >>> from gatewright.lowering import lower, lower_module
+        >>> class Neighbours(nn.Module):  # x[i] XOR x[i + 1]
+        ...     def forward(self, x):
+        ...         return (x[:, 1:] - x[:, :-1]).abs()
+        >>> @lower_module.register
+        ... def _(module: Neighbours, lowering):
+        ...     return lowering.builder.append(6, lowering.nodes[:-1], lowering.nodes[1:])
+        >>> lower(Neighbours(), (4,)).n_gates
+        3
+    """
+    known = sorted(kind.__name__ for kind in lower_module.registry if issubclass(kind, nn.Module))
+    raise UnsupportedError(
+        f"{lowering.name} is a {type(module).__name__}, which is not an exact circuit; a model that is lowered may start "
+        f"with a Thermometer and hold {', '.join(known)}"
+    )
+
+
+@lower_module.register(LogicDense)
+@lower_module.register(LogicConv2d)
+def _lower_layer(layer: LogicLayer, lowering: Lowering) -> Nodes:
+    nodes = lowering.nodes
     geometry = layer.geometry(nodes.shape)
     if p := geometry.padding:
-        nodes = np.pad(nodes, ((0, 0), (p, p), (p, p)), constant_values=netlist.false())
+        false = lowering.builder.constant(False)
+        nodes = np.pad(nodes, ((0, 0), (p, p), (p, p)), constant_values=false)
     rows = nodes.ravel()
     chosen = layer.wiring(geometry).pick(layer.candidates.best())
     gate, a, b = (t.cpu().numpy() for t in (chosen.gate, chosen.rows_a, chosen.rows_b))
     positions = geometry.positions.cpu().numpy()
-    a_nodes = rows[a[:, None] + positions].ravel()
-    b_nodes = rows[b[:, None] + positions].ravel()
-    return netlist.append(np.repeat(gate, len(positions)), a_nodes, b_nodes).reshape(geometry.out_shape)
+    made = lowering.builder.append(gate[:, None], rows[a[:, None] + positions], rows[b[:, None] + positions])
+    return made.reshape(geometry.out_shape)
 
 
-def _flatten(name: str, module: nn.Flatten, nodes: Int64Array) -> Int64Array:
-    if module.start_dim != 1 or module.end_dim not in {-1, nodes.ndim}:
-        raise UnsupportedError(f"{name} must flatten everything but the batch (start_dim=1, end_dim=-1)")
-    return nodes.ravel()
+@lower_module.register
+def _lower_identity(_module: nn.Identity, lowering: Lowering) -> Nodes:
+    return lowering.nodes
 
 
-def _upsample(name: str, module: NearestUpsample | nn.Upsample, nodes: Int64Array) -> Int64Array:
-    if nodes.ndim != 3:
-        raise ShapeError(f"{name} enlarges images (C, H, W), but gets {nodes.shape}")
-    if isinstance(module, NearestUpsample):
-        scale = module.scale
-    else:
-        if module.mode != "nearest":
-            raise UnsupportedError(
-                f"{name} is an Upsample of mode {module.mode!r}, which mixes pixels into values that are not Boolean; only "
-                "mode 'nearest' is a circuit (gatewright.NearestUpsample)"
-            )
-        given = module.scale_factor
-        if isinstance(given, tuple) or given is None or int(given) != given:
-            raise UnsupportedError(f"{name} needs one whole scale_factor to be a circuit, got {given!r}")
-        scale = int(given)
-    return nodes.repeat(scale, axis=1).repeat(scale, axis=2)
+@lower_module.register
+def _lower_flatten(module: nn.Flatten, lowering: Lowering) -> Nodes:
+    if module.start_dim != 1 or module.end_dim not in {-1, lowering.nodes.ndim}:
+        raise UnsupportedError(f"{lowering.name} must flatten everything but the batch (start_dim=1, end_dim=-1)")
+    return lowering.nodes.ravel()
 
 
-def _head(name: str, module: GroupSum, nodes: Int64Array, class_names: Sequence[str]) -> Head:
-    places: tuple[int, ...] = ()
-    if isinstance(module, PixelGroupSum):
-        if nodes.ndim != 3:
-            raise ShapeError(f"{name}: PixelGroupSum expects images (C, H, W), got {nodes.shape}")
-        places = nodes.shape[1:]
-    elif nodes.ndim != 1:
-        raise ShapeError(f"{name}: GroupSum expects a flat input, got {nodes.shape}; put Flatten before it")
-    classes = np.repeat(np.arange(module.classes), module.group_size(len(nodes)))
+@lower_module.register
+def _lower_nearest_upsample(module: NearestUpsample, lowering: Lowering) -> Nodes:
+    if lowering.nodes.ndim != 3:
+        raise ShapeError(f"{lowering.name} enlarges images (C, H, W), but gets {lowering.nodes.shape}")
+    return lowering.nodes.repeat(module.scale, axis=1).repeat(module.scale, axis=2)
+
+
+@lower_module.register
+def _lower_upsample(module: nn.Upsample, lowering: Lowering) -> Nodes:
+    if module.mode != "nearest":
+        raise UnsupportedError(
+            f"{lowering.name} is an Upsample of mode {module.mode!r}, which mixes pixels into values that are not Boolean; "
+            "only mode 'nearest' is a circuit (gatewright.NearestUpsample)"
+        )
+    scale = module.scale_factor
+    if isinstance(scale, tuple) or scale is None or int(scale) != scale:
+        raise UnsupportedError(f"{lowering.name} needs one whole scale_factor to be a circuit, got {scale!r}")
+    return _lower_nearest_upsample(NearestUpsample(int(scale)), lowering)
+
+
+@lower_module.register
+def _lower_group_sum(module: GroupSum, lowering: Lowering) -> Nodes:
+    if lowering.nodes.ndim != 1:
+        raise ShapeError(
+            f"{lowering.name}: GroupSum expects a flat input, got {lowering.nodes.shape}; put Flatten before it"
+        )
+    return _group(module, lowering, places=())
+
+
+@lower_module.register
+def _lower_pixel_group_sum(module: PixelGroupSum, lowering: Lowering) -> Nodes:
+    if lowering.nodes.ndim != 3:
+        raise ShapeError(f"{lowering.name}: PixelGroupSum expects images (C, H, W), got {lowering.nodes.shape}")
+    return _group(module, lowering, places=lowering.nodes.shape[1:])
+
+
+def _group(module: GroupSum, lowering: Lowering, places: tuple[int, ...]) -> Nodes:
+    """Count equal groups of the leading axis, at each place."""
+    bits = len(lowering.nodes)
+    classes = np.repeat(np.arange(module.classes), module.group_size(bits))
     place = np.arange(int(np.prod(places)))
-    return Head(
+    lowering.head = Head(
         group=(classes[:, None] + module.classes * place).ravel(),
         offset=np.zeros(module.classes * len(place), np.int64),
-        tau=module.temperature(len(nodes)),
-        class_names=tuple(class_names),
+        tau=module.temperature(bits),
+        class_names=lowering.class_names,
         places=places,
     )
+    return lowering.nodes
 
 
-def _weighted_head(
-    name: str, module: WeightedSum, nodes: Int64Array, netlist: _Netlist, class_names: Sequence[str]
-) -> tuple[Head, Int64Array]:
+@lower_module.register
+def _lower_weighted_sum(module: WeightedSum, lowering: Lowering) -> Nodes:
     """A bit of weight w is counted abs(w) times, inverted if w is negative."""
+    nodes = lowering.nodes
     if nodes.shape != (module.features,):
-        raise ShapeError(f"{name}: {module} expects ({module.features},), got {nodes.shape}")
+        raise ShapeError(f"{lowering.name}: {module} expects ({module.features},), got {nodes.shape}")
     weight = module.whole().astype(np.int64)
     negative = (weight < 0).any(0)
-    inverse = np.zeros(len(nodes), np.int64)
-    if negative.any():
-        gate = np.full(negative.sum(), Gate.NOT_A, np.uint8)
-        inverse[negative] = netlist.append(gate, nodes[negative], nodes[negative])
+    inverse = np.zeros_like(nodes)
+    inverse[negative] = lowering.builder.append(Gate.NOT_A, nodes[negative], nodes[negative])
     group, feature = weight.nonzero()
     copies = np.abs(weight[group, feature])
-    node = np.where(weight[group, feature] < 0, inverse[feature], nodes[feature])
-    head = Head(
+    lowering.head = Head(
         group=np.repeat(group, copies),
         offset=module.offsets(),
         tau=module.tau,
-        class_names=tuple(class_names),
+        class_names=lowering.class_names,
     )
-    return head, np.repeat(node, copies)
+    return np.repeat(np.where(weight[group, feature] < 0, inverse[feature], nodes[feature]), copies)

@@ -1,14 +1,11 @@
 """`GatewrightClassifier`: a scikit-learn classifier that learns a circuit from a table, and predicts with it.
 
-Learning takes torch; a fitted classifier predicts with `gatewright.engine` and never imports it, unpickled ones included.
+Learning takes torch; a fitted classifier predicts with `gatewright.engine` and never imports torch, even when unpickled.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import fields
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +14,7 @@ import numpy.typing as npt
 from gatewright.circuit import Circuit, simplify
 from gatewright.engine import Engine
 from gatewright.errors import DataError, OptionError, require_extra, unknown_name
+from gatewright.features import INTEGER_DTYPES, feature_range
 
 require_extra("sklearn", "sklearn")
 
@@ -26,9 +24,6 @@ from sklearn.utils.multiclass import check_classification_targets  # noqa: E402
 from sklearn.utils.validation import check_is_fitted, validate_data  # noqa: E402
 
 RELAXATIONS = ("hard", "soft")
-
-INTEGERS = ("uint8", "int16", "int32")
-"""Types of whole-numbered features that circuits compare without rounding, narrowest first."""
 
 
 class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -43,11 +38,11 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     Args:
         width: Gates of each layer, rounded up to a multiple of the classes.
         layers: Layers of gates.
-        thresholds: Most thresholds per feature; features that are only ever 0 or 1 have one.
+        thresholds: Most thresholds per feature; features with only the values 0 and 1 have one.
         candidates: Gates with connections that each neuron chooses from.
         relaxation: How neurons compute while they learn: `hard` (best candidate forwards) or `soft` (their mixture).
         steps: Optimizer steps.
-        batch: Rows a step.
+        batch: Rows per step.
         validation_fraction: Share of each class's training rows that is held out to choose weights on, 0 or more and
             less than 1. Without such rows (0, or classes of a few rows each) the last weights are kept.
         random_state: Seed, `numpy.random.RandomState` or None, for held-out rows, wiring and batches. The same seed
@@ -56,7 +51,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     Attributes:
         classes_: Labels [classes], ascending.
         circuit_: The simplified `gatewright.circuit.Circuit`, from raw features to classes, to save, prove or export.
-        validation_score_: Accuracy on the held-out rows, or None if there were none.
+        validation_score_: Accuracy on the held-out rows, or None without such rows.
         n_features_in_: Features of a row.
         feature_names_in_: Their names [n_features_in_]; only if X in `fit` had columns named by strings.
     """
@@ -89,12 +84,12 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
         Args:
             X: Table of finite numbers [rows, features]: an array, a data frame, or nested lists.
-            y: Labels of any kind [rows], two different ones at least.
+            y: Labels of any kind [rows], with at least two different ones.
 
         Raises:
             OptionError: A parameter is out of range.
-            ValueError: X or y has a wrong shape, or contains NaN, infinity, or something that is no number.
-            DataError: There is one class only, or X has numbers beyond float32.
+            ValueError: X or y has a wrong shape, or contains NaN, infinity, or a value that is not a number.
+            DataError: y has one class only, or X has numbers beyond float32.
         """
         options = self._options()
         X, y = validate_data(self, X, y)
@@ -102,7 +97,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise DataError(f"y has one class only, {classes[0]!r} in all {len(y)} rows; give rows of two or more")
-        x = _converted(X, next((name for name in INTEGERS if np.can_cast(X.dtype, name)), "float32"))
+        x = _converted(X, next((name for name in INTEGER_DTYPES if np.can_cast(X.dtype, name)), "float32"))
         if not np.isfinite(x).all():
             raise DataError("X has numbers too large for float32; scale them down, into -3.4e38 .. 3.4e38")
         random = check_random_state(self.random_state)
@@ -172,35 +167,19 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             raise OptionError(f"validation_fraction is {share!r}, expected a number of 0 or more and less than 1")
         return {name: int(value) for name, value in values.items()}
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Parameters and attributes, the circuit as its fields: the engine is made for one machine, and made anew."""
-        state = dict(super().__getstate__())
-        if state.pop("_engine", None) is not None:
-            circuit = state["circuit_"]
-            parts = {field.name: getattr(circuit, field.name) for field in fields(circuit)}
-            state["circuit_"] = parts | {"metadata": dict(circuit.metadata)}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "circuit_" in state:
-            self.circuit_ = Circuit(**state["circuit_"])
-            self._engine = Engine(self.circuit_)
-
 
 def _converted(X: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
     """X in the type of a circuit's features, such that every `x >= threshold` stays as it is for whole numbers.
 
     Whole-numbered thresholds do not tell a number from the whole number below it, nor numbers beyond the type's range
-    from the ends of it.
+    from its ends.
     """
     if np.can_cast(X.dtype, dtype):
         return X.astype(dtype, copy=False)
     if dtype == "float32":
         with np.errstate(over="ignore"):  # to infinity, which compares as the number would
             return X.astype(np.float32)
-    ends = np.iinfo(dtype)
-    return np.clip(np.floor(X.astype(np.float64)), ends.min, ends.max).astype(dtype)
+    return np.clip(np.floor(X.astype(np.float64)), *feature_range(dtype)).astype(dtype)
 
 
 def _held_out(labels: npt.NDArray[np.intp], share: float, random: np.random.RandomState) -> npt.NDArray[np.bool_]:
@@ -241,15 +220,13 @@ def _learn(
     from gatewright.nn.thermometer import Thermometer  # noqa: PLC0415
     from gatewright.runtime.threads import use_threads  # noqa: PLC0415
     from gatewright.training.batches import Feed  # noqa: PLC0415
-    from gatewright.training.build import build_model, thread_count  # noqa: PLC0415
-    from gatewright.training.load import from_dict  # noqa: PLC0415
-    from gatewright.training.trainer import Trainer  # noqa: PLC0415
+    from gatewright.training.build import build_trainer  # noqa: PLC0415
+    from gatewright.training.config import Recipe  # noqa: PLC0415
 
     classes = len(class_names)
     choose = bool(held_out.any())
-    config = from_dict(
+    recipe = Recipe.model_validate(
         {
-            "data": {"name": "table", "encoder": {"kind": "quantile", "thresholds": thresholds}},
             "model": {
                 "relaxation": relaxation,
                 "candidates": candidates,
@@ -257,25 +234,18 @@ def _learn(
             },
             "optimizer": {"schedule": "one-cycle"},
             "connections": {"kind": "guided", "every": 20, "trials": 32, "stop": 0.8},
-            "train": {
-                "steps": steps,
-                "batch": batch,
-                "checkpoint_every": steps,
-                "device": "cpu",
-                "keep": "best" if choose else "last",
-            },
-        },
-        "GatewrightClassifier",
+            "train": {"steps": steps, "batch": batch},
+        }
     )
+    device, generator = torch.device("cpu"), torch.Generator().manual_seed(seed)
     train = Split(x[~held_out], labels[~held_out])
     encoder = Thermometer.quantile(thresholds, train.x, binary=np.isin(train.x, (0, 1)).all(axis=0))
-    generator = torch.Generator().manual_seed(seed)
-    model = build_model(config, encoder, classes, generator)
-    device = torch.device("cpu")
+    plan = recipe.model.plan(encoder.out_shape, classes)
+    model = plan.build(encoder, generator)
     validation = Feed(Split(x[held_out], labels[held_out]), device) if choose else None
-    with use_threads(thread_count(config, encoder, classes)), TemporaryDirectory(prefix="gatewright-") as folder:
-        trainer = Trainer(config, model, Feed(train, device), validation, generator, Path(folder))
+    with use_threads(recipe.train.thread_count(plan.candidates)):
+        trainer = build_trainer(recipe, model, Feed(train, device), validation, generator)
         trainer.fit()
         trainer.load_best()
-    circuit, _ = simplify(lower(model, class_names=class_names, feature_names=feature_names))
+    circuit = simplify(lower(model, class_names=class_names, feature_names=feature_names))
     return circuit, None if trainer.best is None else trainer.best.accuracy

@@ -1,4 +1,4 @@
-"""Are two files the same network? Runs, circuits, AIGER, BLIF and Verilog, brought to one interface and proven."""
+"""Equality of circuits and netlists (AIGER, BLIF, Verilog): brought to one interface, then proven or refuted."""
 
 from __future__ import annotations
 
@@ -12,79 +12,84 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.circuit import io
-from gatewright.circuit.arithmetic import FEATURE_BITS, index_bits
+from gatewright.circuit.arithmetic import index_bits
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import encode, evaluate
 from gatewright.circuit.proof.prove import Proof, prove, sample_of_raw
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import ShapeError, VerificationError, unknown_name
-from gatewright.formats.aiger import from_aiger
-from gatewright.formats.blif import from_blif
-from gatewright.formats.gate_level import Whole, make_whole
-from gatewright.formats.verilog.reader import from_verilog
-
-NETLISTS = {".aig": from_aiger, ".blif": from_blif, ".v": from_verilog}
-"""Readers of gates without encoder and head, by the suffix of the file."""
+from gatewright.errors import OptionError, ShapeError, VerificationError, unknown_name
+from gatewright.features import FEATURE_BITS, feature_range
+from gatewright.formats import READERS
+from gatewright.formats.gate_level import GateLevel, to_gate_level
 
 _SAMPLES = 1024
 _BIT = re.compile(r"\\?(\w+)(?:\[(\d+)\])?\Z")
 
 
 def read(path: str | Path) -> Circuit:
-    """The circuit in a file or folder.
+    """The circuit in a file.
 
     Args:
-        path: A run's folder, or a file with the suffix `.gw`, `.aig`, `.blif` or `.v`. What the last three call
-            their ports is in the metadata.
+        path: A circuit file (`.gw`), or a netlist with a suffix of `gatewright.formats.READERS`: `.aig`, `.blif`, `.v`.
+            The names of a netlist's ports are in the circuit's metadata.
 
     Raises:
-        OptionError: The suffix is none of these.
-        GatewrightError: What the reader of the format says.
+        OptionError: The suffix is none of these, or the path is a folder.
+        GatewrightError: From the reader of the format.
     """
     path = Path(path)
     if path.is_dir():
-        from gatewright.runs.run import load_run, lower_run  # noqa: PLC0415 - torch is needed for runs alone
-
-        return lower_run(load_run(path))
-    if path.suffix in NETLISTS:
-        return NETLISTS[path.suffix](path)
+        raise OptionError(
+            f"{path} is a folder, expected a file; of a run, pass gatewright.runs.run.read_circuit({path})"
+        )
+    if path.suffix in READERS:
+        return READERS[path.suffix](path)
     if path.suffix != ".gw":
-        raise unknown_name("kind of file", path.suffix or path.name, [".gw", *NETLISTS])
-    return io.load(path)
+        raise unknown_name("kind of file", path.suffix or path.name, [".gw", *READERS])
+    return io.load_circuit(path)
 
 
-def verify(one: str | Path, two: str | Path, *, timeout: float = 600.0) -> Proof:
-    """Prove that two files hold the same network, or find an input on which they differ.
+def verify(one: Circuit | str | Path, two: Circuit | str | Path, *, timeout: float = 600.0) -> Proof:
+    """Prove that two circuits or files hold the same network, or find an input on which they differ.
 
-    A netlist (AIGER, BLIF, Verilog) knows only gates. Against a run or circuit, its ports tell how much of that it
-    contains: `bits` in or the bits of raw `features`, `outputs` out or `class_index`, perhaps with `scores`; without such
-    names, their numbers tell. Two netlists are compared port by port, by name where both have the same names, else in
-    order.
+    A netlist (AIGER, BLIF, Verilog) has gates only. Compared with a circuit, the names of its ports say how much of the
+    circuit it contains: inputs `bits`, or the bits of raw `features`; outputs `outputs`, or `class_index`, optionally with
+    `scores`. Without such names, the numbers of ports decide. Two netlists are compared port by port: by name if both have
+    the same names, otherwise in order.
 
-    Where a netlist contains encoder or head, the question is cut at the gates' outputs, as flat adders over other gates
-    are hard to compare: the circuit is proven equal to its simplification, and the netlist to that with the same adders,
-    comparisons and comparators that exports write. Those, which are the meaning of encoder and head
-    in gates, are held against the reference evaluation on random samples.
+    Flat adders over different gates are hard to compare. So if a netlist contains encoder or head, there are two proofs:
+    the circuit equals its simplification, and the netlist equals that simplification with the comparators, adders and
+    comparisons that exports write. Random samples check these against the reference evaluation.
 
     Args:
-        one: See `read`.
-        two: See `read`.
+        one: A circuit, or the path of a file as for `read`.
+        two: Likewise.
         timeout: Seconds for the proof.
+
+    Returns:
+        The proof: `equal` is True, False (then with a counter-example), or None if time ran out.
 
     Raises:
         ShapeError: The interfaces do not fit.
-        GatewrightError: What `read` and `prove` raise.
+        GatewrightError: From `read` and `prove`.
+
+    >>> import tempfile
+    >>> from gatewright import Circuit, export, verify
+    >>> xor = Circuit(2, gate=[6], a=[0], b=[1], outputs=[2])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (path,) = export(xor, "blif", folder)
+    ...     verify(xor, path).equal
+    True
     """
-    paths = Path(one), Path(two)
-    a, b = (read(path) for path in paths)
-    is_netlist = [path.suffix in NETLISTS and not path.is_dir() for path in paths]
+    a, b = (given if isinstance(given, Circuit) else read(given) for given in (one, two))
+    is_netlist = [not isinstance(given, Circuit) and Path(given).suffix in READERS for given in (one, two)]
     if all(is_netlist):
         return prove(a, _in_order_of(a, b), timeout=timeout)
     if not any(is_netlist):
         return prove(a, b, timeout=timeout)
-    netlist, circuit = (a, b) if is_netlist[0] else (b, a)
-    wanted, got, encoder, small = _aligned(circuit, netlist, str(paths[0] if is_netlist[0] else paths[1]))
+    netlist, circuit, source = (a, b, one) if is_netlist[0] else (b, a, two)
+    wanted, got, encoder, small = _aligned(circuit, netlist, str(source))
     start = time.monotonic()
     core = prove(circuit, small, timeout=timeout) if small is not None else None
     if core is not None and not core.equal:
@@ -110,7 +115,7 @@ def _names(circuit: Circuit, kind: str) -> list[str]:
 
 
 def _bits(names: Sequence[str]) -> dict[tuple[str, int], int]:
-    """Position of each bit of a port: names like `bits[3]`; a port of one bit may lack its index."""
+    """Position of each bit of a port: names like `bits[3]`; the index of a port of one bit is optional."""
     found = [_BIT.match(name) for name in names]
     return {(match[1], int(match[2] or 0)): i for i, match in enumerate(found) if match}
 
@@ -145,7 +150,7 @@ def _aligned(
 
     Returns:
         (circuit, netlist, encoder, small): both as circuits that can be proven equal; the encoder if the inputs of both
-        are the bits of raw features; what the first was made from if that is not the circuit itself.
+        are the bits of raw features; the simplified circuit that the first was made from, or None if it is the circuit.
     """
     encoder, head = circuit.encoder, circuit.head
     found, raw = _positions(netlist, circuit, source)
@@ -158,17 +163,17 @@ def _aligned(
     if classes and head is None:
         raise ShapeError(f"{source} gives classes, but the circuit to compare it with has no head")
     if classes or raw:
-        small, _ = simplify(circuit)
-        whole = make_whole(small, encoder=raw, head=classes, scores=scores)
-        _check(whole)
-        wanted = whole.gates.replace(encoder=None if raw else encoder)
-        names = [(name, j) for name, size in whole.outputs for j in range(size)]
+        small = simplify(circuit)
+        expected = to_gate_level(small, encoder=raw, head=classes, scores=scores)
+        _check(expected)
+        wanted = expected.gates.replace(encoder=None if raw else encoder)
+        names = [(name, j) for name, size in expected.outputs for j in range(size)]
         order = _output_order(ports, names, netlist, source)
         got = _rewired(netlist, wanted.n_inputs, found, order).replace(encoder=wanted.encoder)
         return wanted, got, encoder if raw else None, small
     like = circuit
     if netlist.n_outputs != circuit.n_outputs:
-        like, _ = simplify(circuit)  # what the exported circuit was made from this one by, most likely
+        like = simplify(circuit)  # most likely the circuit that was exported
     if netlist.n_outputs != like.n_outputs:
         raise ShapeError(
             f"{source} has {netlist.n_outputs} outputs, expected {circuit.n_outputs} as in the circuit to compare it "
@@ -179,29 +184,27 @@ def _aligned(
     return circuit, got.replace(encoder=like.encoder, head=like.head), None, None
 
 
-def _check(whole: Whole) -> None:
-    """Hold encoder and head as gates against the reference evaluation on random samples."""
-    rng, encoder = np.random.default_rng(0), whole.source.encoder
+def _check(gate_level: GateLevel) -> None:
+    """Check encoder and head as gates against the reference evaluation on random samples."""
+    rng, encoder = np.random.default_rng(0), gate_level.source.encoder
     if encoder is None:
-        samples = rng.random((_SAMPLES, whole.source.n_inputs)) < 0.5
+        samples = rng.random((_SAMPLES, gate_level.source.n_inputs)) < 0.5
     else:
         lows, highs = np.zeros(encoder.n_features), np.zeros(encoder.n_features)
         np.minimum.at(lows, encoder.feature, encoder.threshold - 1)
         np.maximum.at(highs, encoder.feature, encoder.threshold + 1)
         values = lows + rng.random((_SAMPLES, encoder.n_features)) * (highs - lows)
-        if encoder.dtype in {"uint8", "int16", "int32"}:
-            values = np.clip(np.rint(values), np.iinfo(encoder.dtype).min, np.iinfo(encoder.dtype).max)
-        elif encoder.dtype == "bool":
-            values = np.rint(np.clip(values, 0, 1))
+        if encoder.dtype != "float32":
+            values = np.clip(np.rint(values), *feature_range(encoder.dtype))
         samples = values.astype(encoder.dtype).reshape(_SAMPLES, *encoder.shape)
-        samples = samples if whole.input_name == "features" else encode(whole.source, samples)
-    inputs, outputs = whole.expected(samples)
-    if not np.array_equal(evaluate(whole.gates, inputs), outputs):
+        samples = samples if gate_level.input_name == "features" else encode(gate_level.source, samples)
+    inputs, outputs = gate_level.expected(samples)
+    if not np.array_equal(evaluate(gate_level.gates, inputs), outputs):
         raise VerificationError("encoder and head as gates differ from the reference evaluation; please report this")
 
 
 def _positions(netlist: Circuit, circuit: Circuit, source: str) -> tuple[np.ndarray, bool]:
-    """Where each input of the netlist stands in the circuit's interface, and whether that is the bits of features."""
+    """Place of each input of the netlist in the circuit's interface, and whether this is the bits of features."""
     encoder = circuit.encoder
     n_raw = encoder.n_features * FEATURE_BITS[encoder.dtype] if encoder is not None else -1
     ports = _bits(_names(netlist, "inputs"))

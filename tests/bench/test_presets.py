@@ -37,7 +37,7 @@ def test_ceilings_and_seconds_are_measured():
 def test_work_counts_what_candidates_read(relaxation):
     layer = LogicDense(100, 50, candidates=4, relaxation=relaxation)
     left = []
-    layer.record = left.append
+    layer.register_recorder(left.append)
     layer((torch.rand(64, 100) < 0.5).float().requires_grad_()).sum().backward()
     work = {kernel.name: kernel.work for kernel in kernels_of(layer, left[0])}
     pairs = 50 * 64 * 4

@@ -5,8 +5,7 @@ import torch
 
 from gatewright.bench.steps import Setting, compare
 from gatewright.errors import OptionError
-from gatewright.kernels import ops, reference
-from gatewright.kernels.cpu import float32 as cpu
+from gatewright.kernels import cpu, ops, reference
 
 SMALL = Setting(features=20, widths=(20, 30), candidates=4, batch=16, threads=1)
 

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.circuit import Circuit, Encoder, Head
-from gatewright.circuit.evaluate import classify, counts, encode, evaluate, pack_samples, unpack_samples
+from gatewright.circuit.evaluate import classify, counts, encode, evaluate
+from gatewright.circuit.packed import PackedBits
 from gatewright.errors import DataError, DtypeError, OptionError, ShapeError
 from support.circuits import (
     circuits,
@@ -21,19 +22,6 @@ def random_bits(circuit, n, seed=0):
     return np.random.default_rng(seed).random((n, circuit.n_inputs)) < 0.5
 
 
-@given(st.integers(0, 300), st.integers(0, 9), st.integers(0, 99))
-@settings(deadline=None)
-def test_packing_follows_its_rule(n, rows, seed):
-    bits = np.random.default_rng(seed).random((n, rows)) < 0.5
-    words = pack_samples(bits)
-    assert words.shape == (rows, -(-n // 64))
-    assert words.dtype == np.uint64
-    for s in range(n):
-        assert np.array_equal(words[:, s // 64] >> np.uint64(s % 64) & np.uint64(1), bits[s])
-    assert np.array_equal(unpack_samples(words, n), bits)
-    assert np.array_equal(pack_samples(unpack_samples(words, n)), words)  # unused bits are zero
-
-
 @given(circuits, st.integers(0, 150))
 @settings(deadline=None, max_examples=150)
 def test_equals_slow_evaluation(circuit, n):
@@ -47,9 +35,12 @@ def test_equals_slow_evaluation(circuit, n):
 def test_blocks_do_not_change_anything(monkeypatch):
     circuit = random_circuit(7, n_inputs=30, n_gates=500)
     bits = random_bits(circuit, 1000)
+    packed = PackedBits.pack(bits)
     whole = counts(circuit, bits)
+    assert np.array_equal(counts(circuit, packed), whole)
     monkeypatch.setattr("gatewright.circuit.evaluate._WORKING_BYTES", 0)
     assert np.array_equal(counts(circuit, bits), whole)
+    assert np.array_equal(counts(circuit, packed), whole)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32", "float32"])
@@ -71,9 +62,9 @@ def test_encode_refuses_what_it_cannot_read():
     circuit = Circuit(1, [], [], [], [0], Encoder([2], [0.5], (3,), "float32"))
     with pytest.raises(ShapeError, match=r"\(4, 2\), expected \(n, 3\)"):
         encode(circuit, np.zeros((4, 2), np.float32))
-    with pytest.raises(DtypeError, match="samples are float64, the circuit's features are float32"):
+    with pytest.raises(DtypeError, match="x is float64, which float32 features cannot hold without loss"):
         encode(circuit, np.zeros((4, 3)))
-    with pytest.raises(DataError, match="sample 1 has NaN at feature 2"):
+    with pytest.raises(DataError, match="NaN: sample 1, feature 2"):
         encode(circuit, np.array([[0, 1, 2], [0, 1, np.nan]], np.float32))
     with pytest.raises(OptionError, match="no encoder"):
         encode(circuit.replace(encoder=None), np.zeros((4, 3), np.float32))
@@ -88,8 +79,8 @@ def test_bits_are_checked():
         evaluate(circuit, np.zeros((3, 4), bool))
     with pytest.raises(OptionError, match="no head"):
         counts(circuit, np.zeros((3, 5), bool))
-    with pytest.raises(ShapeError, match="at most 64 samples"):
-        unpack_samples(np.zeros((2, 1), np.uint64), 65)
+    with pytest.raises(ShapeError, match="have 4 rows, expected 5"):
+        evaluate(circuit, PackedBits(np.zeros((4, 1), np.uint64), 3))
 
 
 def test_ties_go_to_the_lowest_class():

@@ -4,18 +4,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.circuit import Circuit, Encoder, Head, simplify
-from gatewright.circuit.simplify import (
-    PASSES,
-    absorption,
-    dead,
-    encoder,
-    operands,
-    outputs,
-    propagation,
-    sharing,
-)
+from gatewright.circuit.simplify.rewriting import rewrite
+from gatewright.circuit.simplify.rules import Rule
 from gatewright.gates import IS_LOGIC, TRUTH, Gate
-from support.circuits import circuits, random_circuit, random_features, slow_counts, slow_encode, slow_outputs
+from support.circuits import (
+    SETS_OF_RULES,
+    circuits,
+    random_circuit,
+    random_features,
+    slow_counts,
+    slow_encode,
+    slow_outputs,
+)
 
 
 def n_logic(circuit):
@@ -38,16 +38,19 @@ def same_function(before, after, bits):
 
 
 def whole(circuit):
-    simplified, records = simplify(circuit)
+    simplified, records = simplify(circuit, return_records=True)
     assert records[0].gates_before == circuit.n_gates
     assert records[-1].gates_after == simplified.n_gates
     return simplified, records[0]
 
 
-@pytest.mark.parametrize("one", [*PASSES, whole], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("rules", [*SETS_OF_RULES, None], ids=str)
 @given(circuit=circuits, seed=st.integers(0, 999))
 @settings(deadline=None, max_examples=60)
-def test_every_pass(one, circuit, seed):
+def test_every_rule(rules, circuit, seed):
+    def one(circuit):
+        return whole(circuit) if rules is None else rewrite(circuit, rules)
+
     after, record = one(circuit)
     same_function(circuit, after, possible_bits(circuit, 100, seed))
     assert n_logic(after) <= n_logic(circuit)
@@ -106,8 +109,8 @@ def test_the_whole_does_no_worse_than_the_parts():
         together = whole(circuit)[0]
         apart = circuit
         for _ in range(3):
-            for one in PASSES:
-                apart, _ = one(apart)
+            for rules in SETS_OF_RULES:
+                apart, _ = rewrite(apart, rules)
         assert n_logic(together) <= n_logic(apart)
 
 
@@ -119,7 +122,7 @@ def test_constant_operand(gate, value, first):
     if not TRUTH[gate].any() or TRUTH[gate].all():
         pair = (0, 0)
     circuit = Circuit(1, [value, gate], [0, pair[0]], [0, pair[1]], [2])
-    after, _ = propagation(circuit)
+    after, _ = rewrite(circuit, Rule.NONE)
     same_function(circuit, after, np.array([[False], [True]]))
     assert n_logic(after) == 0
 
@@ -128,7 +131,7 @@ def test_constant_operand(gate, value, first):
 def test_equal_and_complementary_operands(gate):
     bits = np.array([[False], [True]])
     for circuit in (Circuit(1, [gate], [0], [0], [1]), Circuit(1, [12, gate], [0, 0], [0, 1], [2])):
-        after, _ = operands(circuit)
+        after, _ = rewrite(circuit, Rule.EQUAL)
         same_function(circuit, after, bits)
         assert n_logic(after) == 0
 
@@ -136,14 +139,14 @@ def test_equal_and_complementary_operands(gate):
 def test_inverters_are_absorbed():
     # NOT NOT x AND NOT y, output inverted: one gate.
     circuit = Circuit(2, [12, 12, 10, 1, 12], [0, 2, 0, 3, 5], [0, 2, 1, 4, 5], [6])
-    after, record = propagation(circuit)
+    after, record = rewrite(circuit, Rule.NONE)
     assert after.gate.tolist() == [Gate.NOT_A_OR_B]
     assert dict(record.removed) == {"inverters": 4}
 
 
 def test_an_inverter_stays_only_where_both_polarities_are_wanted():
     circuit = Circuit(2, [1, 14], [0, 0], [1, 1], [2, 3, 3])
-    after, record = sharing(circuit)
+    after, record = rewrite(circuit, Rule.SHARE)
     assert after.gate.tolist() == [Gate.AND, Gate.NOT_A]
     assert after.outputs.tolist() == [2, 3, 3]
     assert dict(record.removed) == {"shared": 1, "inverters": -1}
@@ -154,7 +157,7 @@ def test_an_inverter_stays_only_where_both_polarities_are_wanted():
 def test_sharing_sees_through_order_and_inversion():
     gates = [1, 14, 1, 2, 4, 13]
     circuit = Circuit(2, gates, [0, 1, 1, 0, 1, 0], [1, 0, 0, 1, 0, 1], list(range(2, 8)))
-    after, record = sharing(circuit)
+    after, record = rewrite(circuit, Rule.SHARE)
     assert n_logic(after) == 2  # a & b with its inverse; a & ~b with its inverse
     assert record.removed["shared"] == 4
 
@@ -172,7 +175,7 @@ def test_sharing_sees_through_order_and_inversion():
 def test_absorption(gates, expected):
     gate, a, b = zip(*gates, strict=True)
     circuit = Circuit(2, gate, a, b, [1 + len(gates)])
-    after, _ = dead(absorption(circuit)[0])
+    after, _ = rewrite(rewrite(circuit, Rule.EQUAL | Rule.ABSORB)[0], Rule.DEAD)
     same_function(circuit, after, np.array([[0, 0], [0, 1], [1, 0], [1, 1]], bool))
     assert n_logic(after) == expected
 
@@ -180,7 +183,7 @@ def test_absorption(gates, expected):
 def test_absorption_frees_the_middle_gate():
     # (p & q) & (p & r): only r need be read beside p & q.
     circuit = Circuit(3, [1, 1, 1], [0, 0, 3], [1, 2, 4], [5])
-    after, _ = dead(absorption(circuit)[0])
+    after, _ = rewrite(rewrite(circuit, Rule.EQUAL | Rule.ABSORB)[0], Rule.DEAD)
     assert n_logic(after) == 2
 
 
@@ -201,10 +204,10 @@ def test_encoder_relations():
     x = np.stack([np.arange(256), np.arange(256)[::-1]], axis=1).astype(np.uint8)
     for gate, a, b, expected in cases:
         circuit = Circuit(6, [gate], [a], [b], [6], enc)
-        after, _ = encoder(circuit)
+        after, _ = rewrite(circuit, Rule.EQUAL | Rule.ABSORB | Rule.ENCODER)
         same_function(circuit, after, slow_encode(circuit, x))
         assert n_logic(after) == expected, (gate, a, b)
-    assert n_logic(sharing(Circuit(6, [1], [0], [1], [6], enc))[0]) == 1
+    assert n_logic(rewrite(Circuit(6, [1], [0], [1], [6], enc), Rule.SHARE)[0]) == 1
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32"])
@@ -223,17 +226,17 @@ def test_outputs_fold_into_the_offset():
     # Outputs: TRUE (class 1), FALSE (0), x (0), NOT x (0), x (0), NOT x (1), y (1).
     head = Head([1, 0, 0, 0, 0, 1, 1], [5, -2], 2.0, ("a", "b"))
     circuit = Circuit(2, [15, 0, 12], [0, 0, 0], [0, 0, 0], [2, 3, 0, 4, 0, 4, 1], None, head)
-    after, _ = outputs(circuit)
+    after, _ = rewrite(circuit, Rule.OUTPUTS)
     assert after.head.offset.tolist() == [6, -1]
     assert after.head.group.tolist() == [0, 1, 1]
     assert after.head.class_names == ("a", "b")
     same_function(circuit, after, np.array([[0, 0], [0, 1], [1, 0], [1, 1]], bool))
-    without, _ = outputs(circuit.replace(head=None))
+    without, _ = rewrite(circuit.replace(head=None), Rule.OUTPUTS)
     assert without.n_outputs == 7
 
 
 def test_dead_gates_go():
     circuit = Circuit(2, [1, 6, 7], [0, 0, 2], [1, 1, 3], [2])
-    after, record = dead(circuit)
+    after, record = rewrite(circuit, Rule.DEAD)
     assert after.gate.tolist() == [Gate.AND]
     assert dict(record.removed) == {"dead": 2}

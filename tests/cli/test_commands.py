@@ -7,16 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import yaml
+from rich.errors import MarkupError
+from rich.text import Text
 
 from gatewright import data
-from gatewright.circuit import load, save
+from gatewright.circuit import load_circuit, save_circuit
 from gatewright.engine import Engine
 from gatewright.gates import Gate
-from support.commands import gatewright
+from support.commands import gatewright, seconds
 
 
 def test_train_writes_its_result_to_stdout_and_to_the_run(tiny):
@@ -59,7 +62,7 @@ def test_compile_proves_and_checks(tiny):
     assert about["logic_ops"] == tiny.trained.json["logic_ops"]
     assert about["total_ops"] == about["logic_ops"] + about["encoder_ops"] + about["head_ops"]
     assert about["passes"][0]["gates_before"] == 100
-    metadata = load(tiny.circuit).metadata
+    metadata = load_circuit(tiny.circuit).metadata
     assert metadata["checked_samples"] == "364"
     assert metadata["proof"] == about["proof"]["method"]
 
@@ -67,15 +70,15 @@ def test_compile_proves_and_checks(tiny):
 def test_compile_without_proof(tiny, tmp_path):
     done = gatewright("compile", tiny.run, "-o", tmp_path / "c.gw", "--no-proof")
     assert done.code == 0
-    assert "not wanted" in done.out
-    assert load(tmp_path / "c.gw").metadata["proof"] == "none"
+    assert "skipped" in done.out
+    assert load_circuit(tmp_path / "c.gw").metadata["proof"] == "none"
 
 
 def test_a_circuit_that_differs_from_its_network_is_refused(tiny, tmp_path, monkeypatch):
     from gatewright.runs import compile as module
 
-    def broken(circuit):
-        simple, records = original(circuit)
+    def broken(circuit, **options):
+        simple, records = original(circuit, **options)
         gate = simple.gate.copy()
         gate[-1] ^= 15
         return simple.replace(gate=gate), records
@@ -104,8 +107,8 @@ def test_info(tiny):
 @pytest.mark.parametrize("split", ["test", "validation", "train"])
 def test_eval_counts_what_the_engine_gets_right(tiny, split):
     done = gatewright("eval", tiny.circuit, "--dataset", "digits", "--split", split, "--json").json
-    part = data.load("digits").split(split)
-    right = int((Engine(load(tiny.circuit)).predict(part.x) == part.y).sum())
+    part = data.load_dataset("digits").split(split)
+    right = int((Engine(load_circuit(tiny.circuit)).predict(part.x) == part.y).sum())
     assert (done["samples"], done["correct"]) == (len(part), right)
     assert done["accuracy"] == right / len(part)
     assert set(done["classes"]) == set("0123456789")
@@ -120,9 +123,9 @@ def test_eval_of_other_data_says_why_not(tiny):
 
 
 def test_predict(tiny, tmp_path):
-    x = data.load("digits").test.x[:50]
+    x = data.load_dataset("digits").test.x[:50]
     np.save(tmp_path / "in.npy", x)
-    engine = Engine(load(tiny.circuit))
+    engine = Engine(load_circuit(tiny.circuit))
     done = gatewright("predict", tiny.circuit, tmp_path / "in.npy", "-o", tmp_path / "out.npy", "--json")
     assert done.json == {"file": str(tmp_path / "out.npy"), "samples": 50, "dtype": "int64", "shape": [50]}
     assert np.array_equal(np.load(tmp_path / "out.npy"), engine.predict(x))
@@ -203,16 +206,16 @@ def test_verify(tiny, tmp_path):
     assert shown.code == 0
     assert "equal for every input" in shown.out
 
-    circuit = load(tiny.circuit)
+    circuit = load_circuit(tiny.circuit)
     gate = circuit.gate.copy()
     at = int(np.flatnonzero(gate == Gate.XOR)[0]) if (gate == Gate.XOR).any() else 0
     gate[at] ^= 15
-    save(circuit.replace(gate=gate), tmp_path / "other.gw")
+    save_circuit(circuit.replace(gate=gate), tmp_path / "other.gw")
     differ = gatewright("verify", tiny.circuit, tmp_path / "other.gw", "--json")
     assert differ.code == 2
     assert differ.json["equal"] is False
     x = np.array(differ.json["sample"], np.uint8)[None]
-    engines = [Engine(load(path)) for path in (tiny.circuit, tmp_path / "other.gw")]
+    engines = [Engine(load_circuit(path)) for path in (tiny.circuit, tmp_path / "other.gw")]
     assert not np.array_equal(engines[0].counts(x), engines[1].counts(x))
     assert "not proven equal" in differ.err
     assert gatewright("verify", tiny.circuit, tmp_path / "other.gw").code == 2
@@ -285,7 +288,7 @@ def test_ctrl_c_has_no_traceback(tiny, monkeypatch):
     def interrupt(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gatewright.zoo.load_circuit", interrupt)
+    monkeypatch.setattr("gatewright.model.load_circuit", interrupt)
     done = gatewright("info", tiny.circuit)
     assert done.code == 130
     assert "interrupted" in done.err
@@ -300,6 +303,37 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_help_is_quick():
+    assert seconds(sys.executable, "-m", "gatewright", "--help") <= 0.3
+
+
+def test_help_fits_a_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = gatewright("--help").out
+    assert "..." not in listed.partition("Commands:")[2], "a command's first line is too long to be listed"
+    names = [line.split()[0] for line in listed.partition("Commands:")[2].splitlines() if line.strip()]
+    assert {"train", "compile", "bench"} <= set(names)
+    for name in names:
+        lines = gatewright(name, "--help").out.splitlines()
+        assert len(lines) > 3
+        assert max(map(len, lines)) <= 80
+    assert "int64 [n]" in gatewright("predict", "--help").out
+
+
+def test_brackets_and_colons_in_names_are_printed_as_they_are(tiny, tmp_path):
+    names = tuple(f"[unk] :smile: [/b]{k}" for k in range(10))
+    circuit = load_circuit(tiny.circuit)
+    path = tmp_path / "[red]odd.gw"
+    save_circuit(circuit.replace(head=replace(circuit.head, class_names=names)), path)
+    shown = gatewright("info", path)
+    assert names[3] in shown.out
+    assert "[red]odd.gw" in " ".join(shown.out.split())
+    with pytest.raises(MarkupError):
+        Text.from_markup(names[3])
+    wrong = gatewright("info", tmp_path / "[red]none.gw")
+    assert "[red]none.gw" in wrong.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_a_run_keeps_a_checkpoint(tiny, tmp_path, number):
     run = tmp_path / "run"
@@ -310,6 +344,6 @@ def test_stopping_a_run_keeps_a_checkpoint(tiny, tmp_path, number):
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert f"go on with: gatewright train {run} --resume" in " ".join(err.split())
+    assert f"resume with: gatewright train {run} --resume" in " ".join(err.split())
     assert "Traceback" not in err
     assert (run / "checkpoint.safetensors").exists()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gatewright.data import cache, download, load
+from gatewright.data import cache, download, load_dataset
 from gatewright.data import known_files as files
 from gatewright.data.known_files import KnownFile
 
@@ -53,7 +53,7 @@ def real_root():
 @pytest.fixture(scope="session")
 def real_data(real_root):
     """Load a real data set, once for all tests."""
-    return functools.cache(functools.partial(load, root=real_root, download=False))
+    return functools.cache(functools.partial(load_dataset, root=real_root, download=False))
 
 
 @pytest.fixture(autouse=True)

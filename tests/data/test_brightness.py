@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.data import Augment
-from gatewright.data.augment.brightness import relight
+from gatewright.data.augment.brightness import change_brightness
 
 
 @given(st.integers(0, 5), st.sampled_from([torch.uint8, torch.float32]), st.integers(0, 2**32 - 1))
@@ -17,7 +17,7 @@ def test_values_are_scaled_about_the_middle_moved_and_kept_in_range(n, dtype, se
     top = 255 if dtype == torch.uint8 else 1
     images = (images * top).to(dtype)
     factor, added = torch.rand(n, generator=g) * 2, torch.rand(n, generator=g) - 0.5
-    found = relight(images, factor, added)
+    found = change_brightness(images, factor, added)
     assert found.dtype == dtype
     scale, offset = factor[:, None, None, None].double(), added[:, None, None, None].double()
     wanted = ((images.double() - top / 2) * scale + top / 2 + offset * top).clamp(0, top)
@@ -26,7 +26,7 @@ def test_values_are_scaled_about_the_middle_moved_and_kept_in_range(n, dtype, se
 
 def test_nothing_changes_nothing():
     images = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
-    assert torch.equal(relight(images, torch.ones(1), torch.zeros(1)), images)
+    assert torch.equal(change_brightness(images, torch.ones(1), torch.zeros(1)), images)
 
 
 @pytest.mark.parametrize("option", ["brightness", "contrast"])

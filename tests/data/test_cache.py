@@ -9,6 +9,7 @@ from gatewright.data import cache
 from gatewright.data import known_files as files
 from gatewright.data.cache import cached
 from gatewright.data.known_files import KnownFile
+from gatewright.runtime.files import sha256_of_file
 
 ARRAYS = {"x": np.arange(24, dtype=np.int16).reshape(4, 6), "y": np.array([1, 2, 3, 4])}
 
@@ -34,7 +35,7 @@ def test_arrays_are_made_once_for_each_version_and_checksum(tmp_path, know, monk
     know({"a": b"other"})
     cached("set", 1, ["a"], make)
     assert len(made) == 3
-    assert not list((tmp_path / "cache").rglob("*.part"))
+    assert not list((tmp_path / "cache").rglob("*.tmp"))
 
 
 def test_any_damage_is_noticed(tmp_path, monkeypatch):
@@ -61,7 +62,7 @@ def test_an_entry_that_holds_pickles_is_not_loaded_even_if_its_name_is_right(tmp
     cached("set", 1, ["a"], lambda: ARRAYS)
     (entry,) = (tmp_path / "cache" / "decoded").iterdir()
     np.savez(entry, x=np.array([{}], object), allow_pickle=True)
-    entry.rename(entry.with_stem(entry.stem.rpartition("-")[0] + "-" + files.sha256_of_file(entry)))
+    entry.rename(entry.with_stem(entry.stem.rpartition("-")[0] + "-" + sha256_of_file(entry)))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         cached("set", 1, ["a"], lambda: ARRAYS)
 

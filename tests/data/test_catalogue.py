@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from gatewright.data import SPLITS, Dataset, Split, describe, download_size, load, missing, names
+from gatewright.data import SPLITS, Dataset, Split, describe, download_size, load_dataset, missing, names, register
+from gatewright.data.catalogue import READERS
 from gatewright.data.known_files import known_files
 from gatewright.errors import DataError, DtypeError, OptionError, ShapeError
 
@@ -67,11 +68,11 @@ def test_a_real_set_is_what_its_description_says(real_data, real_root, name):
 
 
 def test_an_unknown_name_gets_the_nearest():
-    for function in (describe, load, missing, download_size):
+    for function in (describe, load_dataset, missing, download_size):
         with pytest.raises(OptionError, match=r"unknown data set 'fashon-mnist'; did you mean 'fashion-mnist'\?"):
             function("fashon-mnist")
     with pytest.raises(OptionError, match=r"unknown split 'tset'; did you mean 'test'\?"):
-        load("digits").split("tset")
+        load_dataset("digits").split("tset")
 
 
 def test_what_is_missing_and_its_size(tmp_path):
@@ -82,7 +83,7 @@ def test_what_is_missing_and_its_size(tmp_path):
     assert download_size("cifar10", tmp_path) == 170_498_071
     assert download_size("mnist", tmp_path) == 1_648_877 + 4_542 + 9_912_422 + 28_881
     with pytest.raises(DataError, match=r"UCI/monks-1.train is missing and 1 more .*GATEWRIGHT_DATA"):
-        load("monks-1", tmp_path, download=False)
+        load_dataset("monks-1", tmp_path, download=False)
 
 
 def make(**changes):
@@ -96,6 +97,7 @@ def make(**changes):
 
 def test_own_data_make_a_data_set_and_mistakes_are_named():
     assert make().n_classes == 2
+    assert make(feature_names=(), binary_features=np.zeros(0, bool)).binary_features.tolist() == [False, False]
     x, y = np.zeros((4, 2), np.int16), np.array([0, 1, 1, 0])
     with pytest.raises(DataError, match=r"own, test part: label of sample 2 is -1, expected 0\.\.1"):
         make(test=Split(x, np.array([0, 1, -1, 5])))
@@ -126,7 +128,8 @@ def test_features_are_made_contiguous():
 
 
 def test_listing_and_loading_need_no_torch():
-    code = "import sys, gatewright.data as d; d.load('digits'); d.describe('mnist'); assert 'torch' not in sys.modules"
+    code = "import sys, gatewright.data as d; d.load_dataset('digits'); d.describe('mnist'); "
+    code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
@@ -136,3 +139,8 @@ def test_unknown_attributes_of_the_package_are_errors():
     assert gatewright.data.Augment.__name__ == "Augment"
     with pytest.raises(AttributeError, match="no attribute 'Augmnt'"):
         _ = gatewright.data.Augmnt
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(OptionError, match="there is already a data set 'digits'"):
+        register(READERS["digits"])

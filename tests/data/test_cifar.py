@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewright.data import cache, catalogue, cifar, load
+from gatewright.data import cache, catalogue, cifar, load_dataset
 from gatewright.data.cifar import parse_batch
 from gatewright.errors import DataError
 
@@ -142,7 +142,7 @@ def fake_cifar(know, put, tar_of, as_archive):
 @pytest.mark.parametrize("as_archive", [True, False])
 def test_batches_come_in_order_from_archive_and_folder(tmp_path, know, put, tar_of, as_archive):
     batches = fake_cifar(know, put, tar_of, as_archive)
-    data = load("cifar10", tmp_path / "root", download=False)
+    data = load_dataset("cifar10", tmp_path / "root", download=False)
     assert np.array_equal(data.validation.x.reshape(10, -1), np.concatenate([x for x, _ in batches[:5]]))
     assert np.array_equal(data.test.x.reshape(2, -1), batches[5][0])
     assert data.validation.y.tolist() == [y for _, labels in batches[:5] for y in labels]
@@ -151,13 +151,13 @@ def test_batches_come_in_order_from_archive_and_folder(tmp_path, know, put, tar_
 def test_the_decoded_arrays_are_kept_and_never_in_the_data_root(tmp_path, know, put, tar_of, monkeypatch):
     fake_cifar(know, put, tar_of, as_archive=False)
     before = sorted((tmp_path / "root").rglob("*"))
-    first = load("cifar10", tmp_path / "root", download=False)
+    first = load_dataset("cifar10", tmp_path / "root", download=False)
     assert sorted((tmp_path / "root").rglob("*")) == before
     (entry,) = (tmp_path / "cache" / "decoded").iterdir()
     assert entry.name.startswith("cifar10-")
     with monkeypatch.context() as patch:
         patch.setattr(cifar, "parse_batch", None)  # would fail if it were called
-        second = load("cifar10", tmp_path / "root", download=False)
+        second = load_dataset("cifar10", tmp_path / "root", download=False)
     for part in ("train", "validation", "test"):
         assert np.array_equal(first.split(part).x, second.split(part).x)
         assert np.array_equal(first.split(part).y, second.split(part).y)
@@ -166,13 +166,13 @@ def test_the_decoded_arrays_are_kept_and_never_in_the_data_root(tmp_path, know, 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
 def test_a_damaged_cache_entry_is_made_anew(tmp_path, know, put, tar_of, damage):
     fake_cifar(know, put, tar_of, as_archive=False)
-    first = load("cifar10", tmp_path / "root", download=False)
+    first = load_dataset("cifar10", tmp_path / "root", download=False)
     (entry,) = (tmp_path / "cache" / "decoded").iterdir()
     whole = entry.read_bytes()
     at = len(whole) // 4
     flipped = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
     entry.write_bytes({"cut": whole[: len(whole) // 2], "flip": flipped, "empty": b""}[damage])
-    again = load("cifar10", tmp_path / "root", download=False)
+    again = load_dataset("cifar10", tmp_path / "root", download=False)
     assert np.array_equal(first.validation.x, again.validation.x)
     assert entry.read_bytes() == whole
 
@@ -181,7 +181,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, know, put, tar_of,
     fake_cifar(know, put, tar_of, as_archive=False)
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setattr(cache, "user_cache", lambda: tmp_path / "file")
-    assert len(load("cifar10", tmp_path / "root", download=False).test) == 2
+    assert len(load_dataset("cifar10", tmp_path / "root", download=False).test) == 2
 
 
 def test_real(real_data):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gatewright.data import digits, load
+from gatewright.data import digits, load_dataset
 from gatewright.errors import DataError
 
 FIRST = """
@@ -19,7 +19,7 @@ FIRST = """
 
 
 def test_they_are_the_known_1797_samples_and_need_no_files(tmp_path):
-    data = load("digits", tmp_path / "nowhere", download=False)
+    data = load_dataset("digits", tmp_path / "nowhere", download=False)
     parts = [data.train, data.validation, data.test]
     y = np.concatenate([part.y for part in parts])
     assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
@@ -34,7 +34,7 @@ def test_they_are_the_known_1797_samples_and_need_no_files(tmp_path):
 
 
 def test_the_parts_share_no_sample_and_have_all_classes_alike():
-    data = load("digits")
+    data = load_dataset("digits")
     assert len(data.test) >= 360
     for part, share in ((data.train, 0.7), (data.validation, 0.1), (data.test, 0.2)):
         counts = np.bincount(part.y)
@@ -47,4 +47,4 @@ def test_the_parts_share_no_sample_and_have_all_classes_alike():
 def test_damage_of_the_package_is_noticed(monkeypatch):
     monkeypatch.setattr(digits, "_SHA256", "0" * 64)
     with pytest.raises(DataError, match=r"gatewright's own digits.npz is damaged: its sha256 is .* expected 0000"):
-        load("digits")
+        load_dataset("digits")

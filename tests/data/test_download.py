@@ -137,16 +137,16 @@ def test_load_downloads_what_is_missing_then_reads_it(tmp_path, know, server, mo
     server.answers.update({f"/{path}": data for path, data in contents.items()})
     monkeypatch.setenv("GATEWRIGHT_MIRROR", server.url)
     with pytest.raises(DataError, match="is missing and 3 more"):
-        catalogue.load("mnist", tmp_path, download=False)
+        catalogue.load_dataset("mnist", tmp_path, download=False)
     assert server.asked == []
     assert catalogue.missing("mnist", tmp_path) == info.files
     assert catalogue.download_size("mnist", tmp_path) == sum(map(len, contents.values()))
-    dataset = catalogue.load("mnist", tmp_path)
+    dataset = catalogue.load_dataset("mnist", tmp_path)
     assert np.array_equal(dataset.test.x[:, 0], arrays[2])
     assert np.array_equal(dataset.validation.y, arrays[1])
     assert catalogue.missing("mnist", tmp_path) == ()
     assert catalogue.download_size("mnist", tmp_path) == 0
-    catalogue.load("mnist", tmp_path, download=False)
+    catalogue.load_dataset("mnist", tmp_path, download=False)
     assert len(server.asked) == 4
 
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from gatewright.data import Dataset, Split, load, shapes
+from gatewright.data import Dataset, Split, load_dataset, shapes
 from gatewright.errors import DataError, DtypeError, ShapeError
 
 
@@ -19,7 +19,7 @@ def test_the_same_pictures_everywhere():
 
 
 def test_parts_differ_and_every_class_is_there():
-    data = load("shapes")
+    data = load_dataset("shapes")
     assert not np.array_equal(data.train.x[:100], data.test.x[:100])
     assert not np.array_equal(data.validation.x[:100], data.test.x[:100])
     share = np.bincount(data.test.y.ravel(), minlength=4) / data.test.y.size
@@ -28,7 +28,7 @@ def test_parts_differ_and_every_class_is_there():
 
 
 def test_a_pixel_does_not_tell_its_class_by_itself():
-    data = load("shapes")
+    data = load_dataset("shapes")
     x, y = data.train.x[:, 0].ravel(), data.train.y.ravel()
     table = np.zeros((256, 4))
     np.add.at(table, (x, y), 1)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewright.data.augment.shift import _move_with_torch, mirror, move
+from gatewright.data.augment.shift import _shift_with_torch, mirror, shift
 
 
 @given(
@@ -20,9 +20,9 @@ def test_pixels_come_from_where_they_should(n, shape, dtype, seed):
     images = torch.randint(1, 256, (n, *shape), generator=g).to(dtype)
     height, width = shape[1:]
     by = torch.stack([torch.randint(1 - side, side, (n,), generator=g) for side in (height, width)], 1)
-    moved = move(images, by)
+    moved = shift(images, by)
     assert moved.dtype == dtype
-    assert torch.equal(moved, _move_with_torch(images, by))
+    assert torch.equal(moved, _shift_with_torch(images, by))
     for i, (dy, dx) in enumerate(by.tolist()):
         for y in range(height):
             for x in range(width):
@@ -38,5 +38,5 @@ def test_images_may_lie_in_memory_as_they_like(change):
     images = torch.randint(0, 256, (6, 3, 8, 9), dtype=torch.uint8)
     strange = images[::2] if change == "view" else images.to(memory_format=torch.channels_last)
     by = torch.randint(-3, 4, (len(strange), 2))
-    assert torch.equal(move(strange, by), move(strange.clone(memory_format=torch.contiguous_format), by))
+    assert torch.equal(shift(strange, by), shift(strange.clone(memory_format=torch.contiguous_format), by))
     assert torch.equal(mirror(strange, torch.ones(len(strange), dtype=torch.bool)), strange.flip(3))

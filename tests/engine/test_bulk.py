@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
-from gatewright.circuit.io import save
+from gatewright.circuit.io import save_circuit
 from gatewright.engine import Engine
 from gatewright.engine import bulk as files
 from gatewright.engine.bulk import predict_file
@@ -67,7 +67,7 @@ def test_circuits_without_an_encoder_take_booleans(tmp_path):
     x = np.random.default_rng(0).random((200, 60)) < 0.5
     np.save(tmp_path / "x.npy", x)
     y = predict_file(engine, tmp_path / "x.npy", tmp_path / "y.npy")
-    np.testing.assert_array_equal(y, engine.predict_bits(x))
+    np.testing.assert_array_equal(y, engine.predict(x))
     np.save(tmp_path / "x.npy", np.zeros((60, 4), np.uint64))
     with pytest.raises(DtypeError, match="packed bits"):
         predict_file(engine, tmp_path / "x.npy", tmp_path / "y.npy")
@@ -91,18 +91,19 @@ def test_a_file_larger_than_the_memory_there_is(tmp_path):
     # 800 MB of samples and 80 MB of classes by a process that may not have 100 MB more than it has at the start.
     encoder = Encoder(np.arange(80), np.full(80, 1), (80,), "uint8")
     circuit = Circuit(80, [], [], [], np.arange(80), encoder, Head(np.arange(80) % 4, np.zeros(4)))
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (10_000_000, 80))
     x[9_999_999, 3] = 1
     del x
     code = """
 import resource, sys
 from pathlib import Path
+from gatewright.circuit.io import load_circuit
 from gatewright.engine import Engine
 from gatewright.engine.bulk import predict_file
 
 folder = Path(sys.argv[1])
-engine = Engine.from_file(folder / "c.gw", threads=2)
+engine = Engine(load_circuit(folder / "c.gw"), threads=2)
 list(engine.predict_stream([]))
 data = int(Path("/proc/self/status").read_text().split("VmData:")[1].split()[0]) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (data + 100_000_000,) * 2)

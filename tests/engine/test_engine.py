@@ -1,14 +1,17 @@
 """The engine against the slow evaluation: every way in, every way out, every size."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
-from gatewright.engine import Engine
-from gatewright.engine.inputs import as_array
+from gatewright.engine import Engine, PackedBits
 from gatewright.errors import DataError, DtypeError, OptionError, ShapeError, UnsupportedError
+from gatewright.features import as_array
 from support.circuits import (
     circuits,
     random_circuit,
@@ -46,8 +49,9 @@ def test_equals_slow_evaluation(circuit, n, threads, block):
     else:
         x = random_features(circuit, n)
         bits = slow_encode(circuit, x)
-    packed = pack(bits)
-    for result in (engine.outputs(x), engine.outputs_bits(bits), engine.outputs_bits(packed, n)):
+    booleans = Engine(circuit.replace(encoder=None), threads=threads, block=block)
+    packed = PackedBits(pack(bits), n)
+    for result in (engine.outputs(x), engine.outputs(packed), booleans.outputs(bits)):
         assert result.dtype == np.bool_
         np.testing.assert_array_equal(result, slow_outputs(circuit, bits))
     if circuit.head is None:
@@ -57,17 +61,17 @@ def test_equals_slow_evaluation(circuit, n, threads, block):
             engine.counts(x)
         return
     expected = slow_counts(circuit, bits)
-    for result in (engine.counts(x), engine.counts_bits(bits), engine.counts_bits(packed, n)):
+    for result in (engine.counts(x), engine.counts(packed), booleans.counts(bits)):
         assert result.dtype == np.int64
         np.testing.assert_array_equal(result, expected)
-    for result in (engine.predict(x), engine.predict_bits(bits), engine.predict_bits(packed, n)):
+    for result in (engine.predict(x), engine.predict(packed), booleans.predict(bits)):
         assert result.dtype == np.int64
         np.testing.assert_array_equal(result, slow_classes(circuit, bits))
     scores = expected / circuit.head.tau
-    for result in (engine.scores(x), engine.scores_bits(bits), engine.scores_bits(packed, n)):
+    for result in (engine.scores(x), engine.scores(packed), booleans.scores(bits)):
         assert result.dtype == np.float32
         np.testing.assert_array_equal(result, scores.astype(np.float32))
-    for result in (engine.predict_proba(x), engine.predict_proba_bits(bits), engine.predict_proba_bits(packed, n)):
+    for result in (engine.predict_proba(x), engine.predict_proba(packed), booleans.predict_proba(bits)):
         assert result.dtype == np.float32
         assert result.shape == scores.shape
         np.testing.assert_allclose(result, softmax(scores), rtol=1e-5, atol=1e-7)
@@ -80,7 +84,7 @@ def test_no_samples_give_empty_results():
     assert engine.predict(x).shape == (0,)
     assert engine.counts(x).shape == engine.scores(x).shape == engine.predict_proba(x).shape == (0, 4)
     assert engine.outputs(x).shape == (0, circuit.n_outputs)
-    assert engine.predict_bits(np.zeros((20, 0), np.uint64)).shape == (0,)
+    assert engine.predict(PackedBits(np.zeros((20, 0), np.uint64), 0)).shape == (0,)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32", "float32"])
@@ -116,13 +120,13 @@ def test_threads_blocks_and_chunks_change_nothing():
 def test_wide_groups_and_inverted_outputs_count_exactly():
     # Groups of 1 to 1,500 outputs, all nodes inverted or not, so that counters reach every one of their bits.
     n_inputs = 12
-    circuit = random_circuit(8, n_inputs, 400, 4000, classes=9)
+    circuit = random_circuit(8, n_inputs, 400, 4000, classes=9, encoder=False)
     sizes = np.array([1, 15, 16, 17, 31, 33, 500, 1500])
     group = np.repeat(np.arange(9), [*sizes, 4000 - sizes.sum()])
     circuit = circuit.replace(head=Head(group, [-5, 1 << 40, 0, 3, 0, -(1 << 40), 0, 0, 7], 2.5))
     bits = (np.arange(1 << n_inputs)[:, None] >> np.arange(n_inputs) & 1).astype(bool)
-    np.testing.assert_array_equal(Engine(circuit).counts_bits(bits), slow_counts(circuit, bits))
-    np.testing.assert_array_equal(Engine(circuit).predict_bits(bits), slow_classes(circuit, bits))
+    np.testing.assert_array_equal(Engine(circuit).counts(bits), slow_counts(circuit, bits))
+    np.testing.assert_array_equal(Engine(circuit).predict(bits), slow_classes(circuit, bits))
 
 
 @pytest.mark.parametrize("classes", [1, 2, 3, 7, 8, 9, 33])
@@ -133,7 +137,7 @@ def test_ties_go_to_the_lowest_class(classes):
     bits = np.random.default_rng(0).random((500, classes)) < 0.3
     bits[0], bits[1] = False, True
     expected = [int(np.flatnonzero(row)[0]) if row.any() else 0 for row in bits]
-    np.testing.assert_array_equal(Engine(circuit).predict_bits(bits), expected)
+    np.testing.assert_array_equal(Engine(circuit).predict(bits), expected)
 
 
 def test_every_gate_on_every_kind_of_operand():
@@ -276,18 +280,35 @@ def test_nan_is_found_in_features_that_no_gate_reads():
 
 
 def test_bad_bits_are_refused_by_name():
-    engine = Engine(random_circuit(1, 20, 50, 10))
+    circuit = random_circuit(1, 20, 50, 10)
+    engine = Engine(circuit.replace(encoder=None))
     with pytest.raises(ShapeError, match=r"expected \(n, 20\)"):
-        engine.predict_bits(np.zeros((5, 19), bool))
+        engine.predict(np.zeros((5, 19), bool))
     with pytest.raises(DtypeError, match="astype"):
-        engine.predict_bits(np.zeros((5, 20), np.uint8))
-    with pytest.raises(ShapeError, match=r"expected \(20, words\)"):
-        engine.predict_bits(np.zeros((19, 2), np.uint64))
-    with pytest.raises(ShapeError, match="hold 65 to 128 samples"):
-        engine.predict_bits(np.zeros((20, 2), np.uint64), 64)
-    with pytest.raises(ShapeError, match="n is 4, but there are 5"):
-        engine.predict_bits(np.zeros((5, 20), bool), 4)
-    assert len(engine.predict_bits(np.zeros((20, 2), np.uint64))) == 128
+        engine.predict(np.zeros((5, 20), np.uint8))
+    with pytest.raises(DtypeError, match=r"bits are uint64, .* PackedBits\(words, n\)"):
+        engine.predict(np.zeros((20, 2), np.uint64))
+    for each in (engine, Engine(circuit)):
+        with pytest.raises(ShapeError, match="have 19 rows, expected 20"):
+            each.predict(PackedBits(np.zeros((19, 2), np.uint64), 128))
+        assert len(each.predict(PackedBits(np.zeros((20, 2), np.uint64), 128))) == 128
+
+
+def test_flattened_samples_are_taken_like_shaped_ones():
+    circuit = random_circuit(3, 48, 300, 60)
+    circuit = circuit.replace(encoder=Encoder(circuit.encoder.feature, circuit.encoder.threshold, (2, 3, 4), "uint8"))
+    x = random_features(circuit, 100)
+    engine = Engine(circuit)
+    np.testing.assert_array_equal(engine.counts(x.reshape(100, 24)), engine.counts(x))
+    with pytest.raises(ShapeError, match=r"expected \(n, 2, 3, 4\) or \(n, 24\)"):
+        engine.counts(x.reshape(100, 2, 12))
+
+
+def test_streams_of_packed_bits():
+    circuit = random_circuit(3, 48, 300, 60)
+    bits = np.random.default_rng(0).random((200, 48)) < 0.5
+    parts = Engine(circuit).predict_stream([PackedBits.pack(bits[:70]), PackedBits.pack(bits[70:])])
+    np.testing.assert_array_equal(np.concatenate(list(parts)), slow_classes(circuit, bits))
 
 
 def test_bad_options_are_refused_by_name():
@@ -312,12 +333,29 @@ def test_an_engine_serves_several_threads_at_once():
             np.testing.assert_array_equal(result, wanted)
 
 
-def test_engines_come_from_files(tmp_path):
-    from gatewright.circuit.io import save
-
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda engine: pickle.loads(pickle.dumps(engine))])
+def test_copies_and_pickles_give_the_same(copied):
     circuit = random_circuit(6, dtype="int16")
-    save(circuit, tmp_path / "c.gw")
-    x = random_features(circuit, 100)
-    engine = Engine.from_file(tmp_path / "c.gw", threads=1, block=512)
-    assert (engine.threads, engine.block) == (1, 512)
-    np.testing.assert_array_equal(engine.counts(x), slow_counts(circuit, slow_encode(circuit, x)))
+    x, packed = random_features(circuit, 100), PackedBits.pack(np.random.default_rng(0).random((100, 20)) < 0.5)
+    for options in ({}, {"threads": 1, "block": 512}):
+        engine = Engine(circuit, **options)
+        expected = engine.counts(x), engine.counts(packed)
+        same = copied(engine)
+        assert (same.threads, same.block) == (engine.threads, engine.block)
+        assert same.circuit.same_as(circuit)
+        assert not same.circuit.gate.flags.writeable
+        for found, wanted in zip((same.counts(x), same.counts(packed)), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_reprs_are_short_and_escaped():
+    circuit = random_circuit(6, 784, 20_000, 3000, classes=2)
+    head = Head(circuit.head.group, circuit.head.offset, class_names=("<b>", "&"))
+    circuit = circuit.replace(encoder=Encoder(np.arange(784), np.ones(784), (1, 28, 28), "uint8"), head=head)
+    engine = Engine(circuit, threads=2, block=512)
+    assert repr(engine) == "Engine(gates=20,000, takes=uint8 [n, 1, 28, 28], gives=2 classes, threads=2, block=512)"
+    page = engine._repr_html_()
+    assert "&lt;b&gt;, &amp;" in page
+    assert "<b>" not in page
+    bare = Engine(circuit.replace(encoder=None, head=None), threads=2, block=512)
+    assert "takes=bool [n, 784], gives=3,000 outputs" in repr(bare)

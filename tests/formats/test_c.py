@@ -12,6 +12,7 @@ from gatewright.errors import OptionError, UnsupportedError
 from gatewright.formats import to_c
 from gatewright.formats.c import LONGEST, WORDS
 from support.circuits import (
+    TIES,
     circuits,
     random_circuit,
     random_features,
@@ -153,17 +154,8 @@ def test_functions_stay_short_and_their_number_is_linear(tmp_path):
 
 
 def test_ties_and_constant_outputs(compiled):
-    # Outputs: constants, an input, its inverse, in three classes with offsets; many ties over the four inputs.
-    circuit = Circuit(
-        2,
-        [0, 15, 12, 6],
-        [0, 0, 0, 0],
-        [0, 0, 0, 1],
-        [2, 3, 0, 4, 1, 5, 3],
-        head=Head([0, 0, 1, 1, 2, 2, 2], [0, 0, -1]),
-    )
-    program = compiled(circuit)
-    check(circuit, program, 64)
+    program = compiled(TIES)
+    check(TIES, program, 64)
     assert program(np.zeros((1, 2), np.uint8)) == "0 1 1 0\n"
 
 

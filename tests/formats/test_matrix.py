@@ -9,7 +9,7 @@ from torch import nn
 
 from gatewright import data
 from gatewright.formats import export, from_aiger, from_blif
-from gatewright.formats.gate_level import make_whole
+from gatewright.formats.gate_level import to_gate_level
 from gatewright.gates import Gate
 from gatewright.lowering import lower
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense
@@ -43,7 +43,7 @@ def network(kind, x, g):
         return LogicDense(inputs, outputs, gates=gates, relaxation="hard", generator=g)
 
     def conv(inputs, outputs):
-        return LogicConv2d(inputs, outputs, stride=2, relaxation="hard", generator=g)
+        return LogicConv2d(inputs, outputs, 3, stride=2, padding=1, relaxation="hard", generator=g)
 
     match kind:
         case "MNIST dense":
@@ -105,7 +105,7 @@ def case():
 
     def get(kind):
         if kind not in made:
-            loaded = data.load(KINDS[kind], download=False)
+            loaded = data.load_dataset(KINDS[kind], download=False)
             x = np.ascontiguousarray(loaded.test.x[:N])
             model = nn.Sequential(*network(kind, x, torch.Generator().manual_seed(len(kind))))
             before = lower(model.eval())
@@ -164,7 +164,7 @@ def check_verilog(circuit, x, counts, folder, tool, run, change=None):
     paths = export(circuit, "verilog", folder, samples=x)
     edit(paths[0], change)
     # The testbench compares with its vectors; these are held against the model.
-    width = make_whole(circuit, encoder=True, head=True).outputs[0][1]
+    width = to_gate_level(circuit, encoder=True, head=True).outputs[0][1]
     n_inputs = int(re.findall(r"input wire \[(\d+):0\]", paths[0].read_text())[0]) + 1
     vectors = [int(line, 16) >> n_inputs & (1 << width) - 1 for line in paths[2].read_text().split()]
     np.testing.assert_array_equal(vectors, classes(counts))
@@ -176,7 +176,7 @@ def check_verilog(circuit, x, counts, folder, tool, run, change=None):
 def check_stream(circuit, x, counts, folder, tool, run, change=None):
     paths = export(circuit, "verilog", folder, samples=x, pipeline=2, stream=True)
     edit(paths[0], change)
-    width = make_whole(circuit, encoder=True, head=True).outputs[0][1]
+    width = to_gate_level(circuit, encoder=True, head=True).outputs[0][1]
     n_inputs = int(re.findall(r"input wire \[(\d+):0\]", paths[0].read_text())[0]) + 1
     vectors = [int(line, 16) >> n_inputs & (1 << width) - 1 for line in paths[3].read_text().split()]
     np.testing.assert_array_equal(vectors, classes(counts))

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gatewright.circuit.circuit import Circuit, Encoder, Head
+from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
 from gatewright.formats import to_verilog
 from support.circuits import (
+    TIES,
     circuits,
     random_circuit,
     random_features,
@@ -120,19 +121,11 @@ def test_every_type_of_features_at_its_limits(simulate, lint, tmp_path, dtype):
 
 
 def test_ties_and_constant_outputs(simulate, lint, tmp_path):
-    circuit = Circuit(
-        2,
-        [0, 15, 12, 6],
-        [0, 0, 0, 0],
-        [0, 0, 0, 1],
-        [2, 3, 0, 4, 1, 5, 3],
-        head=Head([0, 0, 1, 1, 2, 2, 2], [0, 0, -1]),
-    )
     bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], bool)
-    to_verilog(circuit, tmp_path / "class", samples=bits, scores=True)
+    to_verilog(TIES, tmp_path / "class", samples=bits, scores=True)
     lint(tmp_path / "class")
     assert simulate(tmp_path / "class") == "PASS 4 samples"
-    to_verilog(circuit, tmp_path / "bits", samples=bits, head=False)
+    to_verilog(TIES, tmp_path / "bits", samples=bits, head=False)
     lint(tmp_path / "bits")
     text = (tmp_path / "bits" / "model.v").read_text()
     assert "assign outputs[0] = 1'b0;" in text

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from gatewright.circuit import save
+from gatewright.circuit import save_circuit
 from gatewright.errors import OptionError, ToolError
 from gatewright.formats import to_c
 from gatewright.formats.c import LONGEST
-from gatewright.formats.c.functions import make_schedule
-from gatewright.hardware import CORES, footprint
+from gatewright.formats.c.functions import split_into_functions
+from gatewright.hardware import CORES, Core, footprint
 from gatewright.runtime import programs as tools_module
 from support.circuits import random_circuit, random_features, slow_classes, slow_counts, slow_encode, slow_outputs
 from support.commands import gatewright
@@ -45,7 +45,7 @@ def test_outputs_without_head_and_a_broken_program(tool, run, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", list(CORES))
 def test_footprint_on_every_core(tool, core):
     tool("arm-none-eabi-gcc")
     circuit = random_circuit(5, 40, 600, 90, dtype="float32", classes=6)
@@ -64,7 +64,7 @@ def test_ram_is_the_workspace(tool):
     circuit = random_circuit(1, n, 0, 0, encoder=False, head=False).replace(
         gate=np.full(n, 6), a=np.arange(n), b=(np.arange(n) + 1) % n, outputs=n + np.arange(n)
     )
-    slots = make_schedule(circuit, LONGEST).n_slots
+    slots = split_into_functions(circuit, LONGEST).n_slots
     assert footprint(circuit, "cortex-m4", word=32).ram == 4 * (n + n + max(1, slots))
 
 
@@ -80,12 +80,29 @@ def test_every_kind_of_interface_links_without_a_library(tool):
 def test_the_command(tool, tmp_path):
     tool("arm-none-eabi-gcc")
     circuit = random_circuit(9)
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     done = gatewright("synth", tmp_path / "c.gw", "--target", "cortex-m4", "--word", 8, "--json")
     assert done.code == 0
     assert json.loads(done.out) == {"file": str(tmp_path / "c.gw"), **footprint(circuit, word=8).as_dict()}
     shown = gatewright("synth", tmp_path / "c.gw", "--target", "cortex-m4")
     assert f"{footprint(circuit).flash:,} bytes" in shown.out
+
+
+def test_a_core_with_another_compiler_can_be_added_from_outside(monkeypatch, tmp_path):
+    """A stand-in for a cross compiler: the options of the core arrive, and the sizes are read from its own tools."""
+    (tmp_path / "other-gcc").write_text('#!/bin/sh\necho "$@" >> "$LOG"\ncase "$1" in -dump*) echo 9.8.7;; esac\n')
+    (tmp_path / "other-size").write_text("#!/bin/sh\necho text data bss\necho 100 20 3\n")
+    for name in ("other-gcc", "other-size"):
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    monkeypatch.setitem(CORES, "other", Core(("-mother",), "other", "the other compiler"))
+    taken = footprint(random_circuit(1), "other")
+    assert (taken.target, taken.flash, taken.ram, taken.compiler) == ("other", 120, 23, "other-gcc 9.8.7")
+    assert (tmp_path / "log").read_text().count("-mother") == 2
+    (tmp_path / "other-gcc").unlink()
+    with pytest.raises(ToolError, match=r"other-gcc is not on PATH.*install the other compiler"):
+        footprint(random_circuit(1), "other")
 
 
 def test_mistakes_are_explained(monkeypatch):

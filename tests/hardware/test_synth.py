@@ -6,12 +6,12 @@ import re
 import numpy as np
 import pytest
 
-from gatewright.circuit import save
+from gatewright.circuit import save_circuit
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import MissingExtraError, OptionError, ToolError, UnsupportedError
 from gatewright.formats import to_verilog
-from gatewright.formats.gate_level import make_whole
-from gatewright.hardware import TARGETS, synth, synthesis, targets
+from gatewright.formats.gate_level import to_gate_level
+from gatewright.hardware import TARGETS, Target, synth, synthesis, targets
 from gatewright.runtime import programs as tools_module
 from support.circuits import random_circuit, random_features
 from support.commands import gatewright
@@ -57,7 +57,7 @@ def test_registers_are_counted_and_shorten_the_stages():
     text = str(piped)
     assert plain.flip_flops.value == 0 < piped.flip_flops.value
     assert piped.depth.value < plain.depth.value
-    assert "levels of tables of a stage" in text
+    assert "levels of tables per stage" in text
     assert synth(circuit, "xilinx", pipeline=3).latency_ns.value == pytest.approx(
         4 * 1000 / synth(circuit, "xilinx", pipeline=3).fmax_mhz.value
     )
@@ -109,11 +109,11 @@ def test_the_registers_around_the_circuit_do_what_they_should(tool, run, tmp_pat
     }[kind]
     bits = np.random.default_rng(0).random((12, circuit.n_inputs)) < 0.5
     samples = random_features(circuit, 12) if circuit.encoder else bits
-    whole = make_whole(circuit, encoder=True, head=True)
-    inputs, outputs = whole.expected(samples)
-    used = synthesis.used_inputs(whole.gates)
+    netlist = to_gate_level(circuit, encoder=True, head=True)
+    inputs, outputs = netlist.expected(samples)
+    used = synthesis.used_inputs(netlist.gates)
     to_verilog(circuit, tmp_path, pipeline=pipeline)
-    (tmp_path / "top.v").write_text("\n".join(synthesis._top(whole, pipeline)))
+    (tmp_path / "top.v").write_text("\n".join(synthesis._top(netlist, pipeline)))
     # The first bit shifted in ends at the highest place. Inputs that nothing reads have no place.
     lines = [
         "module tb;",
@@ -155,6 +155,20 @@ def test_small_circuits_are_placed_and_routed(tool, target):
     assert synth(circuit, target, pipeline=0).fmax_mhz.value < report.fmax_mhz.value
 
 
+def test_a_family_can_be_added_from_outside(monkeypatch, tmp_path):
+    monkeypatch.setitem(TARGETS, "mine", Target(table_inputs=5, level_ns=2.0))
+    report = synth(parity(5), "mine")
+    assert (report.target, report.table_inputs) == ("mine", 5)
+    assert (report.luts.value, report.depth.value) == (1, 1)
+    assert report.fmax_mhz.value == pytest.approx(500)
+    save_circuit(parity(5), tmp_path / "c.gw")
+    assert "5-input tables" in gatewright("synth", tmp_path / "c.gw", "--target", "mine").out
+    with pytest.raises(OptionError, match="target 'mine' exists already"):
+        TARGETS["mine"] = Target(4)
+    with pytest.raises(OptionError, match="target 'other' is 4, expected: Target"):
+        TARGETS["other"] = 4
+
+
 def test_a_circuit_too_large_for_the_device_is_said_to_be(monkeypatch):
     monkeypatch.setattr(synthesis, "find_pnr", lambda _family: ["never run"])
     n = 5000
@@ -187,7 +201,7 @@ def test_mistakes_are_explained(monkeypatch):
 
 def test_the_command(tmp_path):
     circuit = random_circuit(4, 20, 100, 30, classes=3)
-    save(circuit, tmp_path / "c.gw")
+    save_circuit(circuit, tmp_path / "c.gw")
     done = gatewright("synth", tmp_path / "c.gw", "--target", "ice40", "--no-place", "--pipeline", 2, "--json")
     assert done.code == 0
     wanted = synth(circuit, "ice40", place=False, pipeline=2).as_dict()

@@ -81,7 +81,7 @@ JITFunction.__getitem__ = lambda self, grid: (
 def main():
     warnings.simplefilter("error")
     n = 128
-    conv = LogicConv2d(8, 16, 3)
+    conv = LogicConv2d(8, 16, 3, padding=1)
     geometry = conv.geometry((8, 10, 10))
     wiring, p = conv.wiring(geometry), geometry.positions
     x = torch.zeros(8 * 12 * 12, n)

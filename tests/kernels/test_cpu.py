@@ -8,8 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewright.kernels import ops, reference
-from gatewright.kernels.cpu import float32 as cpu
+from gatewright.kernels import cpu, ops, reference
 from gatewright.runtime.threads import split
 
 LAYERS = st.fixed_dictionaries(
@@ -154,13 +153,28 @@ def test_float64_takes_the_reference(generator):
 
 def test_ops_have_shapes_without_data():
     t = layer(seed=1, rows=9, neurons=5, candidates=3, n=20, positions=2)
-    args = (t["x"], t["rows_a"], t["rows_b"], t["positions"], t["coef"])
-    torch.library.opcheck(ops.soft_forward, args, test_utils=("test_schema", "test_faketensor"))
-    torch.library.opcheck(
-        ops.soft_backward, (t["x"], t["grad"], *args[1:], True), test_utils=("test_schema", "test_faketensor")
-    )
-    hard = (t["words"], t["row_a"], t["row_b"], t["gate"], t["positions"], 20)
-    torch.library.opcheck(ops.hard_forward, hard, test_utils=("test_schema", "test_faketensor"))
+    many = (t["rows_a"], t["rows_b"], t["positions"])
+    one = (t["row_a"], t["row_b"], t["gate"], t["positions"])
+    s0, sums = reference.hard_sums(t["words"], t["grad"], *many)
+    logits, weight = t["coef"][..., 0].contiguous(), torch.ones(4, len(t["words"]), dtype=torch.int8)
+    calls = {
+        ops.soft_forward: (t["x"], *many, t["coef"]),
+        ops.soft_backward: (t["x"], t["grad"], *many, t["coef"], True),
+        ops.hard_forward: (t["words"], *one, 20),
+        ops.hard_sums: (t["words"], t["grad"], *many),
+        ops.hard_input_grad: (t["words"], t["grad"], *one),
+        ops.best: (logits,),
+        ops.mixture: (logits, t["gates"]),
+        ops.logits_grad: (logits, t["gates"], s0, sums),
+        ops.threshold: (t["x"], torch.tensor([0, 3], dtype=torch.int32), torch.tensor([0.1, 0.5]).double()),
+        ops.group_count: (t["words"][:8], 4, 20),
+        ops.unpack: (t["words"], 20),
+        ops.weigh: (t["words"], weight, 20),
+        ops.weight_sums: (t["words"], t["grad"][:4, 0].contiguous()),
+        ops.weigh_input: (weight, t["grad"][:4, 0].contiguous()),
+    }
+    for op, args in calls.items():
+        torch.library.opcheck(op, args, test_utils=("test_schema", "test_faketensor"))
 
 
 def test_softmax_is_accurate_and_ties_go_to_the_first_candidate():

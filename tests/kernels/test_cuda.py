@@ -241,8 +241,8 @@ def network(relaxation):
     options = {"relaxation": relaxation, "generator": g, "candidates": 3}
     return nn.Sequential(
         Thermometer([[80, 160]] * 2, (2, 4, 5), "uint8"),
-        LogicConv2d(4, 5, 3, stride=2, **options),
-        LogicConv2d(5, 4, 3, channels=0, **options),
+        LogicConv2d(4, 5, 3, stride=2, padding=1, **options),
+        LogicConv2d(5, 4, 3, padding=1, channels=0, **options),
         nn.Flatten(),
         LogicDense(4 * 6, 12, **options),
         LogicDense(12, 6, **options),

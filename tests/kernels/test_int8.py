@@ -153,19 +153,19 @@ def networks():
             "dense": (lambda o: [LogicDense(30, 40, **o), LogicDense(40, 20, **o)], (30,)),
             "conv": (
                 lambda o: [
-                    LogicConv2d(2, 4, **o),
-                    LogicConv2d(4, 8, stride=2, channels=0, **o),
+                    LogicConv2d(2, 4, 3, padding=1, **o),
+                    LogicConv2d(4, 8, 3, stride=2, padding=1, channels=0, **o),
                     nn.Flatten(),
                     LogicDense(8 * 9, 20, **o),
                 ],
                 (2, 6, 6),
             ),
-            "conv last": (lambda o: [LogicConv2d(2, 4, **o), nn.Flatten()], (2, 5, 4)),
+            "conv last": (lambda o: [LogicConv2d(2, 4, 3, padding=1, **o), nn.Flatten()], (2, 5, 4)),
             "rows to image": (
                 lambda o: [
                     LogicDense(30, 32, **o),
                     nn.Unflatten(1, (2, 4, 4)),
-                    LogicConv2d(2, 4, **o),
+                    LogicConv2d(2, 4, 3, padding=1, **o),
                     nn.Flatten(),
                     LogicDense(64, 10, **o),
                 ],
@@ -214,7 +214,7 @@ def test_makers_say_what_gradient_they_want(generator):
     assert LogicDense(8, 4, relaxation="hard", generator=generator)(x).unit == 1
     assert LogicDense(8, 4, relaxation="hard", gradients="float", generator=generator)(x).unit == 0
     image = (torch.rand(10, 2, 3, 3, generator=generator) < 0.5).float()
-    out = LogicConv2d(2, 4, relaxation="hard", generator=generator)(image)
+    out = LogicConv2d(2, 4, 3, padding=1, relaxation="hard", generator=generator)(image)
     assert isinstance(out, BitTensor)
     assert out.unit == 9
     assert out.flatten(1).unit == 9

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gatewright.errors import FormatError, OptionError
-from gatewright.learning import AdaptiveDiscretization, AdaptiveResampling, ScheduledDiscretization
+from gatewright.learning import AdaptiveDiscretization, AdaptiveResampling
 from gatewright.nn import GroupSum, LogicDense, logic_layers
 
 PATIENCE, DECAY, TOLERANCE, STRONG, WEAK = 4, 0.9, 0.02, 0.95, 0.4
@@ -141,19 +141,6 @@ def test_discretization_freezes_the_same_layers():
     assert discretizer.statistics["frozen_at"] == [frozen[0][0], frozen[1][0], None]
 
 
-def test_scheduled_freezing():
-    net = model()
-    discretizer = ScheduledDiscretization(net, steps=[2, 5])
-    frozen = []
-    for _ in range(8):
-        discretizer.step()
-        frozen.append([layer.frozen for layer in logic_layers(net)])
-    assert frozen[1] == [False, False, False]
-    assert frozen[2] == [True, False, False]
-    assert frozen[4] == [True, False, False]
-    assert frozen[5] == [True, True, False]
-
-
 def test_state_goes_on_as_if_never_stopped():
     def run(interrupt):
         net, noise = model(), torch.Generator().manual_seed(2)
@@ -190,10 +177,6 @@ def test_wrong_options_and_states_are_refused(generator):
         AdaptiveResampling(net, optimizer, patience=0, generator=generator)
     with pytest.raises(OptionError, match="start must be a step"):
         AdaptiveDiscretization(net, start=-1)
-    with pytest.raises(OptionError, match="ascending"):
-        ScheduledDiscretization(net, steps=[5, 2])
-    with pytest.raises(OptionError, match="4 freezing steps were given for 3 logic layers"):
-        ScheduledDiscretization(net, steps=[1, 2, 3, 4])
     connections = AdaptiveResampling(net, optimizer, generator=generator)
     state = connections.state_dict()
     state["trackers"][0]["average"] = torch.zeros(3)

@@ -20,12 +20,17 @@ def networks(relaxation):
         "dense": (nn.Sequential(LogicDense(12, 6, **options(1)), GroupSum(2)), (12,)),
         "one channel": (
             nn.Sequential(
-                LogicConv2d(3, 7, **options(1)), nn.Flatten(), LogicDense(7 * 12, 6, **options(2)), GroupSum(2)
+                LogicConv2d(3, 7, 3, padding=1, **options(1)),
+                nn.Flatten(),
+                LogicDense(7 * 12, 6, **options(2)),
+                GroupSum(2),
             ),
             (3, 3, 4),
         ),
         "all channels": (
-            nn.Sequential(LogicConv2d(2, 4, 2, channels=0, stride=2, **options(1)), nn.Flatten(), GroupSum(2)),
+            nn.Sequential(
+                LogicConv2d(2, 4, 2, channels=0, stride=2, padding=1, **options(1)), nn.Flatten(), GroupSum(2)
+            ),
             (2, 5, 5),
         ),
     }
@@ -41,10 +46,11 @@ def one_round(model, shape, batches=2, **options):
     best, worst = layer.candidates.best(), layer.candidates.logits.argmin(1)
     left = []
     for _ in range(batches):
-        record = layer.record
-        layer.record = lambda r, record=record: left.append(r) or record(r)
+        assert len(layer.recorders) == 1
+        handle = layer.register_recorder(left.append)
         x = (torch.rand(33, *shape, generator=g) < 0.5).float()
         nn.functional.cross_entropy(model(x), x.flatten(1)[:, 0].long()).backward()
+        handle.remove()
         guide.step()
     return layer, before, best, worst, left, guide
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from gatewright.errors import OptionError
 from gatewright.gates import COEFFICIENTS, LOGIC
-from gatewright.learning import GuidedProposals
+from gatewright.learning import AdaptiveResampling, GuidedProposals, ProductProposals
 from gatewright.learning.proposals import best_gates, slopes
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
 
@@ -101,7 +101,9 @@ def test_rounds_are_the_same_after_a_restart(relaxation):
 
         def build():
             return nn.Sequential(
-                LogicConv2d(2, 6, channels=0, relaxation=relaxation, generator=torch.Generator().manual_seed(4)),
+                LogicConv2d(
+                    2, 6, 3, padding=1, channels=0, relaxation=relaxation, generator=torch.Generator().manual_seed(4)
+                ),
                 nn.Flatten(),
                 LogicDense(6 * 16, 10, relaxation=relaxation, generator=torch.Generator().manual_seed(5)),
                 GroupSum(2),
@@ -178,3 +180,34 @@ def test_share_limits_how_many_neurons_change_in_a_round():
         counts[share] = guide.statistics["proposed"][0]
     assert counts[1.0] > 900
     assert 50 < counts[0.1] < 150
+
+
+@pytest.mark.parametrize("learner", [GuidedProposals, ProductProposals, AdaptiveResampling])
+def test_without_a_generator_torch_s_own_draws(learner):
+    def run(seed):
+        torch.manual_seed(seed)
+        model = nn.Sequential(LogicDense(20, 12, candidates=4, generator=torch.Generator().manual_seed(0)), GroupSum(2))
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        options = {"patience": 1, "tolerance": 1.0, "weak": 0.5} if learner is AdaptiveResampling else {"every": 2}
+        connections = learner(model, optimizer, **options)
+        x = (torch.rand(64, 20, generator=torch.Generator().manual_seed(1)) < 0.5).float()
+        for _ in range(8):
+            nn.functional.cross_entropy(model(x), x[:, 0].long()).backward()
+            optimizer.step()
+            connections.step()
+        return model.state_dict()["0.candidates.a"]
+
+    assert torch.equal(run(1), run(1))
+    assert not torch.equal(run(1), run(2))
+
+
+def test_two_learners_watch_the_same_layer(generator):
+    model = nn.Sequential(LogicDense(20, 12, candidates=4, generator=generator), GroupSum(2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    one, two = (GuidedProposals(model, optimizer, every=2, batches=1, generator=generator) for _ in range(2))
+    for _ in range(4):
+        model((torch.rand(64, 20, generator=generator) < 0.5).float())[:, 0].sum().backward()
+        one.step()
+        two.step()
+    assert one.statistics["proposed"][0] > 0
+    assert two.statistics["proposed"][0] > 0

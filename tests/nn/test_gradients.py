@@ -48,10 +48,10 @@ def layers(relaxation):
         "dense": (LogicDense(13, 7, candidates=5, **options), (13,)),
         "dense one candidate": (LogicDense(4, 9, candidates=1, **options), (4,)),
         "dense one input": (LogicDense(1, 3, **options), (1,)),
-        "conv": (LogicConv2d(3, 5, 3, candidates=4, **options), (3, 6, 5)),
-        "conv stride 2": (LogicConv2d(2, 4, 3, stride=2, channels=0, **options), (2, 7, 8)),
-        "conv groups": (LogicConv2d(4, 6, 2, padding=0, channels=2, **options), (4, 5, 5)),
-        "conv 1x1": (LogicConv2d(4, 6, 1, padding=0, channels=0, **options), (4, 3, 3)),
+        "conv": (LogicConv2d(3, 5, 3, padding="same", candidates=4, **options), (3, 6, 5)),
+        "conv stride 2": (LogicConv2d(2, 4, 3, stride=2, padding=1, channels=0, **options), (2, 7, 8)),
+        "conv groups": (LogicConv2d(4, 6, 2, channels=2, **options), (4, 5, 5)),
+        "conv 1x1": (LogicConv2d(4, 6, 1, channels=0, **options), (4, 3, 3)),
         "conv wide padding": (LogicConv2d(1, 2, 3, padding=2, **options), (1, 4, 4)),
     }
 

@@ -8,15 +8,15 @@ from torch import nn
 
 from gatewright.errors import FormatError, GatewrightError, OptionError, ShapeError
 from gatewright.gates import LOGIC, Gate
-from gatewright.nn import BitTensor, GroupSum, LogicConv2d, LogicDense, default_tau, logic_layers, relaxed
+from gatewright.nn import BitTensor, GroupSum, LogicConv2d, LogicDense, WeightedSum, default_tau, logic_layers, relaxed
 
 
 def network(relaxation="soft", seed=0, width=40):
     g = torch.Generator().manual_seed(seed)
     options = {"relaxation": relaxation, "generator": g}
     return nn.Sequential(
-        LogicConv2d(2, 8, stride=2, **options),
-        LogicConv2d(8, 8, channels=0, **options),
+        LogicConv2d(2, 8, 3, stride=2, padding=1, **options),
+        LogicConv2d(8, 8, 3, padding=1, channels=0, **options),
         nn.Flatten(),
         LogicDense(8 * 9, width, **options),
         GroupSum(10),
@@ -160,8 +160,12 @@ def test_gate_choice_can_be_limited():
         (lambda: LogicDense(4, 2, inputs=3), "inputs must be 0, or divide in_features = 4"),
         (lambda: LogicDense(4, 3, inputs=2), "groups that divide out_features = 3, got 2"),
         (lambda: LogicDense(4, 4, inputs=-2), "inputs must be 0, or divide"),
-        (lambda: LogicConv2d(3, 4, channels=2), "divisor of in_channels = 3"),
-        (lambda: LogicConv2d(3, 4, stride=0), "positive channels, kernel_size and stride"),
+        (lambda: LogicConv2d(3, 4, 3, channels=2), "divisor of in_channels = 3"),
+        (lambda: LogicConv2d(3, 4, 3, stride=0), "positive channels, kernel_size and stride"),
+        (lambda: LogicConv2d(3, 4, 3, padding=-1), "padding >= 0"),
+        (lambda: LogicConv2d(3, 4, 3, padding="same", stride=2), "'same' keeps .* only with stride 1"),
+        (lambda: LogicConv2d(3, 4, 2, padding="same"), "odd kernel_size, got stride 1 and kernel_size 2"),
+        (lambda: LogicConv2d(3, 4, 3, padding="valid"), "padding must be .* got 'valid'"),
         (lambda: GroupSum(0), "at least one class"),
         (lambda: GroupSum(3, tau=math.nan), "tau must be a positive number"),
     ],
@@ -177,8 +181,8 @@ def test_wrong_options_are_refused(build, message):
         (LogicDense(4, 4), (2, 5), r"expects \(N, 4\), got \(N, 5\)"),
         (LogicDense(4, 4), (2, 1, 2, 2), "Flatten"),
         (LogicDense(4, 4), (0, 4), "at least one sample"),
-        (LogicConv2d(3, 4), (2, 2, 5, 5), r"expects \(N, 3, H, W\)"),
-        (LogicConv2d(3, 4, padding=0), (2, 3, 2, 2), "smaller than the kernel"),
+        (LogicConv2d(3, 4, 3), (2, 2, 5, 5), r"expects \(N, 3, H, W\)"),
+        (LogicConv2d(3, 4, 3), (2, 3, 2, 2), "smaller than the kernel"),
         (GroupSum(3), (2, 10), "cannot share 10 bits among 3 classes equally; use a last layer of 9"),
         (GroupSum(3), (2, 3, 3), "Flatten"),
     ],
@@ -186,6 +190,47 @@ def test_wrong_options_are_refused(build, message):
 def test_wrong_shapes_are_refused(module, shape, message):
     with pytest.raises(ShapeError, match=message):
         module(torch.zeros(shape))
+
+
+BUILDS = {
+    "dense": lambda **options: LogicDense(30, 20, **options).candidates.state_dict(),
+    "convolution": lambda **options: LogicConv2d(4, 20, 3, **options).candidates.state_dict(),
+    "weighted sum": lambda **options: WeightedSum(30, 4, **options).state_dict(),
+}
+
+
+@pytest.mark.parametrize("build", BUILDS.values(), ids=list(BUILDS))
+def test_without_a_generator_torch_s_own_draws(build):
+    torch.manual_seed(1)
+    one, two = build(), build()
+    assert not any(torch.equal(one[k], two[k]) for k in one if k != "_frozen_flag")
+    torch.manual_seed(1)
+    again = build()
+    assert all(torch.equal(one[k], again[k]) for k in one)
+    given = build(generator=torch.Generator().manual_seed(1))
+    assert all(torch.equal(one[k], given[k]) for k in one)
+
+
+@pytest.mark.parametrize("relaxation", ["soft", "hard"])
+def test_several_recorders_see_each_backward_pass_until_they_are_removed(x, relaxation):
+    layer = logic_layers(network(relaxation))[0]
+    one, two = [], []
+    first, second = layer.register_recorder(one.append), layer.register_recorder(two.append)
+    layer(x).sum().backward()
+    assert len(one) == 1
+    assert one[0] is two[0]
+    first.remove()
+    layer(x).sum().backward()
+    assert (len(one), len(two)) == (1, 2)
+    with layer.register_recorder(one.append):
+        layer(x).sum().backward()
+    assert (len(one), len(two)) == (2, 3)
+    diverted = []
+    with layer.divert_recorders(diverted.append):
+        layer(x).sum().backward()
+    assert (len(one), len(two), len(diverted)) == (2, 3, 1)
+    second.remove()
+    assert layer.recorders == ()
 
 
 def test_boolean_layers_refuse_values_between(x):

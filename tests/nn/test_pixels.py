@@ -66,7 +66,7 @@ def test_the_pixel_head_is_a_group_sum_at_each_pixel(n, classes):
 
 def test_what_does_not_fit_is_named():
     for scale in (0, 1.5, True, "2"):
-        with pytest.raises(OptionError, match="NearestUpsample needs a whole number of at least 1, got"):
+        with pytest.raises(OptionError, match="NearestUpsample needs an integer of at least 1, got"):
             NearestUpsample(scale)
     with pytest.raises(ShapeError, match=r"NearestUpsample\(2\) expects images \(N, C, H, W\), got shape \(2, 3\)"):
         NearestUpsample()(torch.zeros(2, 3))

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewright.errors import DataError, DtypeError, OptionError, ShapeError
+from gatewright.errors import DataError, DtypeError, NotFittedError, OptionError, ShapeError
+from gatewright.lowering import lower
 from gatewright.nn import BitTensor
 from gatewright.nn.thermometer import Thermometer
 
@@ -27,7 +28,36 @@ def test_uniform_and_quantile_thresholds():
     assert Thermometer.uniform(1, (3,), "float32").threshold.tolist() == [0.5] * 3
     x = np.arange(100, dtype=np.int32).reshape(100, 1)
     assert Thermometer.quantile(3, x).threshold.tolist() == [25, 50, 75]
-    assert Thermometer.fit(x, bits=1, kind="uniform").threshold.tolist() == [50]
+
+
+def test_fitting_takes_thresholds_shape_and_type_from_samples():
+    x = np.arange(100, dtype=np.int32).reshape(100, 1)
+    encoder = Thermometer(3)
+    assert encoder.fit(x) is encoder
+    assert (encoder.shape, encoder.dtype, encoder.out_shape) == ((1,), "int32", (3,))
+    assert encoder.threshold.tolist() == [25, 50, 75]
+    assert encoder.fit(x[:50], None).threshold.max() < 50  # again, as scikit-learn's pipelines call it
+    assert Thermometer(thresholds=1, kind="uniform").fit(x).threshold.tolist() == [50]
+    images = np.arange(2 * 2 * 3 * 4, dtype=np.uint8).reshape(2, 2, 3, 4)
+    one, two = Thermometer(2).fit(images), Thermometer.quantile(2, images)
+    assert all(torch.equal(one.state_dict()[k], two.state_dict()[k]) for k in ("feature", "threshold"))
+    assert one.out_shape == (4, 3, 4)
+
+
+def test_nothing_works_before_fitting():
+    encoder = Thermometer(thresholds=8, kind="uniform")
+    assert repr(encoder) == "Thermometer(thresholds=8, kind='uniform')"
+    for use in (
+        lambda: encoder(torch.zeros(1, 1)),
+        lambda: encoder.transform(np.zeros((1, 1), np.float32)),
+        lambda: encoder.out_shape,
+        lambda: lower(torch.nn.Sequential(encoder)),
+    ):
+        with pytest.raises(NotFittedError, match=r"Thermometer\(thresholds=8, kind='uniform'\) .* call fit\(x\)"):
+            use()
+    assert not hasattr(encoder, "threshold")
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = encoder.nonsense
 
 
 def test_quantiles_of_tables_drop_what_says_nothing():
@@ -47,7 +77,7 @@ def test_circuit_encoder_compares_like_the_module(seed, dtype, bits):
     raw = rng.normal(size=(50, 6)) * 50 + 100
     x = raw.astype(np.float32) if dtype == "float32" else raw.clip(0, 255).astype(dtype)
     encoder = Thermometer.quantile(bits, x)
-    circuit = encoder.to_encoder()
+    circuit = lower(torch.nn.Sequential(encoder)).encoder
     wanted = x.astype(np.float64)[:, circuit.feature] >= circuit.threshold
     assert np.array_equal(encoder.transform(x), wanted)
     assert wanted.any()
@@ -78,7 +108,15 @@ def test_state_round_trip():
         (lambda: Thermometer.quantile(2, np.array([[np.nan]], np.float32)), DataError, "NaN"),
         (lambda: Thermometer.quantile(2, np.array([["a"]])), DtypeError, "expected features of dtype"),
         (lambda: Thermometer.quantile(2, np.zeros(3, np.uint8)), ShapeError, "expected samples"),
-        (lambda: Thermometer.fit(np.zeros((3, 1), np.uint8), bits=1, kind="qantile"), OptionError, "'quantile'"),
+        (lambda: Thermometer(1, kind="qantile"), OptionError, "'quantile'"),
+        (lambda: Thermometer(0), OptionError, "at least 1 threshold"),
+        (lambda: Thermometer(1, (1,), "uint8"), OptionError, "takes shape and dtype from the samples"),
+        (lambda: Thermometer([[1]]), OptionError, "need the shape and dtype"),
+        (
+            lambda: Thermometer([[1]], (1,), "uint8").fit(np.zeros((3, 1), np.uint8)),
+            OptionError,
+            "was given its thresholds",
+        ),
         (lambda: Thermometer.quantile(1, np.zeros((3, 2), np.uint8), binary=[True]), ShapeError, "binary"),
         (lambda: Thermometer([[1]], (1,), "uint8")(torch.zeros(3, 2, dtype=torch.uint8)), ShapeError, r"\(N, 1\)"),
         (lambda: Thermometer([[1]], (1,), "uint8")(torch.zeros(3, 1)), DtypeError, "dtype uint8, got float32"),

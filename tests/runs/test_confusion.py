@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from gatewright.runs.confusion import Confusion
 from gatewright.errors import DataError, ShapeError
+from gatewright.runs.confusion import Confusion
 
 TRUTH = [0, 0, 0, 1, 1, 2]
 DECIDED = [0, 0, 1, 1, 0, 0]

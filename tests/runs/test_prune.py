@@ -10,10 +10,10 @@ from gatewright.circuit import Circuit, Encoder, Head, cost
 from gatewright.engine import Engine
 from gatewright.errors import OptionError
 from gatewright.gates import Gate
-from gatewright.training import load
 from gatewright.runs.compile import compile_run
 from gatewright.runs.prune import TOLERANCES, prune
 from gatewright.runs.run import load_run, train
+from gatewright.training import load
 from support.commands import gatewright
 
 
@@ -30,7 +30,7 @@ def accuracy(circuit, split):
 
 
 def test_pruning_takes_gates_and_keeps_validation(run):
-    digits = data.load("digits")
+    digits = data.load_dataset("digits")
     whole = compile_run(load_run(run), digits, prune_too=False, proof=False)
     compiled = compile_run(load_run(run), digits, proof=False)
     pruned = compiled.pruned
@@ -61,7 +61,7 @@ def test_the_command_line_says_that_it_is_lossy(run, tmp_path):
 
 
 def test_without_validation_it_is_refused(run, tmp_path):
-    digits = data.load("digits")
+    digits = data.load_dataset("digits")
     circuit = compile_run(load_run(run), digits, prune_too=False, proof=False).circuit
     empty = data.Split(digits.validation.x[:0], digits.validation.y[:0])
     with pytest.raises(OptionError, match="needs validation samples to judge by"):
@@ -73,7 +73,7 @@ def test_without_validation_it_is_refused(run, tmp_path):
 
 
 def test_where_nothing_can_go_nothing_is_claimed():
-    digits = data.load("digits")
+    digits = data.load_dataset("digits")
     features = np.arange(64)
     encoder = Encoder(features, np.full(64, 8.0), (1, 8, 8), "uint8")
     circuit = Circuit(64, [Gate.XOR], [20], [30], [64], encoder, Head([3], [0] * 10))

@@ -10,9 +10,9 @@ import pytest
 
 from gatewright.errors import FormatError
 from gatewright.runs.report.draw import draw, front
-from gatewright.runs.results import Entry, Results
 from gatewright.runs.report.published import published
 from gatewright.runs.report.table import table
+from gatewright.runs.results import Entry, Results
 
 
 def entry(seed=1, *, name="digits", test=0.9, logic_ops=100, digest="d", **changes):

@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from gatewright import zoo
-from gatewright.circuit import cost, load
+from gatewright.circuit import cost, load_circuit
 from gatewright.errors import OptionError
 from gatewright.runs.sweep import digest, jobs
 from gatewright.training.load import load_preset
@@ -38,7 +38,7 @@ def test_measures_once_and_shows(tmp_path):
     entries = json.loads((tmp_path / "pareto.json").read_text())["entries"]
     assert row["accuracy"] == pytest.approx((entries[0]["test"] + entries[1]["test"]) / 2, abs=1e-6)
     kept = sorted((tmp_path / "kept").glob("*.gw"))
-    assert [cost(load(path)).logic_ops for path in kept] == [e["logic_ops"] for e in entries]
+    assert [cost(load_circuit(path)).logic_ops for path in kept] == [e["logic_ops"] for e in entries]
     result = json.loads(next((tmp_path / "runs").glob("*-1-*/result.json")).read_text())
     assert entries[0]["test"] == pytest.approx(result["test"]["hard"])
     assert entries[0]["proof"] in {"abc", "sat", "structure"}
@@ -46,7 +46,7 @@ def test_measures_once_and_shows(tmp_path):
     before = (tmp_path / "pareto.json").read_text()
     again = sweep(tmp_path, "--seeds", "1,2")
     assert again.code == 0
-    assert again.err.count("measured before") == 2
+    assert again.err.count("already measured") == 2
     assert (tmp_path / "pareto.json").read_text() == before
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_another_process_is_at_is_left_to_it(tmp_path):
     with FileLock(folder / ".lock"):
         done = sweep(tmp_path, "--seeds", "1")
     assert done.code == 0
-    assert "another process is at it" in done.err
+    assert "another process is measuring it" in done.err
     assert not (tmp_path / "pareto.json").exists()
 
 
@@ -87,7 +87,7 @@ def test_options_make_the_digest_and_the_seed_does_not():
 
 def test_bad_requests_are_explained(tmp_path):
     assert "unknown preset 'digts'; did you mean 'digits'?" in gatewright("pareto", "--presets", "digts").err
-    assert "--seeds takes whole numbers between commas, got 'a'" in sweep(tmp_path, "--seeds", "a").err
+    assert "--seeds takes whole numbers separated by commas, got 'a'" in sweep(tmp_path, "--seeds", "a").err
     with pytest.raises(OptionError, match="give the seeds with --seeds"):
         jobs(["digits"], [1], ["train.seed=3"])
 
@@ -130,7 +130,7 @@ def test_the_zoo_gets_the_best_circuit_on_validation(tmp_path, monkeypatch):
     assert card.measured.model_dump(mode="json") == best
     assert card.over_seeds.seeds == [1, 2, 3]
     assert card.over_seeds.accuracy == done.json["rows"][0]["accuracy"]
-    circuit = load(tmp_path / "zoo" / card.file)
+    circuit = load_circuit(tmp_path / "zoo" / card.file)
     assert cost(circuit).logic_ops == best["logic_ops"]
     assert circuit.metadata["seed"] == str(best["seed"])
 

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
+from gatewright.circuit.simplify.rules import Rule
 from gatewright.gates import TRUTH, Gate
 
 
@@ -42,6 +43,17 @@ def random_circuit(
         head_ = Head(rng.integers(0, k, n_outputs), rng.integers(-3, 4, k), float(rng.random() + 0.1))
     return Circuit(n_inputs, gate, a, b, outputs, encoder_, head_, {"seed": str(seed)})
 
+
+SETS_OF_RULES = (
+    Rule.NONE,
+    Rule.EQUAL,
+    Rule.EQUAL | Rule.ABSORB,
+    Rule.SHARE,
+    Rule.EQUAL | Rule.ABSORB | Rule.ENCODER,
+    Rule.OUTPUTS,
+    Rule.DEAD,
+)
+"""Each rule of simplification, with the rules that it builds on."""
 
 circuits = st.builds(
     random_circuit,
@@ -103,3 +115,9 @@ def slow_counts(circuit, bits):
 def slow_classes(circuit, bits):
     """Int64 [n]: the lowest class among those with the greatest count."""
     return np.argmax(slow_counts(circuit, bits), axis=1)
+
+
+TIES = Circuit(
+    2, [0, 15, 12, 6], [0] * 4, [0, 0, 0, 1], [2, 3, 0, 4, 1, 5, 3], head=Head([0, 0, 1, 1, 2, 2, 2], [0, 0, -1])
+)
+"""Constants, an input and its inverse as outputs, in three classes with offsets: many ties over the four inputs."""

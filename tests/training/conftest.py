@@ -33,7 +33,7 @@ model:
   layers: [{type: flatten}, {type: dense, width: 60}, {type: dense, width: 40}]
 optimizer: {schedule: one-cycle}
 connections: {kind: guided, every: 4, trials: 4}
-discretization: {kind: scheduled, steps: [0.7]}
+discretization: {kind: adaptive, start: 0.7, patience: 2, tolerance: 0.5}
 train: {steps: 60, batch: 32, eval_every: 10, checkpoint_every: 7, log_every: 5, seed: 4}
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -47,13 +48,12 @@ class Recorder:
     def run(self, launches, *, passing):
         """Launch, and return what the backward passes left; the layers' recorders are told only if passing."""
         kept = []
-        layers = [layer for layer in logic_layers(self.trainer.model) if layer.record is not None]
-        told = [layer.record for layer in layers]
-        for layer, record in zip(layers, told, strict=True):
-            layer.record = lambda left, record=record: kept.append(left) or (passing and record(left))
-        launches()
-        for layer, record in zip(layers, told, strict=True):
-            layer.record = record
+        with ExitStack() as watched:
+            for layer in logic_layers(self.trainer.model):
+                if layer.recorders:
+                    watch = layer.register_recorder if passing else layer.divert_recorders
+                    watched.enter_context(watch(kept.append))
+            launches()
         return kept
 
     def snapshot(self):
@@ -82,7 +82,7 @@ def recorders(monkeypatch):
     def init(self, *args, **options):
         original(self, *args, **options)
         made.append(Recorder(self))
-        self._graph = GraphedStep(self.model, self._learn, self._ranks.mean_, self._update, made[-1])
+        self._graph = GraphedStep(self.model, self._learn, self._processes.mean_, self._update, made[-1])
 
     def install():
         monkeypatch.setattr(Trainer, "__init__", init)
@@ -144,7 +144,7 @@ def test_steps_ask_no_tensor_what_is_in_it(relaxation, frozen):
     options = {"relaxation": relaxation, "generator": g, "candidates": 4}
     model = torch.nn.Sequential(
         Thermometer([[80, 160]] * 2, (2, 8, 8), "uint8"),
-        LogicConv2d(4, 8, 3, stride=2, **options),
+        LogicConv2d(4, 8, 3, stride=2, padding=1, **options),
         torch.nn.Flatten(),
         LogicDense(128, 40, **options),
         LogicDense(40, 20, **options),

@@ -46,8 +46,8 @@ def test_mnist_from_training_to_verilog(tmp_path):
     assert result.test.hard >= 0.96
     assert result.seconds < 300
 
-    trained, test = load_run(tmp_path / "run"), data.load("mnist").test
-    compiled = compile_run(trained, data.load("mnist"))
+    trained, test = load_run(tmp_path / "run"), data.load_dataset("mnist").test
+    compiled = compile_run(trained, data.load_dataset("mnist"))
     assert compiled.proof is not None
     assert compiled.proof.equal
     assert compiled.samples == 10_000

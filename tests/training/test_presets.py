@@ -9,7 +9,6 @@ from gatewright import data, nn
 from gatewright.errors import OptionError
 from gatewright.nn.thermometer import Thermometer
 from gatewright.training import load
-from gatewright.training.build import build_model, learning_rate, plan_layers
 
 # Neurons (conv layers: output channels), tau and thresholds per channel as the paper's appendix lists them.
 PAPER = {
@@ -32,7 +31,13 @@ PAPER = {
 def plans_of(config):
     about = data.describe(config.data.name)
     shape = (about.shape[0] * config.data.encoder.thresholds, *about.shape[1:])
-    return plan_layers(config.model, shape, about.n_classes, about.label_shape)
+    return config.model.plan(shape, about.n_classes, about.label_shape).layers
+
+
+def peaks(config):
+    """Peak learning rates of a small network with the config's options."""
+    model = torch.nn.Sequential(nn.LogicDense(4, 4), nn.GroupSum(2))
+    return {group["peak"] for group in config.optimizer.build(model, config.model).param_groups}
 
 
 @pytest.mark.parametrize("name", load.preset_names())
@@ -52,7 +57,7 @@ def test_paper_models(name):
     assert config.model.tau == tau
     assert config.data.encoder.thresholds == thresholds
     assert (config.model.candidates, config.train.batch, config.model.relaxation) == (16, 128, "soft")
-    assert learning_rate(config) == (0.02 if "conv" in name else 0.01)
+    assert peaks(config) == {0.02 if "conv" in name else 0.01}
     assert config.connections.kind == "resample"
 
 
@@ -73,7 +78,8 @@ def test_built_networks_have_the_planned_shapes(name):
     config = load.load_preset(name)
     about = data.describe(config.data.name)
     encoder = Thermometer.uniform(config.data.encoder.thresholds, about.shape, about.dtype)
-    model = build_model(config, encoder, about.n_classes, torch.Generator().manual_seed(0))
+    plan = config.model.plan(encoder.out_shape, about.n_classes)
+    model = plan.build(encoder, torch.Generator().manual_seed(0))
     plans = plans_of(config)
     layers = nn.logic_layers(model)
     assert [layer.candidates.n_neurons for layer in layers] == [plan.neurons for plan in plans if plan.neurons]
@@ -105,29 +111,29 @@ def small(layers, **model):
         ([{"type": "dense", "width": 10, "inputs": 3}], (8,), r"layers.0.inputs is 3, which does not divide 8 bits"),
         ([{"type": "dense", "width": 10, "inputs": 2}], (8,), "does not divide 8 bits into groups for 10 neurons"),
         ([{"type": "dense", "width": "2 * k"}], (8,), r"'2 \* k' is a multiple of model.k, but model.k is not set"),
-        ([{"type": "conv", "channels": 4, "kernel": 11, "padding": 0}], (3, 8, 8), "11x11 kernel does not fit"),
+        ([{"type": "conv", "channels": 4, "kernel_size": 11, "padding": 0}], (3, 8, 8), "11x11 kernel does not fit"),
         ([{"type": "conv", "channels": 4, "channels_in": 2}], (3, 8, 8), "channels_in is 2, which does not divide"),
     ],
 )
 def test_layers_that_do_not_fit_are_named(layers, shape, message):
     with pytest.raises(OptionError, match=message):
-        plan_layers(small(layers), shape, 10)
+        small(layers).plan(shape, 10)
 
 
 def test_trees_of_gates():
     halves = [{"type": "dense", "width": width, "inputs": 2} for width in (40, 20)]
-    plans = plan_layers(small([{"type": "dense", "width": 80}, *halves]), (64,), 10)
+    plans = small([{"type": "dense", "width": 80}, *halves]).plan((64,), 10).layers
     assert [plan.neurons for plan in plans] == [80, 40, 20]
 
 
 def test_relative_sizes():
-    plans = plan_layers(small([{"type": "dense", "width": "k"}, {"type": "dense", "width": "5*k"}], k=4), (8,), 10)
+    plans = small([{"type": "dense", "width": "k"}, {"type": "dense", "width": "5*k"}], k=4).plan((8,), 10).layers
     assert [plan.neurons for plan in plans] == [4, 20]
 
 
 def test_learning_rate_rule():
     config = load.load_preset("mnist-fast")
     assert config.optimizer.lr is None
-    assert learning_rate(config) == 0.01
-    assert learning_rate(load.load_preset("mnist-fast", ["model.relaxation=soft"])) == 0.01
-    assert learning_rate(load.load_preset("cifar10-conv-t", ["optimizer.lr=null"])) == 0.02
+    assert peaks(config) == {0.01}
+    assert peaks(load.load_preset("mnist-fast", ["model.relaxation=soft"])) == {0.01}
+    assert peaks(load.load_preset("cifar10-conv-t", ["optimizer.lr=null"])) == {0.02}

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewright.training.config import OptimizerOptions
-from gatewright.training.schedule import rate_factor
 
 SCHEDULES = ["constant", "cosine", "one-cycle", "step"]
 
@@ -20,11 +19,11 @@ SCHEDULES = ["constant", "cosine", "one-cycle", "step"]
 )
 def test_factor_lies_between_0_and_1(schedule, steps, share, warmup):
     options = OptimizerOptions(schedule=schedule, warmup=warmup)
-    assert 0 <= rate_factor(options, int(share * steps), steps) <= 1
+    assert 0 <= options.factor(int(share * steps), steps) <= 1
 
 
 def factors(steps=1000, **options):
-    return [rate_factor(OptimizerOptions(**options), step, steps) for step in range(steps)]
+    return [OptimizerOptions(**options).factor(step, steps) for step in range(steps)]
 
 
 def test_shapes():

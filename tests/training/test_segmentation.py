@@ -47,7 +47,7 @@ def run(config):
 
 
 def test_accuracy_is_that_of_pixels(run):
-    shapes = data.load("shapes")
+    shapes = data.load_dataset("shapes")
     result = json.loads((run / "result.json").read_text())
     compiled = compile_run(load_run(run), shapes)
     assert compiled.proof.equal
@@ -74,7 +74,7 @@ def test_a_stopped_run_goes_on_to_the_same_result(config, run, tmp_path):
 def test_the_command_line_reports_the_mean_iou(run, tmp_path):
     assert gatewright("compile", run, "-o", tmp_path / "s.gw", "--no-proof").code == 0
     about = gatewright("eval", tmp_path / "s.gw", "--dataset", "shapes", "--split", "validation", "--json").json
-    shapes = data.load("shapes")
+    shapes = data.load_dataset("shapes")
     circuit = compile_run(load_run(run), shapes, proof=False).circuit
     decided = Engine(circuit).predict(shapes.validation.x)
     expected = Confusion.of(shapes.validation.y, decided, 4)

@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from gatewright import data, nn
 from gatewright.data import Split
 from gatewright.errors import DataError, FormatError, MissingExtraError, OptionError
+from gatewright.runs.folder import check_same_run
 from gatewright.runs.result import RunResult
-from gatewright.runs.run import load_run, lower_run, pick_device, train
+from gatewright.runs.run import load_run, lower_run, train
 from gatewright.training import load
 from gatewright.training.batches import Feed
 from gatewright.training.evaluate import evaluate, predict
 from gatewright.training.metrics import MetricsLog, read_lines
+from gatewright.training.processes import pick_device
 from gatewright.training.sampler import DataOrder
-from gatewright.training.trainer import Trainer, check_same_run
+from gatewright.training.trainer import Trainer
 
 
 def changed(config, **sections):
@@ -60,7 +62,7 @@ def test_the_result_is_that_of_the_kept_weights(hard_config, tmp_path):
     assert (result.best_step, result.validation.hard) == (best["step"], best["validation"]["hard"])
 
     run = load_run(tmp_path / "run")
-    test = data.load("digits").test
+    test = data.load_dataset("digits").test
     with torch.no_grad():
         scores = torch.cat([run.model(torch.from_numpy(sample[None])) for sample in test.x])
     assert result.test.hard == pytest.approx(float((scores.numpy().argmax(1) == test.y).mean()))
@@ -126,12 +128,12 @@ def test_a_loss_that_is_not_finite_names_the_step(hard_config, tmp_path, monkeyp
 
 
 def test_augmenting_tables_is_refused(hard_config, tmp_path, monkeypatch):
-    table = data.load("digits")
+    table = data.load_dataset("digits")
     flat = [Split(part.x.reshape(len(part), -1), part.y) for part in (table.train, table.validation, table.test)]
     from dataclasses import replace
 
     fake = replace(table, train=flat[0], validation=flat[1], test=flat[2], shape=(64,))
-    monkeypatch.setattr(data, "load", lambda *args, **kwargs: fake)
+    monkeypatch.setattr(data, "load_dataset", lambda *args, **kwargs: fake)
     config = changed(hard_config, data={"augment": {"flip": True}})
     with pytest.raises(OptionError, match=r"changes images, but the samples of digits have shape \(64,\)"):
         train(config, "test", tmp_path / "run")

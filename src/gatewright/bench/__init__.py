@@ -1,1 +1,1 @@
-"""How fast training is on this machine: steps, whole presets, and the roofline of their kernels."""
+"""How fast training is on this machine: steps, full presets, and the roofline of their kernels."""

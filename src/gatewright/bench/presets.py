@@ -1,11 +1,10 @@
-"""Training steps a second of whole presets, on random samples, with the roofline beside each kernel."""
+"""Training steps per second of full presets, on random samples, with the roofline of each kernel."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
-from contextlib import nullcontext
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,18 +18,17 @@ from gatewright.errors import OptionError
 from gatewright.kernels.ops import reference_kernels
 from gatewright.nn import logic_layers
 from gatewright.nn.functional import Recorded
-from gatewright.runs.result import machine, versions
-from gatewright.runs.run import augmentation, pick_device, training_generator
+from gatewright.runtime.machine import machine, versions
 from gatewright.runtime.threads import use_threads
 from gatewright.training.batches import Feed
-from gatewright.training.build import build_encoder, build_model, thread_count
+from gatewright.training.build import build_trainer, training_generator
 from gatewright.training.config import RunConfig
 from gatewright.training.load import load_preset
-from gatewright.training.processes import Ranks
+from gatewright.training.processes import Ranks, pick_device
 from gatewright.training.trainer import Trainer
 
 BATCHES = 4
-"""Batches of random samples that there are to draw from."""
+"""Number of batches of random samples to draw from."""
 
 
 def bench_presets(
@@ -42,18 +40,18 @@ def bench_presets(
     reference: bool = False,
     kernels: bool = True,
 ) -> dict[str, Any]:
-    """Measure whole training steps of presets: sampling, augmentation, learning, connection learning.
+    """Measure full training steps of presets: sampling, augmentation, learning, connection learning.
 
     Args:
         presets: Their names.
         device: As `train.device`.
         changes: `KEY=VALUE` overrides for all of them.
         seconds: Least time for the steps of each.
-        reference: Whether to measure the reference kernels, too.
+        reference: Whether to measure the reference kernels as well.
         kernels: Whether to measure the kernels one by one.
 
     Returns:
-        JSON-ready: machine, ceilings, and per preset the steps a second and the kernels' rows.
+        JSON-ready: machine, ceilings, and per preset the steps per second and the kernels' rows.
     """
     if not presets:
         raise OptionError("name at least one preset to measure")
@@ -64,7 +62,7 @@ def bench_presets(
         config = load_preset(name, [*changes, f"train.device={device}"])
         rows[name] = _measure(config, where, seconds, reference=reference)
         if kernels:
-            layers, left = _one_pass(_trainer(config, where, Path()))
+            layers, left = _one_pass(_trainer(config, where))
             rows[name]["kernels"] = roofline(layers, left, ceilings)
         if where.type == "cuda":
             torch.cuda.empty_cache()
@@ -79,8 +77,8 @@ def bench_presets(
 def _measure(config: RunConfig, device: torch.device, seconds: float, *, reference: bool) -> dict[str, Any]:
     result: dict[str, Any] = {"batch": config.train.batch}
     for kind in ("gatewright", "reference") if reference else ("gatewright",):
-        with reference_kernels() if kind == "reference" else nullcontext(), tempfile.TemporaryDirectory() as folder:
-            trainer = _trainer(config, device, Path(folder))
+        with reference_kernels() if kind == "reference" else nullcontext():
+            trainer = _trainer(config, device)
             with trainer.computing():
                 for _ in range(config.train.log_every):  # compiles, records
                     trainer.one_step()
@@ -94,35 +92,37 @@ def _measure(config: RunConfig, device: torch.device, seconds: float, *, referen
     return result
 
 
-def _stepper(trainer: Trainer) -> Any:
-    """Steps for ever, with the look at the losses that training takes, too."""
+def _stepper(trainer: Trainer) -> Callable[[], None]:
+    """One training step, including the periodic loss read-back."""
 
     def step() -> None:
         trainer.one_step()
-        if trainer.step % trainer.config.train.log_every == 0:
+        if trainer.step % trainer.options.log_every == 0:
             trainer.read_losses()
 
     return step
 
 
-def _trainer(config: RunConfig, device: torch.device, folder: Path) -> Trainer:
+def _trainer(config: RunConfig, device: torch.device) -> Trainer:
     dataset = random_dataset(config.data.name, BATCHES * config.train.batch)
     generator = torch.Generator().manual_seed(config.train.seed)
-    encoder = build_encoder(config, dataset)
-    model = build_model(config, encoder, dataset.n_classes, generator, dataset.label_shape).to(device)
-    generator = training_generator(config, device, generator)
-    feed = Feed(dataset.train, device, augmentation(config, dataset, generator, Ranks()))
-    with use_threads(thread_count(config, encoder, dataset.n_classes, dataset.label_shape)):
-        return Trainer(config, model, feed, None, generator, folder)
+    encoder = config.data.encoder.build(dataset)
+    plan = config.model.plan(encoder.out_shape, dataset.n_classes, dataset.label_shape)
+    model = plan.build(encoder, generator).to(device)
+    generator = training_generator(config.train.seed, device, generator)
+    feed = Feed(dataset.train, device, config.data.augment.build(dataset, generator, Ranks()))
+    with use_threads(config.train.thread_count(plan.candidates)):
+        return build_trainer(config, model, feed, None, generator)
 
 
 def _one_pass(trainer: Trainer) -> tuple[Any, list[Recorded]]:
-    """One step, and what it left of each layer that learns."""
+    """One step, and what its backward pass recorded of each layer that learns."""
     layers = [layer for layer in logic_layers(trainer.model) if not layer.frozen]
     left: dict[int, Recorded] = {}
-    for i, layer in enumerate(layers):
-        layer.record = lambda recorded, i=i: left.update({i: recorded})
-    trainer.one_step()
+    with ExitStack() as handles:
+        for i, layer in enumerate(layers):
+            handles.enter_context(layer.register_recorder(partial(left.__setitem__, i)))
+        trainer.one_step()
     return layers, [left[i] for i in range(len(layers))]
 
 
@@ -141,9 +141,4 @@ def random_dataset(name: str, samples: int) -> Dataset:
         shape=about.shape,
         dtype=about.dtype,
         class_names=tuple(map(str, range(about.n_classes))),
-        feature_names=(),
-        source="",
-        licence="",
-        citation="",
-        binary_features=np.zeros(int(np.prod(about.shape)), np.bool_),
     )

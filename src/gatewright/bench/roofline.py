@@ -1,7 +1,7 @@
-"""The kernels of a network's layers beside what the machine could do: its roofline.
+"""The kernels of a network's layers compared with what the machine can do: its roofline.
 
 For each kernel: the bytes it must move through memory (each input once, each output once), the bytes that its candidates
-gather (every operand of every candidate, from whatever cache), and its arithmetic operations. Divided by the ceilings,
+gather (every operand of every candidate, from any cache), and its arithmetic operations. Divided by the ceilings,
 measured on this machine, each gives a time; the largest is the least the kernel can take, and names its limit.
 """
 
@@ -22,7 +22,7 @@ MIB = 1 << 20
 
 
 class Ceilings(NamedTuple):
-    """What the device does in a second, at best.
+    """The most that the device does per second.
 
     Attributes:
         memory: Bytes read and written by a copy that no cache holds.
@@ -51,7 +51,7 @@ def _copy(size: int, device: torch.device) -> float:
 
 
 class Work(NamedTuple):
-    """What a kernel has to do.
+    """The work of a kernel.
 
     Attributes:
         moved: Bytes of its inputs and outputs, each once.
@@ -75,7 +75,7 @@ class Kernel(NamedTuple):
     Attributes:
         name: Of the op.
         run: Calls it.
-        work: What it has to do.
+        work: Its work.
     """
 
     name: str
@@ -146,7 +146,7 @@ def _hard(wiring: Wiring, logits: Tensor, left: Recorded) -> Iterator[Kernel]:
 
 
 def roofline(layers: list[LogicLayer], left: list[Recorded], ceilings: Ceilings) -> list[dict[str, Any]]:
-    """Measure each kernel of each layer beside its least time.
+    """Measure each kernel of each layer, and compare it with its least time.
 
     Args:
         layers: The layers that learn.

@@ -1,6 +1,6 @@
 """How fast training steps are: side by side, in one run, on one machine.
 
-Contenders take turns for a fixed number of rounds, so that a machine whose speed drifts is unfair to none of them.
+Contenders take turns for a fixed number of rounds, so a drift of the machine's speed affects all of them alike.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gatewright.kernels.ops import reference_kernels
 from gatewright.learning import GuidedProposals
 from gatewright.nn import GroupSum, LogicDense
 from gatewright.nn.thermometer import Thermometer
-from gatewright.runs.result import machine, versions
+from gatewright.runtime.machine import machine, versions
 from gatewright.runtime.threads import use_threads
 
 CONTENDERS = ("hard", "hard guided", "soft", "soft reference", "torchlogix fixed")
@@ -34,7 +34,7 @@ class Setting(NamedTuple):
         features: Pixels of a random uint8 image, one bit each.
         widths: Neurons of each layer.
         candidates: Candidates per neuron.
-        batch: Samples a step.
+        batch: Samples per step.
         threads: Threads of torch and of the kernels.
     """
 
@@ -57,11 +57,11 @@ def compare(
         setting: What is trained.
         contenders: Some of `CONTENDERS`; empty for all that are installed.
         rounds: Turns each contender takes.
-        seconds: Least length of a turn; a turn has at least one step.
+        seconds: Least length of a turn, which has at least one step.
 
     Returns:
-        JSON-ready: the setting, the machine, and for each contender the median milliseconds of a step over rounds with the
-        least and greatest, steps and samples a second, and which ran.
+        JSON-ready: the setting, the machine, and for each contender the median milliseconds of a step over rounds, with the
+        least and greatest, and steps and samples per second.
     """
     if rounds < 1 or not seconds > 0:
         raise OptionError(f"rounds and seconds must be positive, got {rounds} and {seconds}")
@@ -83,7 +83,7 @@ def compare(
 
 
 def _turn(step: Step, seconds: float) -> float:
-    """Milliseconds a step over one turn."""
+    """Milliseconds per step over one turn."""
     count = 0
     start = time.perf_counter()
     while True:
@@ -143,7 +143,7 @@ def _learn(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, 
 
 
 def _torchlogix(sizes: list[tuple[int, int]], x: torch.Tensor, y: torch.Tensor) -> Step:
-    """Torchlogix's dense layers with fixed random wiring and 16 gates a neuron, in its own default parametrization."""
+    """Torchlogix's dense layers with fixed random wiring and 16 gates per neuron, in its own default parametrization."""
     layers = importlib.import_module("torchlogix.layers")
     model = nn.Sequential(
         *(layers.LogicDense(i, o, device="cpu", connections="fixed") for i, o in sizes),

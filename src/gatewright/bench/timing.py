@@ -1,4 +1,4 @@
-"""How long something takes on a device: the median over rounds, the device waited for."""
+"""How long work takes on a device: the median over rounds, each including the wait for queued work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done all it was told."""
+    """Wait for all queued work on the device."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -19,9 +19,9 @@ def seconds_of(work: Callable[[], object], device: torch.device, *, least: float
     """Median seconds of one call, over rounds of many calls.
 
     Args:
-        work: What is called; once before the clock runs, to compile and allocate.
-        device: Where its work is done.
-        least: Seconds all rounds take together, at least.
+        work: Called once before the clock starts, to compile and allocate, then many times.
+        device: Where it runs.
+        least: Least seconds of all rounds together.
         rounds: How many.
     """
     work()

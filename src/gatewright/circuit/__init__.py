@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.circuit.cost import Cost, cost
-from gatewright.circuit.deep import deepen
-from gatewright.circuit.io import load, save
-from gatewright.circuit.proof.prove import Proof, prove, require_equal
+from gatewright.circuit.io import load_circuit, save_circuit
+from gatewright.circuit.proof import Proof, prove, require_equal
 from gatewright.circuit.simplify import PassRecord, simplify
 
 __all__ = [
@@ -17,10 +16,9 @@ __all__ = [
     "PassRecord",
     "Proof",
     "cost",
-    "deepen",
-    "load",
+    "load_circuit",
     "prove",
     "require_equal",
-    "save",
+    "save_circuit",
     "simplify",
 ]

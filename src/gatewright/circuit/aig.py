@@ -21,7 +21,7 @@ from gatewright.gates import NEGATE_A, NEGATE_B, USES_A, USES_B, Gate
 
 Int32Array = npt.NDArray[np.int32]
 INPUT_NAMES, OUTPUT_NAMES = "aiger.inputs", "aiger.outputs"
-"""Metadata keys under which `from_aiger` keeps the symbol table: JSON objects, index to name."""
+"""Metadata keys under which `read_aig` keeps the symbol table: JSON objects, index to name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Aig:
 def _and(
     x: int, y: int, first: int, left: Int32Array, right: Int32Array, count: int, slots: Int32Array
 ) -> tuple[int, int]:
-    """The literal of x AND y, shared if there is one; and the number of ANDs afterwards."""
+    """The literal of x AND y, an existing AND if possible; and the number of ANDs afterwards."""
     if x < y:
         x, y = y, x
     if y == 0 or x == (y ^ 1):
@@ -196,13 +196,15 @@ def _decode(raw: npt.NDArray[np.uint8], n_inputs: int, n_ands: int) -> tuple[Int
     return left, right, at, -1
 
 
-def to_aiger(circuit: Circuit, *, inputs: Sequence[str] = (), outputs: Sequence[str] = (), comment: str = "") -> bytes:
-    """A circuit's gates as a binary AIGER file; encoder and head are left out.
+def write_aig(circuit: Circuit, *, inputs: Sequence[str] = (), outputs: Sequence[str] = (), comment: str = "") -> bytes:
+    """Write a circuit's gates as binary AIGER; encoder and head are left out.
+
+    `gatewright.formats.to_aiger` writes files.
 
     Args:
         circuit: The circuit.
-        inputs: A name for each input, or none.
-        outputs: A name for each output, or none.
+        inputs: A name for each input, or empty.
+        outputs: A name for each output, or empty.
         comment: Text for the comment section.
     """
     aig = to_aig(circuit)
@@ -226,12 +228,14 @@ def to_aiger(circuit: Circuit, *, inputs: Sequence[str] = (), outputs: Sequence[
     return head + body + tail
 
 
-def from_aiger(data: bytes, *, source: str = "AIGER data") -> Circuit:
-    """Read a combinational binary AIGER file.
+def read_aig(data: bytes, *, source: str = "AIGER data") -> Circuit:
+    """Read combinational binary AIGER.
+
+    `gatewright.formats.from_aiger` reads files.
 
     Args:
         data: The file's content.
-        source: What to call it in messages.
+        source: Name of the data in messages.
 
     Returns:
         A circuit without encoder and head. Names from the symbol table are in its metadata, as JSON objects from index
@@ -284,7 +288,7 @@ def _read_symbols(data: bytes, at: int, sizes: tuple[int, int], source: str) -> 
     while at < len(data):
         end = data.find(b"\n", at)
         line = data[at : end if end >= 0 else len(data)]
-        # The rest is comment. ABC puts binary extensions there, straight after the "c", so no newline is asked for.
+        # The rest is comment. ABC puts binary extensions there, directly after the "c", so a newline is not required.
         if line[:1] == b"c":
             break
         key, space, name = line.partition(b" ")

@@ -16,10 +16,8 @@ from gatewright.circuit.adders import Number, add_columns
 from gatewright.circuit.builder import Builder, Int32Array
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.errors import OptionError
+from gatewright.features import FEATURE_BITS
 from gatewright.gates import Gate
-
-FEATURE_BITS = {"bool": 1, "uint8": 8, "int16": 16, "int32": 32, "float32": 32}
-"""Width of a raw feature as bits: two's complement for signed integers, IEEE 754 for float32."""
 
 
 def popcount(builder: Builder, bits: npt.ArrayLike, offset: int = 0, adders: str = "ops") -> Number:
@@ -55,7 +53,7 @@ def less_than(builder: Builder, a: Number, b: Number) -> int:
 
 
 def select(builder: Builder, condition: int, yes: Number, no: Number) -> Number:
-    """`yes` where the condition is true, else `no`, bit by bit."""
+    """`yes` where the condition is true, otherwise `no`, bit by bit."""
     result = []
     for x, y in zip(*_same_width(builder, yes, no), strict=True):
         change = builder.append(Gate.AND, builder.append(Gate.XOR, x, y), condition)

@@ -1,4 +1,4 @@
-"""Append gates to a circuit, arrays of them at a time."""
+"""Build a circuit from arrays of gates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Int32Array = npt.NDArray[np.int32]
 
 
 class Builder:
-    """Gates in topological order that grow by whole arrays.
+    """Gates in topological order, appended in arrays.
 
     Attributes:
         n_inputs: Number of Boolean inputs.
@@ -30,7 +30,7 @@ class Builder:
         """Append gates that do not read each other.
 
         Args:
-            gate: Gate ids; gates, a and b broadcast against each other.
+            gate: Gate ids; gate, a and b broadcast against each other. The operands of constants are ignored.
             a: Node ids of the first operands.
             b: Node ids of the second operands.
 
@@ -56,21 +56,20 @@ class Builder:
         start = self._n_nodes - circuit.n_inputs
         nodes = np.arange(start, start + circuit.n_nodes, dtype=np.int32)
         nodes[: circuit.n_inputs] = inputs
-        constant = (circuit.gate == Gate.FALSE) | (circuit.gate == Gate.TRUE)
-        # A constant's operands are 0 by contract, not an input that could move.
-        a = np.where(constant, 0, nodes[np.where(constant, 0, circuit.a)] if circuit.n_nodes else 0)
-        b = np.where(constant, 0, nodes[np.where(constant, 0, circuit.b)] if circuit.n_nodes else 0)
-        self.append(circuit.gate, a, b)
+        self.append(circuit.gate, nodes[circuit.a], nodes[circuit.b])
         return nodes
 
     def constant(self, value: bool) -> int:
-        """The node of a constant, the same one at every call."""
+        """The node of a constant; every call returns the same one."""
         if value not in self._constants:
             self._constants[value] = int(self.append(Gate.TRUE if value else Gate.FALSE, 0, 0))
         return self._constants[value]
 
     def build(self, outputs: npt.ArrayLike, **fields: Any) -> Circuit:
-        """The circuit with these output nodes and other fields of `Circuit` (encoder, head, metadata)."""
+        """Make the circuit with these output nodes and other fields of `Circuit` (encoder, head, metadata)."""
         empty = (np.zeros(0, np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32))
         gate, a, b = (np.concatenate(part) for part in zip(empty, *self._parts, strict=True))
+        # By contract a constant's operands are 0: those that it was appended with may be any nodes.
+        constant = (gate == Gate.FALSE) | (gate == Gate.TRUE)
+        a[constant] = b[constant] = 0
         return Circuit(self.n_inputs, gate, a, b, np.asarray(outputs, np.int32), **fields)

@@ -19,20 +19,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from gatewright.errors import FormatError, OptionError
-from gatewright.gates import Gate
+from gatewright.features import FEATURE_DTYPES, exact_thresholds
+from gatewright.gates import IS_LOGIC, Gate
 
 # Constructors take any integer arrays and convert them exactly; what is stored has the dtype the docstrings state.
 Array = npt.NDArray[Any]
-
-FEATURE_DTYPES = ("bool", "uint8", "int16", "int32", "float32")
-"""Feature types an encoder can have."""
 
 
 def _array(value: npt.ArrayLike, dtype: Any, ndim: int, name: str) -> npt.NDArray[Any]:
@@ -51,8 +50,18 @@ def _array(value: npt.ArrayLike, dtype: Any, ndim: int, name: str) -> npt.NDArra
     return result
 
 
+class _Parts:
+    """Pickled and copied through the constructor, which checks the arrays and makes them read-only."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = (getattr(self, name) for name in self.__dataclass_fields__)
+        return type(self), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+
+
 @dataclass(frozen=True, eq=False)
-class Encoder:
+class Encoder(_Parts):
     """Raw features to bits: bit i is `features[feature[i]] >= threshold[i]`.
 
     Attributes:
@@ -60,8 +69,13 @@ class Encoder:
         threshold: float64 [bits], in units of the raw feature; whole numbers where the features are integers, float32
             values where they are float32, so that every back end compares exactly.
         shape: Shape of one raw sample, for example (1, 28, 28) or (14,).
-        dtype: Type of the raw features, one of `FEATURE_DTYPES`.
+        dtype: Type of the raw features, one of `features.FEATURE_DTYPES`.
         feature_names: Names of the flattened features, or empty.
+
+    Example:
+        >>> from gatewright.circuit import Encoder
+        >>> Encoder(feature=[0, 0, 1], threshold=[64, 128, 100], shape=(2,), dtype="uint8")
+        Encoder(bits=3, shape=(2,), dtype='uint8')
     """
 
     feature: Array
@@ -85,9 +99,11 @@ class Encoder:
             raise FormatError(f"encoder.feature must lie in 0..{self.n_features - 1}")
         if self.feature_names and len(self.feature_names) != self.n_features:
             raise FormatError(f"{len(self.feature_names)} feature names for {self.n_features} features")
-        exact = self.threshold.astype(np.float32) if self.dtype == "float32" else np.round(self.threshold)
-        if not np.array_equal(exact, self.threshold):
+        if not np.array_equal(exact_thresholds(self.threshold, self.dtype), self.threshold):
             raise FormatError(f"encoder.threshold has values that are not exact for {self.dtype} features")
+
+    def __repr__(self) -> str:
+        return f"Encoder(bits={self.n_bits}, shape={self.shape}, dtype={self.dtype!r})"
 
     @property
     def n_bits(self) -> int:
@@ -101,7 +117,7 @@ class Encoder:
 
 
 @dataclass(frozen=True, eq=False)
-class Head:
+class Head(_Parts):
     """Bits to scores: a popcount per class, then argmax with ties to the lowest class (group sum).
 
     Attributes:
@@ -111,6 +127,11 @@ class Head:
         class_names: One name per class, or empty.
         places: Shape of the places that are decided for, each on its own: (height, width) for the pixels of an image; ()
             for one decision per sample.
+
+    Example:
+        >>> from gatewright.circuit import Head
+        >>> Head(group=[0, 0, 1, 1], offset=[0, 0], class_names=("small", "large"))
+        Head(outputs=4, classes=2, tau=1)
     """
 
     group: Array
@@ -137,6 +158,10 @@ class Head:
         if self.class_names and len(self.class_names) != self.n_classes:
             raise FormatError(f"{len(self.class_names)} class names for {self.n_classes} classes")
 
+    def __repr__(self) -> str:
+        places = f", places={self.places}" if self.places else ""
+        return f"Head(outputs={len(self.group)}, classes={self.n_classes}, tau={self.tau:g}{places})"
+
     @property
     def n_groups(self) -> int:
         """Number of counts: classes, or classes at each place."""
@@ -158,8 +183,8 @@ class Head:
 
 
 @dataclass(frozen=True, eq=False)
-class Circuit:
-    """A netlist of two-input gates. Immutable: passes return new circuits.
+class Circuit(_Parts):
+    """A netlist of two-input gates. Immutable: simplification and `replace` return new circuits.
 
     Attributes:
         n_inputs: Number of Boolean inputs.
@@ -173,6 +198,11 @@ class Circuit:
 
     Raises:
         FormatError: The arrays do not describe a circuit; the message names the field and the first bad entry.
+
+    Example:
+        >>> from gatewright.circuit import Circuit
+        >>> Circuit(n_inputs=3, gate=[6, 6], a=[0, 3], b=[1, 2], outputs=[4])  # x0 XOR x1 XOR x2
+        Circuit(inputs=3, gates=2, outputs=1)
     """
 
     n_inputs: int
@@ -219,6 +249,25 @@ class Circuit:
             )
         if self.head is not None and len(self.head.group) != len(self.outputs):
             raise FormatError(f"the head groups {len(self.head.group)} outputs but there are {len(self.outputs)}")
+
+    def __repr__(self) -> str:
+        ends = "".join(f", {name}={end}" for name, end in (("encoder", self.encoder), ("head", self.head)) if end)
+        return f"Circuit(inputs={self.n_inputs}, gates={self.n_gates}, outputs={self.n_outputs}{ends})"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        encoder, head = self.encoder, self.head
+        classes = "" if head is None else f"{head.n_classes} classes{': ' * bool(head.class_names)}"
+        rows = [
+            ("inputs", f"{self.n_inputs:,}"),
+            ("gates", f"{self.n_gates:,}, {np.count_nonzero(IS_LOGIC[self.gate]):,} of them of two operands"),
+            ("outputs", f"{self.n_outputs:,}"),
+            ("encoder", "none" if encoder is None else f"{encoder.dtype} features of shape {encoder.shape}"),
+            ("head", "none" if head is None else classes + ", ".join(head.class_names)),
+            *self.metadata.items(),
+        ]
+        cells = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+        return f"<table><caption>Circuit</caption>{''.join(cells)}</table>"
 
     @property
     def n_gates(self) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.circuit.aig import to_aiger
+from gatewright.circuit.aig import write_aig
 from gatewright.circuit.arithmetic import with_encoder_gates
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.head_gates import with_head_gates
@@ -29,12 +29,12 @@ class Cost:
 
     Attributes:
         logic_ops: Gates with two operands; constants, wires and inverters are free.
-        total_ops: Logic ops of the whole: encoder comparators on the bits of the raw features, the gates, popcount and
+        total_ops: Logic ops of everything: encoder comparators on the bits of the raw features, the gates, popcount and
             argmax, simplified together.
         encoder_ops: The encoder's part: logic ops of the comparators that are used, simplified alone.
         head_ops: The head's part: what `total_ops` has beyond `logic_ops` and `encoder_ops`.
-        depth: Logic levels of the gates alone: logic ops on the longest way from an input to an output.
-        total_depth: Logic levels of the whole.
+        depth: Logic levels of the gates alone: logic ops on the longest path from an input to an output.
+        total_depth: Logic levels of everything.
         live_gates: Gates left, with the inverters and constants that outputs need.
         n_inputs_used: Boolean inputs that are read, which is the number of comparators.
         outputs: Outputs left.
@@ -54,8 +54,16 @@ class Cost:
 
 
 def cost(circuit: Circuit) -> Cost:
-    """Count what a circuit costs; it is simplified first, so the figures do not depend on whether it already was."""
-    core, _ = simplify(circuit)
+    """Count what a circuit costs. It is simplified first, so the figures do not depend on whether it already was.
+
+    Example:
+        >>> from gatewright.circuit import Circuit, cost
+        >>> adder = Circuit(n_inputs=3, gate=[6, 6, 1, 1, 7], a=[0, 3, 0, 3, 5], b=[1, 2, 1, 2, 6], outputs=[4, 7])
+        >>> figures = cost(adder)
+        >>> figures.logic_ops, figures.depth
+        (5, 3)
+    """
+    core = simplify(circuit)
     whole = core
     if whole.head is not None:
         whole = with_head_gates(whole)
@@ -63,10 +71,10 @@ def cost(circuit: Circuit) -> Cost:
     encoder_ops = 0
     if whole.encoder is not None:
         comparators = core.replace(gate=_EMPTY, a=_EMPTY, b=_EMPTY, outputs=used, head=None)
-        encoder_ops = _logic_ops(simplify(with_encoder_gates(comparators))[0])
+        encoder_ops = _logic_ops(simplify(with_encoder_gates(comparators)))
         # First with the encoder's relations between bits, which its gates hide from the local rules.
-        whole = with_encoder_gates(simplify(whole)[0])
-    whole, _ = simplify(whole)
+        whole = with_encoder_gates(simplify(whole))
+    whole = simplify(whole)
     logic_ops, total_ops = _logic_ops(core), _logic_ops(whole)
     numbers = np.bincount(core.gate, minlength=len(GATE_NAMES)).tolist()
     return Cost(
@@ -84,27 +92,47 @@ def cost(circuit: Circuit) -> Cost:
 
 
 def lut6(circuit: Circuit, *, timeout: float = 600.0) -> int:
-    """Six-input lookup tables that ABC maps the circuit's gates to; encoder and head are left out.
+    """Count the six-input lookup tables that ABC maps the circuit's gates to, without encoder and head.
 
     This is the mapped count, before any placement. An inversion at an output counts as part of its table.
 
     Raises:
-        MissingExtraError: There is no ABC.
+        MissingExtraError: ABC is not installed.
         ToolError: ABC failed or took too long.
     """
-    core, _ = simplify(circuit)
-    if not core.n_outputs:
-        return 0
+    core = simplify(circuit)
+    return map_aig(write_aig(core), 6, timeout=timeout)[0] if core.n_outputs else 0
+
+
+def map_aig(aig: bytes, k: int, *, rewrite: bool = False, timeout: float = 600.0) -> tuple[int, str]:
+    """Map an AND-inverter graph to lookup tables through ABC.
+
+    Args:
+        aig: A binary AIGER file with at least one output (see `gatewright.circuit.aig`).
+        k: Maximum number of inputs of a table.
+        rewrite: Whether ABC first rewrites the graph (`&dc2`).
+        timeout: Seconds for ABC.
+
+    Returns:
+        The number of tables, and the mapped netlist as BLIF, which has an inverter or buffer where several outputs read
+        one table. (A table whose function does not depend on all inputs that ABC chose is smaller in the BLIF.)
+
+    Raises:
+        MissingExtraError: ABC is not installed.
+        ToolError: ABC failed or took too long.
+    """
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
-        (folder / "in.aig").write_bytes(to_aiger(core))
-        said = run_abc("&r in.aig; &if -K 6; &ps", folder, timeout)
-    if said is None:
-        raise ToolError(f"ABC did not map {core.n_gates} gates within {timeout:g} s: allow a longer timeout")
-    found = re.search(r"lut\s*=\s*(\d+)", re.sub(r"\x1b\[[0-9;]*m", "", said))
+        (folder / "in.aig").write_bytes(aig)
+        passes = "&dc2; " if rewrite else ""
+        printed = run_abc(f"&r in.aig; {passes}&if -K {k}; &ps; &put -o; write_blif out.blif", folder, timeout)
+        if printed is None:
+            raise ToolError(f"ABC did not map the gates to tables within {timeout:g} s: allow a longer timeout")
+        blif = (folder / "out.blif").read_text(encoding="utf-8")
+    found = re.search(r"lut\s*=\s*(\d+)", re.sub(r"\x1b\[[0-9;]*m", "", printed))
     if found is None:
-        raise ToolError(f"ABC printed no number of lookup tables: {said.strip()[-300:]}")
-    return int(found[1])
+        raise ToolError(f"ABC printed no number of lookup tables: {printed.strip()[-300:]}")
+    return int(found[1]), blif
 
 
 def used_inputs(circuit: Circuit) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -1,7 +1,7 @@
 """The `.gw` file: a circuit as one safetensors file.
 
-The arrays are tensors (`gate`, `a`, `b`, `outputs`, and where there are such `encoder.feature`, `encoder.threshold`,
-`head.group`, `head.offset`). Everything else is one JSON text in the safetensors metadata under the key `gatewright`:
+The arrays are tensors: `gate`, `a`, `b`, `outputs`; with an encoder `encoder.feature` and `encoder.threshold`; with a head
+`head.group` and `head.offset`. Everything else is one JSON text in the safetensors metadata under the key `gatewright`:
 format name, version, the plain fields, and a SHA-256 of every array and of the plain fields, so that a damaged file is
 refused with the part that is damaged. Any safetensors reader can open the file; nothing in it is ever executed.
 
@@ -14,7 +14,6 @@ import hashlib
 import json
 import lzma
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -27,12 +26,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import FormatError
+from gatewright.runtime.files import write_atomically
 
 FORMAT: Literal["gatewright circuit"] = "gatewright circuit"
 VERSION = 1
 _KEY = "gatewright"
 _XZ = b"\xfd7zXZ\x00"
-_MOST_BYTES = 1 << 30  # some 60 million gates; a few bytes of xz can unpack to far more
+_MOST_BYTES = 1 << 30  # about 60 million gates; a few bytes of xz can unpack to far more
 _DTYPES = {
     "gate": "uint8",
     "a": "int32",
@@ -58,7 +58,7 @@ class _EncoderFields(_Strict):
 class _HeadFields(_Strict):
     tau: float
     class_names: list[str]
-    places: list[int] = []  # pydantic copies it; left out of the file where empty, as before there were any
+    places: list[int] = []  # pydantic copies it; not in the file if empty, as in files before heads had places
 
 
 class _Fields(_Strict):
@@ -75,14 +75,27 @@ class _Header(_Strict):
     sha256: dict[str, str]
 
 
-def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
-    """Write a circuit to a `.gw` file, atomically: the file is either the old one or the whole new one.
+def save_circuit(circuit: Circuit, path: str | os.PathLike[str]) -> None:
+    """Write a circuit to a `.gw` file, atomically: at any moment the file is the old one or the complete new one.
 
     The same circuit always gives the same bytes.
 
     Args:
         circuit: The circuit.
         path: The file to write; its folder must exist. It is compressed if the name ends with `.xz`.
+
+    Raises:
+        OSError: The file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from gatewright.circuit import Circuit, load_circuit, save_circuit
+        >>> circuit = Circuit(n_inputs=2, gate=[6], a=[0], b=[1], outputs=[2])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_circuit(circuit, Path(folder) / "xor.gw")
+        ...     load_circuit(Path(folder) / "xor.gw").same_as(circuit)
+        True
     """
     target = Path(path)
     arrays = _arrays(circuit)
@@ -95,30 +108,24 @@ def save(circuit: Circuit, path: str | os.PathLike[str]) -> None:
     )
     if target.suffix == ".xz":
         raw = lzma.compress(raw, preset=9)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private; a circuit gets the mode any new file of this process would have.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(target, lambda temporary: temporary.write_bytes(raw))
 
 
-def load(path: str | os.PathLike[str]) -> Circuit:
+def load_circuit(path: str | os.PathLike[str]) -> Circuit:
     """Read a circuit from a `.gw` file, compressed or not.
 
     Raises:
         FormatError: The file is truncated, damaged, of another format or version, or does not describe a circuit. The
             message names the file and the byte or field at fault.
         OSError: The file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> import gatewright as gw
+        >>> with tempfile.NamedTemporaryFile(suffix=".gw") as file:
+        ...     gw.load("monks-1").save(file.name)
+        ...     gw.load_circuit(file.name).n_gates
+        32
     """
     source = Path(path)
     raw = _unpacked(source.read_bytes(), source)

@@ -43,7 +43,7 @@ def logic_levels(circuit: Circuit) -> npt.NDArray[np.int32]:
 
 
 def evaluation_levels(circuit: Circuit) -> npt.NDArray[np.int32]:
-    """Level of every node when each gate, of whatever kind, is a step: nodes of one level do not depend on each other.
+    """Level of every node if every gate of any kind takes one level: nodes of one level do not depend on each other.
 
     Returns:
         int32 [n_nodes]; inputs are at level 0, constant gates at level 1.

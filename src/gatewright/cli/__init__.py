@@ -1,4 +1,4 @@
-"""The command line: `gatewright COMMAND`. Nothing heavy is imported before a command needs it, so help is quick."""
+"""The command line: `gatewright COMMAND`. Commands import what they need when they run, so help is quick."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""All commands in one application, and what becomes of errors."""
+"""The application: all commands, and how errors are reported."""
 
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from gatewright import __version__
 from gatewright.cli import circuits, demo, exports, lists, synth, train
 from gatewright.cli.bench import bench
 from gatewright.cli.output import complain
@@ -17,14 +17,14 @@ from gatewright.cli.zoo import zoo
 from gatewright.errors import GatewrightError
 
 FAILED = 2
-"""Exit code where a command did not do what it was asked to."""
+"""Exit code of a command that failed."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
 
 class Commands(TyperGroup):
-    """Turns errors of users and of their machines into a short message and an exit code, without a traceback."""
+    """Reports errors of users and their machines by a short message and an exit code, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command."""
@@ -46,6 +46,7 @@ class Commands(TyperGroup):
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
+    rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Learn compact Boolean networks, prove them, run them anywhere.",
@@ -54,7 +55,7 @@ app = typer.Typer(
 
 def _version_callback(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"gatewright {version('gatewright')}")
+        typer.echo(f"gatewright {__version__}")
         raise typer.Exit
 
 
@@ -86,6 +87,6 @@ app.add_typer(bench, name="bench")
 def main() -> None:
     """Entry point of the `gatewright` program."""
     # OpenMP threads that wait by spinning take the cores from the kernels' own threads: a training step on a busy 2-core
-    # machine took 169 ms with spinning and 8 ms without. It must be set before torch loads OpenMP.
+    # machine took 169 ms with spinning and 8 ms without. Set this before torch loads OpenMP.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app(prog_name="gatewright")

@@ -9,45 +9,48 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_pairs, show_rows
+from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs, show_rows
 from gatewright.cli.train import DataFlag
 from gatewright.errors import DataError, FormatError, OptionError, ShapeError, UnsupportedError, VerificationError
 
 if TYPE_CHECKING:
+    from gatewright.card import Pruned
     from gatewright.circuit import Circuit, Proof
     from gatewright.data import Dataset
     from gatewright.runs.compile import Compiled
     from gatewright.runs.confusion import Confusion
-    from gatewright.runs.prune import Pruned
 
 CircuitFile = Annotated[
     Path,
-    typer.Argument(metavar="FILE.gw|NAME", help="A circuit, as `gatewright compile` writes it, or one of the zoo."),
+    typer.Argument(metavar="FILE.gw|NAME", help="A circuit file, or the name of a circuit in the zoo."),
 ]
 
-TimeoutFlag = Annotated[float, typer.Option(help="Seconds that the proof may take.", min=1)]
+TimeoutFlag = Annotated[float, typer.Option(help="Time limit of the proof in seconds.", min=1)]
 
 
 def compile_(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.gw", help="Where to write the circuit.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.gw", help="File to write.")],
     data: DataFlag = None,
     no_proof: Annotated[
-        bool, typer.Option("--no-proof", help="Skip the proof (the check on test data stays).")
+        bool, typer.Option("--no-proof", help="Skip the proof, but still check the test data.")
     ] = False,
     prune: Annotated[
         bool | None,
-        typer.Option("--prune/--no-prune", help="Lossy: drop gates that training samples do not need, see the docs."),
+        typer.Option("--prune/--no-prune", help="Lossy: remove gates that training samples do not need."),
     ] = None,
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
-    """Turn a trained network into a circuit, simplify it, prove that nothing changed, check it on the test split."""
-    from gatewright.circuit import save
+    """Compile a trained network to a circuit.
+
+    Simplifies the circuit, proves that it equals the network, and checks it on the test split.
+    """
+    from gatewright.circuit import save_circuit
 
     compiled = compile_folder(run, data, proof=not no_proof, prune=prune, timeout=timeout, quiet=json)
     out.parent.mkdir(parents=True, exist_ok=True)
-    save(compiled.circuit, out)
+    save_circuit(compiled.circuit, out)
     about = compiled_about(compiled)
     if json:
         emit_json({"file": str(out), **about})
@@ -71,12 +74,12 @@ def compile_(
 
 
 def pruned_text(pruned: Pruned | None) -> dict[str, str]:
-    """What was removed that the network has, for people; empty if nothing was."""
+    """Describe what pruning removed; empty if nothing was pruned."""
     if pruned is None:
         return {}
     ops = f"{pruned.logic_ops_before:,} logic ops to {pruned.logic_ops_after:,}"
     validation = f"validation {percent(pruned.validation_before)} to {percent(pruned.validation_after)}"
-    return {"pruned (lossy)": f"{ops}; {validation}; {pruned.decided_otherwise:,} test decisions differ"}
+    return {"pruned (lossy)": f"{ops}; {validation}; {pruned.decided_otherwise:,} test decisions changed"}
 
 
 def compile_folder(
@@ -89,17 +92,17 @@ def compile_folder(
     quiet: bool = False,
 ) -> Compiled:
     """Compile the run in a folder, with proof and check."""
-    from gatewright.data import load
+    from gatewright.data import load_dataset
     from gatewright.runs.compile import compile_run
     from gatewright.runs.run import load_run
 
     trained = load_run(run)
-    dataset = load(trained.config.data.name, data, progress=not quiet)
+    dataset = load_dataset(trained.config.data.name, data, progress=not quiet)
     return compile_run(trained, dataset, proof=proof, prune_too=prune, timeout=timeout)
 
 
 def compiled_about(compiled: Compiled) -> dict[str, Any]:
-    """What is known of a compiled run, as plain values."""
+    """Describe a compiled run as plain values."""
     return {
         **circuit_about(compiled.circuit),
         "proof": compiled.proof and proof_about(compiled.proof),
@@ -121,7 +124,7 @@ def compiled_about(compiled: Compiled) -> dict[str, Any]:
 
 
 def proof_about(proof: Proof) -> dict[str, Any]:
-    """A proof's outcome as plain values; the counter-example as input bits, and as a raw sample where there is one."""
+    """Describe a proof as plain values; a counter-example as input bits, and as a raw sample if there is an encoder."""
     bits, sample = proof.counterexample, proof.sample
     return {
         "equal": proof.equal,
@@ -134,12 +137,12 @@ def proof_about(proof: Proof) -> dict[str, Any]:
 
 
 def proof_text(proof: Proof | None) -> str:
-    """A proof's outcome for people."""
-    return "not wanted" if proof is None else f"equal for every input ({proof.method}, {proof.seconds:.2f} s)"
+    """Describe a proof in one line."""
+    return "skipped" if proof is None else f"equal for every input ({proof.method}, {proof.seconds:.2f} s)"
 
 
 def circuit_about(circuit: Circuit) -> dict[str, Any]:
-    """Size, cost and interface of a circuit, as plain values."""
+    """Describe size, cost and interface of a circuit as plain values."""
     from gatewright.circuit import cost
 
     figures = cost(circuit)
@@ -166,7 +169,7 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
 
 
 def info(file: CircuitFile, json: JsonFlag = False) -> None:
-    """Show a circuit's size, cost, interface and origin."""
+    """Show size, cost, interface and origin of a circuit."""
     about = circuit_about(read_circuit(file))
     if json:
         emit_json({"file": str(file), **about})
@@ -182,24 +185,27 @@ def info(file: CircuitFile, json: JsonFlag = False) -> None:
 
 def evaluate(
     file: CircuitFile,
-    dataset: Annotated[str, typer.Option(help="Name of a data set, see `gatewright data`.")],
+    dataset: Annotated[str, typer.Option(help="Data set; `gatewright data` lists them.")],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     data: DataFlag = None,
     json: JsonFlag = False,
 ) -> None:
-    """Run a circuit on a data set, and show its accuracy, by class too, and its speed."""
-    from gatewright.data import load
+    """Evaluate a circuit on a data set.
+
+    Shows accuracy, figures per class, and speed.
+    """
+    from gatewright.data import load_dataset
     from gatewright.engine import Engine
     from gatewright.runs.confusion import Confusion
 
     circuit = read_circuit(file)
-    loaded = load(dataset, data, progress=not json)
+    loaded = load_dataset(dataset, data, progress=not json)
     samples = loaded.split(split)
     _check_fits(circuit, loaded, file)
     if len(samples) == 0:
         raise DataError(f"the {split} split of {dataset} is empty")
     engine = Engine(circuit)
-    engine.predict(samples.x[:64])  # compiles what is not compiled yet
+    engine.predict(samples.x[:64])  # compiles the kernels, so that the clock does not count it
     begin = time.perf_counter()
     predicted = engine.predict(samples.x)
     seconds = time.perf_counter() - begin
@@ -230,7 +236,7 @@ def evaluate(
 
 
 def show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confusion: Confusion) -> None:
-    """A table of the figures of each class, and what its samples were taken for."""
+    """Show the figures of each class, and how its samples were classified."""
 
     def share(value: float | None) -> str:
         return "-" if value is None else percent(value)
@@ -247,7 +253,7 @@ def show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confus
 def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
     if circuit.encoder is None or circuit.head is None:
         raise UnsupportedError(
-            f"{file} has no {'encoder' if circuit.encoder is None else 'head'}, so it cannot classify"
+            f"{file} has no {'encoder' if circuit.encoder is None else 'head'}, so it cannot classify samples"
         )
     if circuit.encoder.shape != dataset.shape or circuit.encoder.dtype != dataset.dtype:
         raise ShapeError(
@@ -256,31 +262,36 @@ def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
         )
     if circuit.head.places != dataset.label_shape:
         raise ShapeError(
-            f"{file} decides for places of shape {circuit.head.places}, but the labels of {dataset.name} have shape "
-            f"{dataset.label_shape} (() is one class per sample)"
+            f"{file} decides at places of shape {circuit.head.places}, but the labels of {dataset.name} have shape "
+            f"{dataset.label_shape} (() means one class per sample)"
         )
     if circuit.head.n_classes != len(dataset.class_names):
         raise DataError(
-            f"{file} knows {circuit.head.n_classes} classes, but {dataset.name} has {len(dataset.class_names)}"
+            f"{file} has {circuit.head.n_classes} classes, but {dataset.name} has {len(dataset.class_names)}"
         )
 
 
 def predict(
     file: CircuitFile,
-    samples: Annotated[Path, typer.Argument(metavar="IN.npy", help="Raw samples [n, ...] of the circuit's type.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.npy", help="Where to write the classes, int64 [n].")],
-    scores: Annotated[bool, typer.Option("--scores", help="Write the scores, float32 [n, classes], instead.")] = False,
+    samples: Annotated[
+        Path, typer.Argument(metavar="IN.npy", help="Raw samples [n, ...] of the circuit's feature type.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.npy", help="File to write: classes, int64 [n].")],
+    scores: Annotated[bool, typer.Option("--scores", help="Write scores, float32 [n, classes].")] = False,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Write the softmax of the scores, float32 [n, classes], instead.")
+        bool, typer.Option("--probabilities", help="Write probabilities, float32 [n, classes].")
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Classify the samples in a NumPy file, which may be larger than memory."""
+    """Classify the samples of a NumPy file.
+
+    The file may be larger than memory.
+    """
     from gatewright.engine import Engine
     from gatewright.engine.bulk import predict_file
 
     if scores and probabilities:
-        raise OptionError("--scores and --probabilities exclude each other: one file holds one result")
+        raise OptionError("--scores and --probabilities exclude each other: the file holds one result; choose one")
     engine = Engine(read_circuit(file))
     wanted = "scores" if scores else "probabilities" if probabilities else "classes"
     result = predict_file(engine, samples, out, wanted)
@@ -292,30 +303,41 @@ def predict(
 
 
 def verify(
-    one: Annotated[Path, typer.Argument(metavar="A", help="The folder of a run, or a .gw, .aig, .blif or .v file.")],
-    two: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same kind or any other.")],
+    one: Annotated[Path, typer.Argument(metavar="A", help="Folder of a run, or a .gw, .aig, .blif or .v file.")],
+    two: Annotated[Path, typer.Argument(metavar="B", help="Another folder or file, of any of these kinds.")],
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
-    """Prove that two networks compute the same, or show an input on which they differ."""
-    from gatewright.circuit.proof.prove import require
-    from gatewright.verification import verify as verify_files
+    """Prove that two networks are equal.
 
+    If they differ, shows an input on which they do.
+    """
+    from gatewright.circuit.proof.prove import require
+    from gatewright.verification import verify as prove_equal
+
+    a, b = (_circuit_of_run(path) if path.is_dir() else path for path in (one, two))
     if not json:
-        err().print("proving ...", markup=False)
-        proof = require(verify_files(one, two, timeout=timeout))
+        say("proving ...")
+        proof = require(prove_equal(a, b, timeout=timeout))
         show_pairs({"result": proof_text(proof), "compared": proof.detail})
         return
-    proof = verify_files(one, two, timeout=timeout)
+    proof = prove_equal(a, b, timeout=timeout)
     emit_json(proof_about(proof))
     if not proof.equal:
         raise VerificationError(f"{one} and {two} are not proven equal ({proof.detail})")
 
 
+def _circuit_of_run(folder: Path) -> Circuit:
+    from gatewright.runs.run import read_circuit as read_run  # runs alone need torch
+
+    return read_run(folder)
+
+
 def read_circuit(path: Path) -> Circuit:
-    """The circuit of a file, or of a name in the zoo."""
-    from gatewright.zoo import load, names
+    """Read a circuit from a file, or from the zoo by name."""
+    from gatewright.model import load
+    from gatewright.zoo import names
 
     if path.is_dir() and str(path) not in names():
         raise FormatError(f"{path} is a folder; compile the run first: gatewright compile {path} -o FILE.gw")
-    return load(str(path))
+    return load(str(path)).circuit

@@ -1,4 +1,4 @@
-"""`gatewright demo`: the whole way on real digits, every stage checked."""
+"""`gatewright demo`: from data to exported circuit on real digits, with every stage checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from gatewright.cli.circuits import compile_folder, compiled_about, proof_text
 from gatewright.cli.exports import export_files
-from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_pairs
+from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs
 from gatewright.cli.train import run_training
 from gatewright.errors import OptionError, VerificationError
 
@@ -22,42 +22,40 @@ if TYPE_CHECKING:
 PRESET = "digits"
 FORMATS = ["c", "verilog"]
 SPEED_SAMPLES = 1 << 20
-"""Images that the speed is measured on: the test images, repeated."""
+"""Images to measure speed on: the test images, repeated."""
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for everything; an earlier demo in it is replaced.")] = Path(
-        "runs/demo"
-    ),
-    steps: Annotated[int | None, typer.Option(help="Train for fewer or more steps.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the run's random generator.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder to write; replaces an earlier demo.")] = Path("runs/demo"),
+    steps: Annotated[int | None, typer.Option(help="Training steps (default: those of the preset).")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the random generator.")] = 0,
     json: JsonFlag = False,
 ) -> None:
-    """Learn handwritten digits, discretize, compile, prove, run and export the circuit: under two minutes."""
-    from gatewright.circuit import save
-    from gatewright.data import load
+    """Learn digits; compile, prove, run and export the circuit."""
+    from gatewright.circuit import save_circuit
+    from gatewright.data import load_dataset
     from gatewright.training.load import load_preset
 
-    def say(text: str) -> None:
+    def tell(text: str) -> None:
         if not json:
-            err().print(text, markup=False)
+            say(text)
 
     begin = time.perf_counter()
     run = _fresh(out)
     changes = [f"train.seed={seed}", *([] if steps is None else [f"train.steps={steps}"])]
-    say("1/4 learning handwritten digits ...")
+    tell("1/4 learning handwritten digits ...")
     result = run_training(PRESET, load_preset(PRESET, changes), run, data=None, quiet=json)
-    say("2/4 compiling the network to a circuit, proving and checking it ...")
+    tell("2/4 compiling the network to a circuit, proving and checking it ...")
     compiled = compile_folder(run, None, quiet=json)
     file = out / "digits.gw"
-    save(compiled.circuit, file)
+    save_circuit(compiled.circuit, file)
     if compiled.accuracy != result.test.hard:
         raise VerificationError(
             f"the circuit's test accuracy is {compiled.accuracy}, but the network's is {result.test.hard}"
         )
-    say("3/4 running the circuit ...")
-    speed = _speed(compiled.circuit, load(PRESET).test)
-    say("4/4 exporting C and Verilog ...")
+    tell("3/4 running the circuit ...")
+    speed = _speed(compiled.circuit, load_dataset(PRESET).test)
+    tell("4/4 exporting C and Verilog ...")
     files = export_files(compiled.circuit, FORMATS, out / "export")
     about = compiled_about(compiled)
     written = [str(file), *(path for paths in files.values() for path in paths)]
@@ -83,24 +81,24 @@ def demo(
             "proof": proof_text(compiled.proof),
             "images per second": speed,
             "files written": "\n".join(written),
-            "seconds in all": round(seconds, 1),
+            "seconds": round(seconds, 1),
         },
         title="gatewright demo: handwritten digits as logic gates",
     )
 
 
 def _fresh(out: Path) -> Path:
-    """The folder for the run, emptied; nothing that is not a run is ever removed."""
+    """Empty the folder for the run; refuse to remove anything but a run."""
     run = out / "run"
     if run.exists():
         if not (run / "config.yaml").exists():
-            raise OptionError(f"{run} exists, but is no run of gatewright; choose another --out")
+            raise OptionError(f"{run} exists but is not a run of gatewright; choose another --out")
         shutil.rmtree(run)
     return run
 
 
 def _speed(circuit: Circuit, test: Split) -> float:
-    """Images per second of the engine, from raw pixels to classes, on all cores; also checks its repeatability."""
+    """Measure the engine's images per second, from raw pixels to classes, on all cores; check that results repeat."""
     import numpy as np
 
     from gatewright.engine import Engine

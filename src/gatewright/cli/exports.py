@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
 def export_(
     file: CircuitFile,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the files; made if needed.")],
-    to: Annotated[list[str], typer.Option("--to", metavar="FORMAT", help="c, verilog, ...; may be repeated.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; made if it does not exist.")
+    ],
+    to: Annotated[
+        list[str], typer.Option("--to", metavar="FORMAT", help="c, verilog, aiger, blif or html; repeatable.")
+    ],
     settings: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="An option: word=512, pipeline=4, stream=true; may be repeated."
-        ),
+        typer.Option("--set", metavar="KEY=VALUE", help="Set an option, for example word=512; repeatable."),
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Write a circuit in other languages."""
+    """Write a circuit as C, Verilog, AIGER, BLIF or web page."""
     files = export_files(read_circuit(file), to, out, settings or [])
     if json:
         emit_json({"files": files})
@@ -38,19 +40,23 @@ def export_(
 def export_files(
     circuit: Circuit, formats: list[str], folder: Path, settings: Sequence[str] = ()
 ) -> dict[str, list[str]]:
-    """Export to each format, each with those of the settings (`KEY=VALUE`) that it knows; the files, by format."""
+    """Export to each format, with the settings (`KEY=VALUE`) that the format knows.
+
+    Returns:
+        The files by format.
+
+    Raises:
+        OptionError: A format is unknown, or no format knows a setting.
+    """
     import yaml
 
     from gatewright.errors import OptionError, unknown_name
-    from gatewright.formats import FORMATS, export
+    from gatewright.formats import export, options_of
 
-    # Options whose values are text; arrays of samples, say, are for Python alone.
+    # Options that a command line can give; arrays of samples are for Python alone.
     known = {
-        name: {
-            key for key, value in (FORMATS[name].__kwdefaults__ or {}).items() if isinstance(value, bool | int | str)
-        }
+        name: {key for key, value in options_of(name).items() if isinstance(value, bool | int | str)}
         for name in formats
-        if name in FORMATS
     }
     options = {}
     for setting in settings:
@@ -60,12 +66,8 @@ def export_files(
         if not any(key in keys for keys in known.values()):
             raise unknown_name("option of these exports", key, set().union(*known.values()))
         options[key] = yaml.safe_load(value)
-    return {
-        name: [
-            str(path)
-            for path in export(
-                circuit, name, folder, **{key: value for key, value in options.items() if key in known.get(name, ())}
-            )
-        ]
-        for name in formats
-    }
+    files = {}
+    for name, keys in known.items():
+        chosen = {key: value for key, value in options.items() if key in keys}
+        files[name] = [str(path) for path in export(circuit, name, folder, **chosen)]
+    return files

@@ -1,4 +1,4 @@
-"""`gatewright presets` and `gatewright data`: what there is."""
+"""`gatewright presets` and `gatewright data`: list presets and data sets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(help="Show this preset's full config as YAML.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show the full config of this preset as YAML.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """List the presets, or show one in full."""
+    """List the presets, or show all options of one."""
     from gatewright.training.load import dump, load_preset, preset_names
 
     if name is not None:
@@ -25,7 +25,7 @@ def presets(
         if json:
             emit_json({"name": name, **config.as_dict()})
         else:
-            out().print(dump(config), markup=False, end="", soft_wrap=True)
+            out().print(dump(config), end="", soft_wrap=True)
         return
     configs = {preset: load_preset(preset) for preset in preset_names()}
     if json:
@@ -38,12 +38,12 @@ def presets(
 
 
 def data(
-    name: Annotated[str | None, typer.Argument(help="Show this data set's description.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Describe this data set.")] = None,
     root: DataFlag = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch the named data set's files now.")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Download the files of the named data set.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """List the data sets, describe one, or download it."""
+    """List the data sets; describe or download one."""
     from gatewright import data as sets
 
     if name is None:

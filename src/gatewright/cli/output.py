@@ -1,4 +1,7 @@
-"""What commands print: tables for people on a terminal, or one JSON document for programs, never both on stdout."""
+"""Output of commands: tables for people, or one JSON document for programs, never both on stdout.
+
+Text is printed as it is: brackets in names and messages are no markup.
+"""
 
 from __future__ import annotations
 
@@ -15,31 +18,36 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document 
 
 
 def err() -> Console:
-    """The console for progress and messages."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    """Make the console for progress and messages."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def out() -> Console:
-    """The console for results."""
-    console = Console(highlight=False)
+    """Make the console for results; without a terminal it is wide, so that programs can read lines."""
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=160)
+        console.width = 160
     return console
 
 
 def complain(message: str) -> None:
-    """One paragraph on stderr."""
-    err().print(f"error: {message}", style="red" if sys.stderr.isatty() else None, markup=False)
+    """Print an error message on stderr."""
+    err().print(f"error: {message}", style="red" if sys.stderr.isatty() else None)
+
+
+def say(message: str) -> None:
+    """Print a message about progress on stderr."""
+    err().print(message)
 
 
 def emit_json(value: Any) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 
 def show_pairs(pairs: Mapping[str, object] | Iterable[tuple[str, object]], title: str | None = None) -> None:
-    """A table of names and values."""
+    """Print a table of names and values."""
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -49,7 +57,7 @@ def show_pairs(pairs: Mapping[str, object] | Iterable[tuple[str, object]], title
 
 
 def show_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """A table with a heading; numbers are set to the right."""
+    """Print a table with a heading; columns of numbers are right-aligned."""
     rows = list(rows)
     table = Table(title=title, title_justify="left")
     for i, column in enumerate(columns):
@@ -61,7 +69,7 @@ def show_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], title: s
 
 
 def text(value: object) -> str:
-    """A value for people: thousands apart, no braces."""
+    """Format a value for people: thousands separated, lists without brackets."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -74,5 +82,5 @@ def text(value: object) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 1 as per cent."""
+    """Format a share of 1 in per cent."""
     return f"{100 * share:.2f} %"

@@ -1,4 +1,4 @@
-"""`gatewright pareto`: accuracy against cost, presets over seeds."""
+"""`gatewright pareto`: measure accuracy and cost of presets over seeds."""
 
 from __future__ import annotations
 
@@ -8,48 +8,53 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewright.cli.circuits import TimeoutFlag
-from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_rows
+from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_rows
 from gatewright.cli.progress import StopRequest, TrainingProgress
 from gatewright.cli.train import STOPPED, DataFlag
 from gatewright.errors import GatewrightError, OptionError
 
 if TYPE_CHECKING:
+    from gatewright.card import Entry
     from gatewright.circuit import Circuit
-    from gatewright.runs.results import Entry, Results, Row
+    from gatewright.runs.results import Results, Row
     from gatewright.runs.sweep import Job
 
 
 def pareto(
     presets: Annotated[
-        str, typer.Option(metavar="A,B,...", help="Presets to measure; none: only show and draw what was measured.")
+        str, typer.Option(metavar="A,B,...", help="Presets to measure; without, show earlier results.")
     ] = "",
-    seeds: Annotated[str, typer.Option(metavar="N,M,...", help="Seeds of each preset.")] = "11,12,13",
+    seeds: Annotated[str, typer.Option(metavar="N,M,...", help="Seeds for each preset.")] = "11,12,13",
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change an option in all presets; may be repeated."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change an option of all presets; repeatable."),
     ] = None,
-    results: Annotated[Path, typer.Option(help="File of the results, added to.")] = Path("benchmarks/pareto.json"),
-    runs: Annotated[Path, typer.Option(help="Folder of the runs; a sweep that was stopped goes on there.")] = Path(
+    results: Annotated[Path, typer.Option(help="File of results; new results are added.")] = Path(
+        "benchmarks/pareto.json"
+    ),
+    runs: Annotated[Path, typer.Option(help="Folder of the runs; a stopped sweep resumes from it.")] = Path(
         "runs/pareto"
     ),
     keep_circuits: Annotated[
-        Path | None, typer.Option("--keep-circuits", metavar="DIR", help="Write every circuit to this folder.")
+        Path | None, typer.Option("--keep-circuits", metavar="DIR", help="Write all circuits to this folder.")
     ] = None,
     zoo: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Put each preset's best circuit on validation into this folder, with a card."),
+        typer.Option(
+            metavar="DIR", help="Write each preset's best circuit on validation, with a card, to this folder."
+        ),
     ] = None,
     draw: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Draw the front of each data set into this folder.")
+        Path | None, typer.Option(metavar="DIR", help="Draw the Pareto front of each data set to this folder.")
     ] = None,
     data: DataFlag = None,
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
-    """Train presets over seeds, compile, prove, evaluate on test once; add to the results, and show them.
+    """Measure accuracy and cost of presets over seeds.
 
-    What is in the results already is not measured again, unless its options have changed. Ctrl-C (or a kill) loses
-    nothing: the same command goes on.
+    Trains, compiles, proves and tests each run, and shows the results. Skips what the results already contain, unless its
+    options have changed. After Ctrl-C (or a kill), the same command resumes.
     """
     from gatewright.runs.results import Results
     from gatewright.runs.sweep import jobs
@@ -69,7 +74,7 @@ def pareto(
     else:
         _show(rows)
         for path in drawn:
-            err().print(f"drawn: {path}", markup=False)
+            say(f"drawn: {path}")
     if failures:
         raise GatewrightError(f"{len(failures)} of {len(wanted)} runs failed: {'; '.join(failures)}")
 
@@ -80,12 +85,12 @@ def _words(text: str) -> list[str]:
 
 def _number(word: str) -> int:
     if not word.isdecimal():
-        raise OptionError(f"--seeds takes whole numbers between commas, got {word!r}")
+        raise OptionError(f"--seeds takes whole numbers separated by commas, got {word!r}")
     return int(word)
 
 
 class _Sweep:
-    """Measures jobs one after the other and tells about it. One failure does not keep the others from being measured."""
+    """Measures jobs one after the other and reports progress; continues after a failure."""
 
     def __init__(self, store: Results, runs: Path, data: Path | None, timeout: float, *, quiet: bool) -> None:
         self.failures: list[str] = []
@@ -97,14 +102,14 @@ class _Sweep:
         self._quiet = quiet
 
     def measure(self, wanted: list[Job], keep: Path | None) -> None:
-        """Measure what is missing, and keep the circuits where that is wanted."""
-        from gatewright.circuit import save
+        """Measure the jobs that have no result; write their circuits to `keep` if given."""
+        from gatewright.circuit import save_circuit
         from gatewright.runs.sweep import is_done
 
         for place, job in enumerate(wanted, 1):
             title = f"{place}/{len(wanted)} {job.name}, seed {job.seed}"
             if is_done(job, self._store.entries()):
-                self._say(f"{title}: measured before")
+                self._say(f"{title}: already measured")
                 continue
             made = self._run(title, job)
             if made is None:
@@ -113,13 +118,14 @@ class _Sweep:
             self._store.add(entry)
             if keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)
-                save(circuit, keep / f"{job.folder(Path()).name}.gw")
+                save_circuit(circuit, keep / f"{job.folder(Path()).name}.gw")
             ops = f"{entry.logic_ops:,} logic ops, {entry.total_ops:,} total ops"
             self._say(f"{title}: test {percent(entry.test)}, {ops}")
 
     def fill(self, folder: Path, wanted: list[Job]) -> None:
-        """Bring a zoo up to date; a circuit is compiled again from its run, which is trained again only if it is gone."""
+        """Update a zoo: compile circuits from their runs again, and train only the runs that are missing."""
         from gatewright import zoo
+        from gatewright.runs import publish
 
         for row in self._store.rows():
             mine = [job for job in wanted if job.name == row.name]
@@ -128,16 +134,18 @@ class _Sweep:
             entries = [entry for entry in self._store.entries() if entry.name == row.name]
             best = max(entries, key=lambda entry: (entry.validation or 0.0, -entry.seed))
             if row.name in zoo.names(folder) and zoo.card(row.name, folder).measured == best:
-                zoo.refresh(row.name, row, folder)
+                publish.refresh(row.name, row, folder)
                 continue
             job = mine[0].with_seed(best.seed)
             made = self._run(f"zoo: {job.name}, seed {job.seed}", job)
             if made is None:
                 continue
             if (made[0].test, made[0].logic_ops) != (best.test, best.logic_ops):
-                self.failures.append(f"{job.name}, seed {job.seed}: trained again, it is not what was measured")
+                self.failures.append(
+                    f"{job.name}, seed {job.seed}: trained again, the run differs from the measured one"
+                )
             else:
-                card = zoo.add(made[1], best, row, job.config, folder)
+                card = publish.add(made[1], best, row, job.config, folder)
                 self._say(f"zoo: {card.name}, {card.bytes:,} bytes")
 
     def _run(self, title: str, job: Job) -> tuple[Entry, Circuit] | None:
@@ -162,19 +170,19 @@ class _Sweep:
                 self._say(f"{title}: failed: {error}")
             else:
                 if made is None and not stop.requested():
-                    self._say(f"{title}: another process is at it")
+                    self._say(f"{title}: another process is measuring it")
             self._stopped = stop.requested()
         return made
 
     def check_stopped(self) -> None:
-        """End the command if it was asked to stop."""
+        """End the command if a stop was requested."""
         if self._stopped:
-            self._say("stopped; the same command goes on")
+            self._say("stopped; run the same command to resume")
             raise typer.Exit(STOPPED)
 
     def _say(self, text: str) -> None:
         if not self._quiet:
-            err().print(text, markup=False)
+            say(text)
 
 
 def _draw(rows: list[Row], folder: Path) -> list[str]:
@@ -185,7 +193,7 @@ def _draw(rows: list[Row], folder: Path) -> list[str]:
     for name in dict.fromkeys(row.data for row in rows):
         mine = [row for row in rows if row.data == name]
         others = [row for row in published() if row.data == name]
-        if len(mine) > 1 or others:  # a point alone is no front
+        if len(mine) > 1 or others:  # one point alone is no front
             files += map(str, draw(name, mine, others, folder))
     return files
 

@@ -1,4 +1,4 @@
-"""Progress of training on stderr, and stopping it politely."""
+"""Show the progress of training on stderr, and stop it on request."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class TrainingProgress:
     """A progress bar on a terminal, one line per evaluation elsewhere, nothing if quiet.
 
     Args:
-        name: Of the run.
-        steps: Its length.
-        quiet: Whether to show nothing.
+        name: Name of the run.
+        steps: Steps of the run.
+        quiet: Show nothing.
     """
 
     def __init__(self, name: str, steps: int, *, quiet: bool = False) -> None:
@@ -36,11 +36,11 @@ class TrainingProgress:
         self._accuracy: dict[str, float] | None = None
         if not quiet and console.is_terminal:
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 console=console,
                 transient=True,
             )
@@ -58,7 +58,7 @@ class TrainingProgress:
             self._bar.stop()
 
     def update(self, step: int, metrics: dict[str, Any]) -> None:
-        """Show a step; cheap enough to be called for every one."""
+        """Show a step; cheap enough to call for every step."""
         if self._console is None:
             return
         accuracy = metrics.get("validation")
@@ -69,7 +69,7 @@ class TrainingProgress:
                 self._bar.update(self._task, completed=step, note=_note(metrics))
         elif accuracy is not self._accuracy:
             self._accuracy = accuracy
-            self._console.print(f"{self._name}: step {step:,} of {self._steps:,}, {_note(metrics)}", markup=False)
+            self._console.print(f"{self._name}: step {step:,} of {self._steps:,}, {_note(metrics)}")
 
 
 def _note(metrics: dict[str, Any]) -> str:
@@ -80,14 +80,14 @@ def _note(metrics: dict[str, Any]) -> str:
 
 
 class StopRequest:
-    """Takes the first Ctrl-C or SIGTERM as a wish to stop after the present step; the second acts at once."""
+    """Takes the first Ctrl-C or SIGTERM as a request to stop after the current step; the second acts at once."""
 
     def __init__(self) -> None:
         self._asked = False
         self._before: dict[signal.Signals, Any] = {}
 
     def requested(self) -> bool:
-        """Whether to stop."""
+        """Whether a stop was requested."""
         return self._asked
 
     def __enter__(self) -> Self:

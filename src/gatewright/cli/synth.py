@@ -1,4 +1,4 @@
-"""`gatewright synth`."""
+"""`gatewright synth`: build a circuit for hardware."""
 
 from __future__ import annotations
 
@@ -12,34 +12,30 @@ from gatewright.cli.output import JsonFlag, emit_json, show_pairs
 
 def synth(
     file: CircuitFile,
-    target: Annotated[
-        str, typer.Option(help="ecp5, ice40, xilinx, generic; or a microcontroller's core: cortex-m4, ...")
-    ] = "ecp5",
+    target: Annotated[str, typer.Option(help="ecp5, ice40, xilinx, generic, or a core such as cortex-m4.")] = "ecp5",
     pipeline: Annotated[int, typer.Option(metavar="N", help="Register stages inside the circuit.", min=0)] = 0,
     no_place: Annotated[
-        bool, typer.Option("--no-place", help="Map only: no device, and nothing known of time.")
+        bool, typer.Option("--no-place", help="Map only, without a device and without timing.")
     ] = False,
-    word: Annotated[int, typer.Option(help="Microcontrollers: samples evaluated at a time, 8, 16, 32 or 64.")] = 32,
-    timeout: Annotated[float, typer.Option(help="Seconds that each run of a tool may take.", min=1)] = 1800.0,
+    word: Annotated[int, typer.Option(help="Microcontrollers: samples per evaluation (8, 16, 32 or 64).")] = 32,
+    timeout: Annotated[float, typer.Option(help="Time limit of each tool in seconds.", min=1)] = 1800.0,
     json: JsonFlag = False,
 ) -> None:
-    """Build a circuit for an FPGA or a microcontroller and report what it takes."""
+    """Build a circuit for an FPGA or a microcontroller.
+
+    Reports size and speed.
+    """
     from gatewright.errors import unknown_name
-    from gatewright.hardware import CORES, TARGETS, footprint
+    from gatewright.hardware import CORES, TARGETS, Footprint, Report, footprint
     from gatewright.hardware import synth as build
 
-    if target not in {*CORES, *TARGETS}:
-        raise unknown_name("target", target, [*CORES, *TARGETS])
-    circuit = read_circuit(file)
+    report: Report | Footprint
     if target in CORES:
-        measured = footprint(circuit, target, word=word, timeout=timeout)
-        if json:
-            emit_json({"file": str(file), **measured.as_dict()})
-        else:
-            show_pairs({"file": file, **{k: f"{v:,} bytes" if k in {"flash", "ram", "stack"} else v
-                                         for k, v in measured.as_dict().items()}})  # fmt: skip
-        return
-    report = build(circuit, target, pipeline=pipeline, place=not no_place, timeout=timeout)
+        report = footprint(read_circuit(file), target, word=word, timeout=timeout)
+    elif target in TARGETS:
+        report = build(read_circuit(file), target, pipeline=pipeline, place=not no_place, timeout=timeout)
+    else:
+        raise unknown_name("target", target, [*CORES, *TARGETS])
     if json:
         emit_json({"file": str(file), **report.as_dict()})
     else:

@@ -1,4 +1,4 @@
-"""`gatewright train`."""
+"""`gatewright train`: train a network."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewright.cli.output import JsonFlag, emit_json, err, percent, show_pairs
+from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs
 from gatewright.cli.progress import StopRequest, TrainingProgress
-from gatewright.errors import OptionError
 
 if TYPE_CHECKING:
     from gatewright.runs.result import RunResult
@@ -17,22 +16,18 @@ if TYPE_CHECKING:
 
 DataFlag = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder with the data sets (default: $GATEWRIGHT_DATA, or a cache that is filled)."),
+    typer.Option("--data", help="Folder of data sets (default: $GATEWRIGHT_DATA or a cache)."),
 ]
 STOPPED = 130
 
 
 def train(
-    source: Annotated[
-        str, typer.Argument(metavar="PRESET|FILE|RUN", help="A preset, a YAML config, or a run's folder.")
-    ],
+    source: Annotated[str, typer.Argument(metavar="PRESET|FILE|RUN", help="Preset, YAML config, or folder of a run.")],
     data: DataFlag = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run (default: runs/NAME).")] = None,
-    steps: Annotated[int | None, typer.Option(help="Same as --set train.steps=N.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Same as --set train.seed=N.")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda or cuda:N; same as --set train.device=...")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Short for --set train.steps=N.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set train.seed=N.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
     devices: Annotated[
         int,
         typer.Option(
@@ -41,25 +36,30 @@ def train(
         ),
     ] = 1,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override any option; may be repeated.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the config; repeatable.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in the folder stopped.")] = False,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard events, too.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in the folder.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard events.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Train a network; ends by writing result.json with test accuracy and gate counts to the run's folder."""
+    """Train a network.
+
+    Writes test accuracy and gate counts to result.json in the folder of the run.
+    """
     changes = list(overrides or [])
     for key, value in (("steps", steps), ("seed", seed), ("device", device)):
         if value is not None:
             changes.append(f"train.{key}={value}")
-    name, config, folder = _resolve(source, changes, out)
-    if devices > 1:
-        from gatewright.training.launch import launch
+    from gatewright.runs.run import resolve
 
-        told = ["train", source, "--out", str(folder), *(f"--set={change}" for change in changes)]
-        told += [f"--data={data}"] if data is not None else []
+    name, config, folder = resolve(source, changes, out)
+    if devices > 1:
+        from gatewright.training.processes import launch
+
+        arguments = ["train", source, "--out", str(folder), *(f"--set={change}" for change in changes)]
+        arguments += [f"--data={data}"] if data is not None else []
         flags = {"--resume": resume, "--tensorboard": tensorboard, "--json": json}
-        raise typer.Exit(launch(devices, [*told, *(flag for flag, wanted in flags.items() if wanted)]))
+        raise typer.Exit(launch(devices, [*arguments, *(flag for flag, wanted in flags.items() if wanted)]))
     result = run_training(name, config, folder, data=data, resume=resume, tensorboard=tensorboard, quiet=json)
     if not is_main():
         return
@@ -67,21 +67,6 @@ def train(
         emit_json({"run": str(folder), **result.model_dump(mode="json")})
     else:
         show_pairs(summary(result, folder))
-
-
-def _resolve(source: str, changes: list[str], out: Path | None) -> tuple[str, RunConfig, Path]:
-    """The run's name, its config, and its folder."""
-    from gatewright.runs.run import CONFIG
-    from gatewright.training.load import load_file, load_preset, preset_names
-
-    path = Path(source)
-    if source not in preset_names() and path.is_dir():
-        if not (path / CONFIG).exists():
-            raise OptionError(f"{path} is a folder, but holds no run (there is no {CONFIG} in it)")
-        return path.name, load_file(path / CONFIG, changes), out or path
-    if source not in preset_names() and (path.suffix in {".yaml", ".yml"} or path.exists()):
-        return path.stem, load_file(path, changes), out or Path("runs") / path.stem
-    return source, load_preset(source, changes), out or Path("runs") / source
 
 
 def run_training(
@@ -94,7 +79,7 @@ def run_training(
     tensorboard: bool = False,
     quiet: bool = False,
 ) -> RunResult:
-    """Train with a progress bar; Ctrl-C (or SIGTERM) ends the run with a checkpoint and exit code 130."""
+    """Train with a progress bar; Ctrl-C (or SIGTERM) stops the run with a checkpoint and exit code 130."""
     from gatewright.runs.run import train as train_run
 
     quiet = quiet or not is_main()
@@ -113,20 +98,20 @@ def run_training(
     if result is None:
         if not is_main():
             raise typer.Exit(STOPPED)
-        err().print(f"stopped; the checkpoint is kept, go on with: gatewright train {folder} --resume", markup=False)
+        say(f"stopped with a checkpoint; resume with: gatewright train {folder} --resume")
         raise typer.Exit(STOPPED)
     return result
 
 
 def is_main() -> bool:
-    """Whether this process speaks for those that train together."""
+    """Whether this process reports for all processes that train together."""
     from gatewright.training.processes import rank_of_environment
 
     return rank_of_environment() == 0
 
 
 def summary(result: RunResult, folder: Path) -> list[tuple[str, Any]]:
-    """What a finished run achieved, for people."""
+    """Summarize a finished run."""
     rows: list[tuple[str, Any]] = [("run", folder), ("data", result.data)]
     for split, accuracy in (("validation", result.validation), ("test", result.test)):
         if accuracy is not None:

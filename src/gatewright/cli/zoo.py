@@ -1,4 +1,4 @@
-"""`gatewright zoo`: the circuits that come with gatewright."""
+"""`gatewright zoo`: list the circuits that come with gatewright."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from gatewright.cli.output import JsonFlag, emit_json, percent, show_pairs, show
 
 
 def zoo(
-    name: Annotated[str | None, typer.Argument(help="Show this circuit's card.")] = None, json: JsonFlag = False
+    name: Annotated[str | None, typer.Argument(help="Show the card of this circuit.")] = None, json: JsonFlag = False
 ) -> None:
-    """List the trained circuits that come with gatewright, or show the card of one."""
+    """List the circuits of the zoo, or show the card of one."""
     from gatewright import zoo as circuits
 
     if name is not None:
@@ -25,7 +25,7 @@ def zoo(
         show_pairs(
             {
                 "circuit": card.name,
-                "what it is": card.description,
+                "description": card.description,
                 "file": circuits.zoo_folder() / card.file,
                 "bytes": card.bytes,
                 "data": f"{card.data.name}: {card.data.title}",
@@ -37,8 +37,8 @@ def zoo(
                 f"test accuracy over {len(over.seeds)} seed(s), %": f"{100 * over.accuracy:.2f}{spread}",
                 "logic ops": entry.logic_ops,
                 "total ops": entry.total_ops,
-                "of these, encoder": entry.encoder_ops,
-                "of these, head": entry.head_ops,
+                "encoder ops": entry.encoder_ops,
+                "head ops": entry.head_ops,
                 "depth": entry.depth,
                 "LUT6 of the gates": "not counted" if entry.lut6 is None else entry.lut6,
                 "seconds of training": entry.train_seconds,

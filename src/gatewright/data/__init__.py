@@ -1,15 +1,15 @@
 """Data sets, split the same way for everybody, and augmentation of images.
 
-`load("mnist")` returns a `Dataset` with its train, validation and test parts; `names()` lists what there is, `describe`
-says what it is without reading it.
+`load_dataset("mnist")` returns a `Dataset` with its train, validation and test parts; `names()` lists the data sets, and
+`describe` says what one is without reading it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gatewright.data.catalogue import describe, download_size, load, missing, names
-from gatewright.data.dataset import SPLITS, Dataset, DatasetInfo, Split
+from gatewright.data.catalogue import describe, download_size, load_dataset, missing, names, register
+from gatewright.data.dataset import SPLITS, Dataset, DatasetInfo, Reader, Split
 
 if TYPE_CHECKING:
     from gatewright.data.augment.augment import Augment
@@ -19,12 +19,14 @@ __all__ = [
     "Augment",
     "Dataset",
     "DatasetInfo",
+    "Reader",
     "Split",
     "describe",
     "download_size",
-    "load",
+    "load_dataset",
     "missing",
     "names",
+    "register",
 ]
 
 

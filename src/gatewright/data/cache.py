@@ -1,13 +1,12 @@
 """Decoded arrays kept in the user's cache folder, for data sets that take seconds to unpack.
 
-An entry's name says what it was made from (the checksums of the files and the version of the code) and what is in it
-(its own checksum), so neither an old entry nor a damaged one is ever used.
+An entry's name states what it was made from (the checksums of the files and the version of the code) and its own checksum,
+so neither an old entry nor a damaged one is ever used.
 """
 
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.data.known_files import known_files, sha256, sha256_of_file, user_cache
+from gatewright.data.known_files import known_files, sha256, user_cache
+from gatewright.runtime.files import sha256_of_file, temporary_beside
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -25,9 +25,9 @@ def cached(name: str, version: int, paths: Sequence[str], make: Callable[[], Arr
 
     Args:
         name: Name of the data set.
-        version: Counted up whenever `make` would return something else.
+        version: Raise it whenever `make` would return something different.
         paths: The known files that `make` reads.
-        make: Makes the arrays. Called if the cache has none; that it cannot be written is no error.
+        make: Makes the arrays; called if the cache has none. A cache that cannot be written is no error.
     """
     key = sha256(" ".join([str(version), *(known_files()[path].sha256 for path in paths)]).encode())
     folder, stem = user_cache() / "decoded", f"{name}-{key[:16]}-"
@@ -49,13 +49,9 @@ def _load(folder: Path, stem: str) -> Arrays | None:
 
 
 def _store(folder: Path, stem: str, arrays: Arrays) -> None:
-    """Write an entry whole or not at all."""
+    """Write an entry completely or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as stream:
-        part = Path(stream.name)
-        try:
+    with temporary_beside(folder / stem) as temporary:
+        with temporary.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
-            stream.close()
-            part.replace(folder / f"{stem}{sha256_of_file(part)}.npz")
-        finally:
-            part.unlink(missing_ok=True)
+        temporary.replace(folder / f"{stem}{sha256_of_file(temporary)}.npz")

@@ -1,17 +1,17 @@
-"""The types of the package: a data set with its three parts, and its description."""
+"""`Dataset`, its three parts and its description."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.circuit import FEATURE_DTYPES
 from gatewright.errors import DataError, DtypeError, ShapeError, unknown_name
+from gatewright.features import FEATURE_DTYPES
 
 SPLITS = ("train", "validation", "test")
 """The parts of every data set."""
@@ -46,21 +46,26 @@ class Dataset:
 
     Attributes:
         name: Its name.
-        train: What weights are learned from.
-        validation: What every choice is made on (checkpoint, temperature, hyper-parameters).
-        test: What is read once, at the end.
+        train: Samples that weights are learned from.
+        validation: Samples that every choice is made on (checkpoint, temperature, hyper-parameters).
+        test: Samples that are read once, at the end.
         shape: Shape of one sample: (C, H, W) for images, (features,) for tables and signals.
-        dtype: NumPy name of the features' type: uint8, int16, int32 or float32.
+        dtype: NumPy name of the features' type: bool, uint8, int16, int32 or float32.
         class_names: One name per class.
         feature_names: One name per feature, or empty for images.
         source: Where it comes from (URL).
         licence: Its licence, as upstream states it.
         citation: The work to cite.
-        binary_features: bool [features], the features that are only ever 0 or 1 (categories, one-hot); the single
-            threshold 1 encodes them without loss.
+        binary_features: bool [features], the features that are always 0 or 1 (categories, one-hot); the single threshold
+            1 encodes them without loss. Empty if no feature is, as by default.
 
     Raises:
         GatewrightError: The parts do not fit the shape, type or classes.
+
+    >>> x, y = np.array([[3, 7], [9, 1], [4, 4]], np.uint8), np.array([1, 0, 0])
+    >>> part = Split(x, y)
+    >>> Dataset("mine", part, part, part, shape=(2,), dtype="uint8", class_names=("no", "yes"))
+    Dataset(mine: uint8 (2,), 2 classes, 3 train, 3 validation, 3 test)
     """
 
     name: str
@@ -70,13 +75,15 @@ class Dataset:
     shape: tuple[int, ...]
     dtype: str
     class_names: tuple[str, ...]
-    feature_names: tuple[str, ...]
-    source: str
-    licence: str
-    citation: str
-    binary_features: npt.NDArray[np.bool_]
+    feature_names: tuple[str, ...] = ()
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    binary_features: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def __post_init__(self) -> None:
+        if not self.binary_features.size:
+            object.__setattr__(self, "binary_features", np.zeros(self.n_features, np.bool_))
         if self.dtype not in FEATURE_DTYPES:
             raise DtypeError(f"{self.name}: dtype is {self.dtype!r}, expected one of {FEATURE_DTYPES}")
         if self.feature_names and len(self.feature_names) != self.n_features:
@@ -86,12 +93,18 @@ class Dataset:
         for part in SPLITS:
             self._check(part, self.split(part))
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(self.split(part)):,} {part}" for part in SPLITS)
+        return f"Dataset({self.name}: {self.dtype} {self.shape}, {self.n_classes} classes, {sizes})"
+
     def _check(self, part: str, split: Split) -> None:
         where = f"{self.name}, {part} part"
         if split.x.shape[1:] != self.shape:
             raise ShapeError(f"{where}: samples have shape {split.x.shape[1:]}, expected {self.shape}")
         if split.y.shape[1:] not in {(), self.shape[1:]}:
-            raise ShapeError(f"{where}: labels have shape {split.y.shape[1:]}, expected {self.shape[1:]}, one a pixel")
+            raise ShapeError(
+                f"{where}: labels have shape {split.y.shape[1:]}, expected {self.shape[1:]}, one per pixel"
+            )
         if split.x.dtype != self.dtype:
             raise DtypeError(f"{where}: features are {split.x.dtype}, expected {self.dtype}")
         bad = (split.y < 0) | (split.y >= self.n_classes)
@@ -135,7 +148,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What can be said of a data set without reading it.
+    """Description of a data set, known without reading it.
 
     Attributes:
         name: Its name.
@@ -151,7 +164,7 @@ class DatasetInfo:
         source: Where it comes from (URL).
         licence: Its licence, as upstream states it.
         citation: The work to cite.
-        files: Files it needs, relative to the data root (none: it comes with gatewright).
+        files: Files it needs, relative to the data root; empty if it comes with gatewright.
         label_shape: Shape of one sample's labels: () for one class per sample, (height, width) for one per pixel.
     """
 
@@ -196,20 +209,15 @@ class DatasetInfo:
         feature_names: tuple[str, ...] = (),
         binary_features: npt.NDArray[np.bool_] | None = None,
     ) -> Dataset:
-        """Build the described data set from its parts; no feature is binary unless told."""
+        """Build the described data set from its parts."""
+        shared = ("name", "shape", "dtype", "class_names", "source", "licence", "citation")
         return Dataset(
-            name=self.name,
+            **{name: getattr(self, name) for name in shared},
             train=train,
             validation=validation,
             test=test,
-            shape=self.shape,
-            dtype=self.dtype,
-            class_names=self.class_names,
             feature_names=feature_names,
-            source=self.source,
-            licence=self.licence,
-            citation=self.citation,
-            binary_features=np.zeros(self.n_features, bool) if binary_features is None else binary_features,
+            binary_features=np.zeros(0, np.bool_) if binary_features is None else binary_features,
         )
 
 

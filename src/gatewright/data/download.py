@@ -1,4 +1,4 @@
-"""Downloading known files into the data root: checked, with progress, never half a file under its final name."""
+"""Download known files into the data root: checked, with progress, never half a file under its final name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from gatewright.data.known_files import KnownFile, known_files, sha256_of_file
+from gatewright.data.known_files import KnownFile, known_files
 from gatewright.errors import DataError
+from gatewright.runtime.files import sha256_of_file
 
 MIRROR_VARIABLE = "GATEWRIGHT_MIRROR"
 """Environment variable with the base URL of a mirror; a file then comes from `<mirror>/<path in the data root>`."""
@@ -25,7 +26,7 @@ _TIMEOUT = 30  # seconds without a byte, not of the whole download
 
 
 def downloads_for(paths: Iterable[str]) -> tuple[KnownFile, ...]:
-    """Return what must be downloaded to have these known files: themselves, or what they are unpacked from."""
+    """Return the downloads that these known files need: themselves, or the files they are unpacked from."""
     known = known_files()
     needed = (known[path] if known[path].is_download else known[known[path].source] for path in paths)
     return tuple(dict.fromkeys(needed))
@@ -34,8 +35,8 @@ def downloads_for(paths: Iterable[str]) -> tuple[KnownFile, ...]:
 def download(root: Path, paths: Iterable[str], *, progress: bool = False, mirror: str | None = None) -> None:
     """Download known files.
 
-    Each is written under a temporary name and takes its own only once its checksum is right, so a file that is there
-    is whole, and a download that was stopped goes on with the files that are still missing.
+    Each is written under a temporary name and gets its own once its checksum is right, so a file that exists is complete,
+    and a download that was stopped resumes with the files that are still missing.
 
     Args:
         root: The data root, made if it does not exist.
@@ -44,7 +45,7 @@ def download(root: Path, paths: Iterable[str], *, progress: bool = False, mirror
         mirror: Base URL to download from instead of upstream; None for the environment's GATEWRIGHT_MIRROR, if set.
 
     Raises:
-        DataError: The server cannot be reached, sends something else, or the folder cannot be written.
+        DataError: The server cannot be reached or sends different content, or the folder cannot be written.
     """
     needed = downloads_for(paths)
     base = mirror if mirror is not None else os.environ.get(MIRROR_VARIABLE, "")
@@ -89,7 +90,7 @@ def _by_hand(target: Path) -> str:
 
 @contextlib.contextmanager
 def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Keep pooch from writing a line per file; the bars say it better, and without them silence was asked for."""
+    """Keep pooch from writing a line per file: the bars show progress, or nothing is to be shown."""
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
@@ -136,13 +137,13 @@ class _FileBar:
         self.total = size
 
     def update(self, n: int) -> None:
-        """Move on by n bytes; pooch counts whole chunks, so never past the end."""
+        """Advance by n bytes, never past the end: pooch counts full chunks."""
         self._here = min(self._here + n, self._size)
         self._progress.update(self._task, completed=self._before + self._here)
 
     def reset(self) -> None:
-        """Go back to the file's beginning."""
+        """Return to the start of the file."""
         self._here = 0
 
     def close(self) -> None:
-        """Do nothing: the bar lives on for the next file."""
+        """Do nothing: the next file uses the same bar."""

@@ -24,6 +24,7 @@ from typing import IO, Any
 import pooch
 
 from gatewright.errors import DataError
+from gatewright.runtime.files import sha256_of_file
 
 ROOT_VARIABLE = "GATEWRIGHT_DATA"
 """Environment variable that names the data root."""
@@ -39,7 +40,7 @@ class KnownFile:
     Attributes:
         sha256: Checksum of its content, in hexadecimal.
         size: Bytes of its content.
-        path: Where it lies, relative to the data root.
+        path: Its place, relative to the data root.
         source: The URL it is downloaded from, or the path of the file it is unpacked from.
     """
 
@@ -66,19 +67,20 @@ def data_root(root: str | Path | None = None) -> Path:
     """Return the folder that data sets are read from and downloaded to.
 
     Args:
-        root: The folder, or None for the environment's GATEWRIGHT_DATA, or else the user's cache folder.
+        root: The folder; None for the one in the environment variable GATEWRIGHT_DATA, or the user's cache folder if it
+            is not set.
     """
     given = root if root is not None else os.environ.get(ROOT_VARIABLE) or None
     return Path(given).expanduser() if given is not None else user_cache()
 
 
 def user_cache() -> Path:
-    """Return the folder for what can be made again."""
+    """Return the user's cache folder, for files that can be made again."""
     return Path(pooch.os_cache("gatewright"))
 
 
 def find(root: Path, path: str) -> Path | None:
-    """Return where a known file is: itself, packed, or the archive that holds it; None if it is nowhere."""
+    """Return the path of a known file, of its packed form, or of the archive that holds it; None if all are missing."""
     names = [path, f"{path}.gz", f"{path}.xz"]
     known = known_files()[path]
     if not known.is_download:
@@ -87,7 +89,7 @@ def find(root: Path, path: str) -> Path | None:
 
 
 def missing(root: Path, paths: Iterable[str]) -> tuple[str, ...]:
-    """Return the known files that are nowhere in the data root."""
+    """Return the known files that the data root lacks."""
     return tuple(path for path in paths if find(root, path) is None)
 
 
@@ -102,7 +104,7 @@ def read(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
         Their contents, by path.
 
     Raises:
-        DataError: A file is missing, damaged, or holds something else than it should.
+        DataError: A file is missing, damaged, or not the known one.
     """
     paths = list(paths)
     absent = missing(root, paths)
@@ -122,7 +124,7 @@ def read(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
 
 
 def missing_error(root: Path, paths: tuple[str, ...], why: str = "") -> DataError:
-    """Build the error for files that are nowhere, saying where they were looked for and what to do."""
+    """Build the error for missing files, with the places searched and what to do."""
     first = known_files()[paths[0]]
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     origin = "" if first.is_download else f", or {first.source}"
@@ -136,12 +138,6 @@ def missing_error(root: Path, paths: tuple[str, ...], why: str = "") -> DataErro
 def sha256(data: bytes) -> str:
     """Return a checksum in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
-
-
-def sha256_of_file(path: Path) -> str:
-    """Return the checksum of a file as it lies on disk."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _read_place(place: Path, paths: list[str]) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Classifying NumPy files that may be larger than memory: read by the page, written as results come."""
+"""Classify NumPy files that may be larger than memory: read by the page, written as results come."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.circuit import Circuit
 from gatewright.engine.engine import Engine
-from gatewright.engine.inputs import PackedBits, bit_samples, feature_samples
+from gatewright.engine.inputs import read_samples
 from gatewright.errors import DataError, DtypeError, FormatError, OptionError, ShapeError
+from gatewright.runtime.files import write_atomically
 
 _PART_BYTES = 1 << 26
 
@@ -19,7 +19,7 @@ _PART_BYTES = 1 << 26
 def predict_file(engine: Engine, source: Path, target: Path, result: str = "classes") -> npt.NDArray[Any]:
     """Classify the samples in a `.npy` file, part by part, into another one.
 
-    Neither file is ever in memory as a whole. The target appears when it is complete, and replaces what was there.
+    Neither file is ever in memory at once. The target appears when it is complete, and replaces what was there.
 
     Args:
         engine: The engine of a circuit with a head.
@@ -41,9 +41,8 @@ def predict_file(engine: Engine, source: Path, target: Path, result: str = "clas
     x = _open(source)
     if target.exists() and target.samefile(source):
         raise OptionError(f"{target} is the file that the samples come from; give the results another name")
-    part = target.with_name(f".{target.name}.part")
-    try:
-        _check(engine.circuit, x)
+
+    def write(part: Path) -> None:
         like = next(engine.predict_stream([x[:0]], result))
         step = max(1, _PART_BYTES * len(x) // max(1, x.nbytes))
         starts = range(0, len(x), step)
@@ -52,23 +51,13 @@ def predict_file(engine: Engine, source: Path, target: Path, result: str = "clas
         for start, done in zip(starts, parts, strict=True):
             written[start : start + step] = done
         written.flush()
-        del written
-        part.replace(target)
+
+    try:
+        read_samples(engine.circuit, x)  # complains about the complete array: its parts have other shapes
+        write_atomically(target, write)
     except (ShapeError, DtypeError, DataError) as error:
         raise type(error)(f"{source}: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
     return np.lib.format.open_memmap(target, "r")
-
-
-def _check(circuit: Circuit, x: npt.NDArray[Any]) -> None:
-    """Complain of the whole array, whose parts have other shapes."""
-    if circuit.encoder is not None:
-        feature_samples(x, circuit.encoder.shape, circuit.encoder.dtype)
-    elif isinstance(bit_samples(x, circuit.n_inputs), PackedBits):
-        raise DtypeError(
-            f"x holds packed bits, expected bool [n, {circuit.n_inputs}]: use Engine.predict_bits for these"
-        )
 
 
 def _open(source: Path) -> npt.NDArray[Any]:

@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any, Self
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.circuit import Circuit, Head
 from gatewright.engine import kernels
-from gatewright.engine.inputs import PackedBits, Samples, bit_samples, feature_samples
+from gatewright.engine.inputs import PackedSamples, Samples, read_samples
 from gatewright.engine.pipeline import BLOCKS, Pipeline
 from gatewright.errors import OptionError, UnsupportedError, unknown_name
 
 RESULTS = ("classes", "scores", "probabilities")
-"""What a stream of samples can be turned into."""
-
-_Source = tuple[Pipeline, Samples | PackedBits]
-_Run = Callable[[_Source], npt.NDArray[Any]]
+"""Results that a stream of samples can give."""
 
 
 class Engine:
-    """Evaluates a circuit on packed bits, 64 samples a word, on all cores.
+    """Evaluates a circuit on packed bits, 64 samples per word, on all cores.
 
-    A head that decides for several places (the pixels of an image) gives classes [n, *places], and counts, scores and
-    probabilities [n, *places, classes]. Results do not depend on the number of threads or the size of a block. An engine
-    may be used by several threads.
+    Every method takes raw features or, to skip the encoder, `PackedBits`. A head that decides for several places (the
+    pixels of an image) gives classes [n, *places], and counts, scores and probabilities [n, *places, classes]. Results do
+    not depend on the number of threads or the size of a block. Several threads may use one engine. Engines can be pickled
+    and copied; the copy plans anew, for the machine it is on.
 
     Args:
         circuit: Any circuit, simplified or not; with an encoder it takes raw features, with a head it gives classes.
-        threads: Threads to use; the cores this process may run on unless told.
-        block: Samples evaluated at a time, 512, 1024 or 2048; chosen from the size of the caches unless told.
+        threads: Threads to use; None for all cores this process may run on.
+        block: Samples evaluated at a time, 512, 1024 or 2048; None to choose from the size of the caches.
 
     Raises:
         OptionError: `threads` or `block` is out of range.
+
+    >>> import numpy as np
+    >>> from gatewright import Circuit, Encoder, Engine, Head, PackedBits
+    >>> circuit = Circuit(
+    ...     n_inputs=2,
+    ...     gate=[6],  # XOR
+    ...     a=[0],
+    ...     b=[1],
+    ...     outputs=[0, 2],
+    ...     encoder=Encoder([0, 1], [10, 128], shape=(2,), dtype="uint8"),
+    ...     head=Head([0, 1], [0, 0]),
+    ... )
+    >>> engine = Engine(circuit, threads=1)
+    >>> engine
+    Engine(gates=1, takes=uint8 [n, 2], gives=2 classes, threads=1, block=1024)
+    >>> x = np.array([[20, 200], [5, 255]], np.uint8)
+    >>> engine.predict(x).tolist(), engine.counts(x).tolist()
+    ([0, 1], [[1, 0], [0, 1]])
+    >>> engine.predict(PackedBits.pack([[True, True], [False, True]])).tolist()
+    [0, 1]
     """
 
     def __init__(self, circuit: Circuit, *, threads: int | None = None, block: int | None = None) -> None:
@@ -45,36 +64,52 @@ class Engine:
         if block is not None and block not in BLOCKS:
             raise OptionError(f"block is {block!r}, expected one of {BLOCKS} samples, or None to choose")
         self.circuit = circuit
+        self._given: dict[str, Any] = {"threads": threads, "block": block}
         self.threads = threads or (
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         )
-        self._from_bits = Pipeline(circuit, None, block)
-        self._from_features = Pipeline(circuit, circuit.encoder, block) if circuit.encoder else self._from_bits
-        self.block = self._from_features.block
+        self._pipeline = Pipeline(circuit, circuit.encoder, block)
+        self.block = self._pipeline.block
 
-    @classmethod
-    def from_file(cls, path: str | Path, *, threads: int | None = None, block: int | None = None) -> Self:
-        """Engine for the circuit in a .gw file.
+    @cached_property
+    def _bit_pipeline(self) -> Pipeline:
+        """From Boolean inputs; of threads that need it first at the same time each may make one, and any will do."""
+        return Pipeline(self.circuit, None, self._given["block"]) if self.circuit.encoder else self._pipeline
 
-        Args:
-            path: The file.
-            threads: As for `Engine`.
-            block: As for `Engine`.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), **self._given), (self.circuit,)
 
-        Raises:
-            FormatError: The file is damaged or no circuit.
-        """
-        from gatewright.circuit.io import load  # noqa: PLC0415 (engines of circuits in memory need no reader)
+    def __repr__(self) -> str:
+        return f"Engine({', '.join(f'{key}={value}' for key, value in self._about().items())})"
 
-        return cls(load(path), threads=threads, block=block)
+    def _repr_html_(self) -> str:
+        head = self.circuit.head
+        names = {"classes": ", ".join(head.class_names)} if head and head.class_names else {}
+        rows = {**self._about(), **names}.items()
+        cells = (f"<tr><th>{key}</th><td>{html.escape(str(value))}</td></tr>" for key, value in rows)
+        return f"<table><caption>Engine</caption>{''.join(cells)}</table>"
+
+    def _about(self) -> dict[str, object]:
+        circuit, encoder, head = self.circuit, self.circuit.encoder, self.circuit.head
+        dtype, shape = (encoder.dtype, encoder.shape) if encoder else ("bool", (circuit.n_inputs,))
+        gives = f"{circuit.n_outputs:,} outputs"
+        if head:
+            gives = f"{head.n_classes:,} classes" + (f" at places {list(head.places)}" if head.places else "")
+        takes = f"{dtype} [{', '.join(map(str, ('n', *shape)))}]"
+        about = {"gates": f"{circuit.n_gates:,}", "takes": takes, "gives": gives}
+        return {**about, "threads": self.threads, "block": self.block}
 
     def predict(self, x: Any) -> npt.NDArray[np.int64]:
         """Classes int64 [n], the lowest among those with the greatest count.
 
         Args:
-            x: Raw features [n, *encoder.shape] of the encoder's dtype or one it can hold without loss; anything that
-                offers `__array__` or `__dlpack__`, memory-mapped arrays included, which are read piece by piece.
-                For a circuit without an encoder, Boolean inputs as for `predict_bits`.
+            x: One of
+
+                - raw features [n, *encoder.shape] or flattened [n, features], of the encoder's dtype or one that converts
+                  to it without loss; an array or anything that offers `__array__` or `__dlpack__`; memory-mapped arrays
+                  are read piece by piece;
+                - Boolean inputs as `PackedBits`, the encoder left out;
+                - for a circuit without an encoder, Boolean inputs bool [n, n_inputs].
 
         Raises:
             ShapeError: x has another shape.
@@ -82,53 +117,34 @@ class Engine:
             DataError: x contains NaN.
             UnsupportedError: The circuit has no head.
         """
-        return self._classes(self._features(x))
+        if self._head().places:
+            decided: npt.NDArray[np.int64] = self.counts(x).argmax(axis=-1).astype(np.int64)
+            return decided
+        return self._numbers(x, kernels.CLASSES, 1).reshape(-1)
 
     def counts(self, x: Any) -> npt.NDArray[np.int64]:
         """Counts int64 [n, classes], offsets included; arguments and errors as for `predict`."""
-        return self._counts(self._features(x))
+        head = self._head()
+        return head.by_place(np.ascontiguousarray(self._numbers(x, kernels.COUNTS, head.n_groups).T))
 
     def scores(self, x: Any) -> npt.NDArray[np.float32]:
         """Scores float32 [n, classes], counts / tau; arguments and errors as for `predict`."""
-        return self._scores(self._features(x))
+        scores: npt.NDArray[np.float32] = (self.counts(x) / self._head().tau).astype(np.float32)
+        return scores
 
     def predict_proba(self, x: Any) -> npt.NDArray[np.float32]:
         """Softmax of the scores, float32 [n, classes]; arguments and errors as for `predict`."""
-        return self._probabilities(self._features(x))
+        wide = self.scores(x).astype(np.float64)
+        powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
+        shares: npt.NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+        return shares
 
     def outputs(self, x: Any) -> npt.NDArray[np.bool_]:
         """Outputs of the gates, bool [n, outputs], before any head; arguments and errors as for `predict`."""
-        return self._outputs(self._features(x))
-
-    def predict_bits(self, bits: Any, n: int | None = None) -> npt.NDArray[np.int64]:
-        """Classes int64 [n] from Boolean inputs, the encoder left out.
-
-        Args:
-            bits: bool [n, n_inputs], or packed uint64 [n_inputs, words], sample s in bit s % 64 of word s // 64.
-            n: Samples in packed bits, 64 x words unless told.
-
-        Raises:
-            ShapeError: The shape of `bits`, or `n`, does not fit.
-            DtypeError: `bits` are neither bool nor uint64.
-            UnsupportedError: The circuit has no head.
-        """
-        return self._classes(self._bits(bits, n))
-
-    def counts_bits(self, bits: Any, n: int | None = None) -> npt.NDArray[np.int64]:
-        """Counts int64 [n, classes]; arguments and errors as for `predict_bits`."""
-        return self._counts(self._bits(bits, n))
-
-    def scores_bits(self, bits: Any, n: int | None = None) -> npt.NDArray[np.float32]:
-        """Scores float32 [n, classes]; arguments and errors as for `predict_bits`."""
-        return self._scores(self._bits(bits, n))
-
-    def predict_proba_bits(self, bits: Any, n: int | None = None) -> npt.NDArray[np.float32]:
-        """Softmax of the scores, float32 [n, classes]; arguments and errors as for `predict_bits`."""
-        return self._probabilities(self._bits(bits, n))
-
-    def outputs_bits(self, bits: Any, n: int | None = None) -> npt.NDArray[np.bool_]:
-        """Outputs of the gates, bool [n, outputs]; arguments and errors as for `predict_bits`."""
-        return self._outputs(self._bits(bits, n))
+        samples = read_samples(self.circuit, x)
+        outputs = np.empty((samples.n, self.circuit.n_outputs), np.uint8)
+        self._run(samples, kernels.OUTPUTS, outputs)
+        return outputs.view(np.bool_)
 
     def predict_stream(self, arrays: Iterable[Any], result: str = "classes") -> Iterator[npt.NDArray[Any]]:
         """Results for each array of a stream in turn, one array in memory at a time.
@@ -140,62 +156,34 @@ class Engine:
         Raises:
             OptionError: `result` is unknown.
             UnsupportedError: The circuit has no head.
-            DataError: As for `predict`, when its turn comes; samples are counted over the whole stream.
+            DataError: As for `predict`, when its turn comes; samples are counted over the entire stream.
         """
-        if result not in RESULTS:
+        runs: dict[str, Callable[[Any], npt.NDArray[Any]]]
+        runs = {"classes": self.predict, "scores": self.scores, "probabilities": self.predict_proba}
+        if result not in runs:
             raise unknown_name("result", str(result), RESULTS)
         self._head()
-        runs: dict[str, _Run] = {"classes": self._classes, "scores": self._scores, "probabilities": self._probabilities}
         return self._stream(arrays, runs[result])
 
-    def _stream(self, arrays: Iterable[Any], run: _Run) -> Iterator[npt.NDArray[Any]]:
+    def _stream(self, arrays: Iterable[Any], run: Callable[[Any], npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
         first = 0
         for x in arrays:
-            source = self._features(x, first)
-            yield run(source)
-            first += source[1].n
-
-    def _features(self, x: Any, first: int = 0) -> _Source:
-        encoder = self.circuit.encoder
-        if encoder is None:
-            return self._bits(x)
-        return self._from_features, feature_samples(x, encoder.shape, encoder.dtype, first)
-
-    def _bits(self, bits: Any, n: int | None = None) -> _Source:
-        return self._from_bits, bit_samples(bits, self.circuit.n_inputs, n)
+            samples = read_samples(self.circuit, x, first)
+            yield run(samples)
+            first += samples.n
 
     def _head(self) -> Head:
         if self.circuit.head is None:
-            raise UnsupportedError("the circuit has no head, so there are no classes; use outputs() or outputs_bits()")
+            raise UnsupportedError("the circuit has no head, so there are no classes; use outputs()")
         return self.circuit.head
 
-    def _classes(self, source: _Source) -> npt.NDArray[np.int64]:
-        if self._head().places:
-            decided: npt.NDArray[np.int64] = self._counts(source).argmax(axis=-1).astype(np.int64)
-            return decided
-        pipeline, samples = source
-        classes = np.empty((1, samples.n), np.int64)
-        pipeline.run(kernels.CLASSES, samples, self.threads, classes)
-        return classes.reshape(-1)
+    def _numbers(self, x: Any, wanted: int, rows: int) -> npt.NDArray[np.int64]:
+        """Counts or classes, int64 [rows, n]."""
+        samples = read_samples(self.circuit, x)
+        numbers = np.empty((rows, samples.n), np.int64)
+        self._run(samples, wanted, numbers)
+        return numbers
 
-    def _counts(self, source: _Source) -> npt.NDArray[np.int64]:
-        pipeline, samples = source
-        counts = np.empty((self._head().n_groups, samples.n), np.int64)
-        pipeline.run(kernels.COUNTS, samples, self.threads, counts)
-        return self._head().by_place(np.ascontiguousarray(counts.T))
-
-    def _scores(self, source: _Source) -> npt.NDArray[np.float32]:
-        scores: npt.NDArray[np.float32] = (self._counts(source) / self._head().tau).astype(np.float32)
-        return scores
-
-    def _probabilities(self, source: _Source) -> npt.NDArray[np.float32]:
-        wide = self._scores(source).astype(np.float64)
-        powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
-        shares: npt.NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
-        return shares
-
-    def _outputs(self, source: _Source) -> npt.NDArray[np.bool_]:
-        pipeline, samples = source
-        outputs = np.empty((samples.n, self.circuit.n_outputs), np.uint8)
-        pipeline.run(kernels.OUTPUTS, samples, self.threads, outputs)
-        return outputs.view(np.bool_)
+    def _run(self, samples: Samples | PackedSamples, wanted: int, result: npt.NDArray[Any]) -> None:
+        pipeline = self._bit_pipeline if samples.packed else self._pipeline
+        pipeline.run(wanted, samples, self.threads, result)

@@ -1,37 +1,42 @@
-"""What users hand to an engine: checked, never copied whole, and served chunk by chunk in the form the kernels want."""
+"""The samples that users give to an engine: checked, never copied at once, served in chunks as the kernels need them."""
 
 from __future__ import annotations
 
-import sys
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.packed import PackedBits, check_bits
 from gatewright.engine.kernels import has_nan
 from gatewright.engine.vector import TILE
-from gatewright.errors import DataError, DtypeError, ShapeError
+from gatewright.features import check_numbers, check_samples
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples [n, *shape] of a type that `dtype` can hold without loss.
+    """Samples of a type that `dtype` can hold without loss: raw features, or Boolean inputs.
 
     Attributes:
         array: The user's array, as it came (any strides, memory-mapped or not).
         dtype: The type the kernels compare in.
-        n: Number of samples.
         n_features: Features of one sample.
         first: Number of the first sample, where these are part of a stream.
     """
 
     array: npt.NDArray[Any]
     dtype: np.dtype[Any]
-    n: int
     n_features: int
     first: int = 0
-    packed: bool = False
+    packed: ClassVar[bool] = False
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.array)
 
     @property
     def bytes_per_word(self) -> int:
@@ -46,9 +51,7 @@ class Samples:
         """
         part = np.ascontiguousarray(self.array[start:stop], dtype=self.dtype).reshape(stop - start, self.n_features)
         if self.dtype.kind == "f" and has_nan(part):
-            sample, feature = np.argwhere(np.isnan(part))[0]
-            number = self.first + start + sample
-            raise DataError(f"x contains NaN: sample {number}, feature {feature}; thresholds need numbers")
+            check_numbers(part, self.first + start)
         rows, columns = -(-len(part) // TILE) * TILE, max(TILE, self.n_features)
         if part.shape != (rows, columns):
             padded = np.zeros((rows, columns), self.dtype)
@@ -58,21 +61,25 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False)
-class PackedBits:
-    """Boolean inputs packed along the samples, uint64 [n_inputs, words]."""
+class PackedSamples:
+    """Boolean inputs as `PackedBits` hold them."""
 
-    array: npt.NDArray[np.uint64]
-    n: int
-    packed: bool = True
+    bits: PackedBits
+    packed: ClassVar[bool] = True
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return self.bits.n
 
     @property
     def bytes_per_word(self) -> int:
         """Bytes that 64 samples take."""
-        return 8 * max(1, len(self.array))
+        return 8 * max(1, len(self.bits.words))
 
     def chunk(self, start: int, stop: int) -> npt.NDArray[Any]:
         """The words of samples start..stop-1, C order; `start` is a multiple of 64."""
-        return _writable(np.ascontiguousarray(self.array[:, start // 64 : -(-stop // 64)]))
+        return _writable(np.ascontiguousarray(self.bits.words[:, start // 64 : -(-stop // 64)]))
 
 
 def _writable(chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -80,100 +87,25 @@ def _writable(chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return chunk if chunk.flags.writeable else chunk.copy()
 
 
-def _unlist(x: Any, name: str) -> Any:
-    """Arrow's lists of one size, nested or not, and its tensors of one shape, as views; anything else as it is.
-
-    NumPy itself would make Python objects of them.
-    """
-    arrow = sys.modules.get("pyarrow")  # whoever has an Arrow array has imported it
-    if arrow is None or not isinstance(x, (arrow.Array, arrow.ChunkedArray)):
-        return x
-    x = x.combine_chunks() if isinstance(x, arrow.ChunkedArray) else x
-    if isinstance(x, arrow.FixedShapeTensorArray) and not x.null_count:
-        return x.to_numpy_ndarray()
-    shape = [len(x)]
-    while not x.null_count and isinstance(x, arrow.FixedSizeListArray):
-        shape.append(x.type.list_size)
-        x = x.flatten()
-    if x.null_count:
-        raise DtypeError(f"{name} has {x.null_count} null(s) in Arrow's array, expected a number everywhere")
-    return np.asarray(x).reshape(shape)
-
-
-def as_array(x: Any, name: str) -> npt.NDArray[Any]:
-    """NumPy view of anything that offers `__array__` or `__dlpack__`: torch's CPU tensors, Arrow, but not CuPy.
-
-    Raises:
-        DtypeError: It cannot be viewed as an array of numbers.
-    """
-    x = _unlist(x, name)
-    try:
-        if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
-            return np.from_dlpack(x)
-        array = np.asarray(x)
-    except (TypeError, ValueError, RuntimeError, BufferError) as error:
-        raise DtypeError(
-            f"{name} of type {type(x).__name__} cannot be read as a NumPy array ({error}); "
-            "give an array in CPU memory, detached from any gradient"
-        ) from error
-    if array.dtype.kind not in "buif":
-        raise DtypeError(f"{name} has dtype {array.dtype}, expected numbers or Booleans")
-    return array
-
-
-def feature_samples(x: Any, shape: tuple[int, ...], dtype: str, first: int = 0) -> Samples:
-    """Check raw features.
+def read_samples(circuit: Circuit, x: Any, first: int = 0) -> Samples | PackedSamples:
+    """Check the samples for a circuit.
 
     Args:
-        x: Array-like [n, *shape]; for samples of one axis [n, features].
-        shape: Shape of one sample.
-        dtype: Type of the encoder's features.
+        circuit: The circuit.
+        x: As `Engine.predict` takes it, or a result of this function, which is returned unchanged.
         first: Number of the first sample, for messages.
 
     Raises:
-        ShapeError: Not [n, *shape].
-        DtypeError: Its type cannot be turned into `dtype` without loss.
+        ShapeError: The samples have another shape.
+        DtypeError: Their type cannot be turned into that of the circuit's features without loss.
     """
-    array = as_array(x, "x")
-    if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
-        wanted = ", ".join(str(side) for side in ("n", *shape))
-        hint = f"; a single sample is x[None], shape (1, {wanted[3:]})" if array.shape == shape else ""
-        raise ShapeError(f"x has shape {array.shape}, expected ({wanted}){hint}")
-    if not np.can_cast(array.dtype, dtype, "safe"):
-        raise DtypeError(
-            f"x is {array.dtype}, which {dtype} features cannot hold without loss; "
-            f"convert it yourself if you know its values fit: x.astype({dtype!r})"
-        )
-    return Samples(array, np.dtype(dtype), len(array), int(np.prod(shape)), first)
-
-
-def bit_samples(bits: Any, n_inputs: int, n: int | None = None) -> Samples | PackedBits:
-    """Check Boolean inputs.
-
-    Args:
-        bits: bool [n, n_inputs], or uint64 [n_inputs, words] with sample s in bit s % 64 of word s // 64.
-        n_inputs: Boolean inputs of the circuit.
-        n: Samples in packed bits; all 64 x words unless told. Not for Booleans, which know their number.
-
-    Raises:
-        ShapeError: The shape does not fit, or `n` does not.
-        DtypeError: Neither bool nor uint64.
-    """
-    array = as_array(bits, "bits")
-    if array.dtype == np.bool_:
-        if array.ndim != 2 or array.shape[1] != n_inputs:
-            raise ShapeError(f"bits have shape {array.shape}, expected (n, {n_inputs}) for Booleans")
-        if n is not None and n != len(array):
-            raise ShapeError(f"n is {n}, but there are {len(array)} samples of Booleans; n is for packed bits")
-        return Samples(array, np.dtype(np.bool_), len(array), n_inputs)
-    if array.dtype != np.uint64:
-        raise DtypeError(
-            f"bits are {array.dtype}, expected bool [n, {n_inputs}] or packed uint64 [{n_inputs}, words]; "
-            "zeros and ones become Booleans by bits.astype(bool)"
-        )
-    if array.ndim != 2 or array.shape[0] != n_inputs:
-        raise ShapeError(f"bits have shape {array.shape}, expected ({n_inputs}, words) for packed uint64")
-    capacity = 64 * array.shape[1]
-    if n is not None and not capacity - 64 < n <= capacity and not n == capacity == 0:
-        raise ShapeError(f"n is {n}, but {array.shape[1]} word(s) hold {max(0, capacity - 63)} to {capacity} samples")
-    return PackedBits(array, capacity if n is None else n)
+    if isinstance(x, Samples | PackedSamples):
+        return x
+    encoder = circuit.encoder
+    if encoder is not None and not isinstance(x, PackedBits):
+        array = check_samples(x, encoder.shape, encoder.dtype)
+        return Samples(array, np.dtype(encoder.dtype), math.prod(encoder.shape), first)
+    bits = check_bits(x, circuit.n_inputs)
+    if isinstance(bits, PackedBits):
+        return PackedSamples(bits)
+    return Samples(bits, np.dtype(np.bool_), circuit.n_inputs, first)

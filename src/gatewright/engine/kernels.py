@@ -1,4 +1,4 @@
-"""What the engine runs on a chunk of samples: bits in, gates, and outputs, counts or classes out.
+"""Compiled loops over a chunk of samples: load bits, run gates, write outputs, counts or classes.
 
 A chunk is evaluated block after block; a block is `words` words of 64 samples, small enough for its slots to stay in
 cache. Everything here is compiled once per feature type, releases the GIL, and writes only to the scratch and the
@@ -15,7 +15,7 @@ import numpy as np
 from gatewright.engine.vector import TILE, count16, pack_tile, run_gates
 
 OUTPUTS, COUNTS, CLASSES = range(3)
-"""What `evaluate` writes to its result."""
+"""Results that `evaluate` can write."""
 
 
 @numba.njit(nogil=True, cache=True)
@@ -166,7 +166,7 @@ def evaluate(
         n_planes: Bits of a count.
         slots: Scratch, uint64 [slots * words], aligned to 64 bytes, constant slots set.
         planes: Scratch, uint64 [classes * n_planes * words], aligned to 64 bytes.
-        start: Where the chunk begins in the results.
+        start: Position of the chunk's first sample in the results.
         outputs: uint8 [all samples, outputs], written if `OUTPUTS` are wanted.
         numbers: int64 [classes, all samples], written if `COUNTS` are wanted; [1, all samples] if `CLASSES` are.
     """
@@ -202,6 +202,6 @@ def evaluate(
 
 @numba.njit(nogil=True, cache=True)
 def evaluate_gates(repeats: int, words: int, slots: Any, program: Any, runs: Any) -> None:
-    """Run the gates of one block again and again: what benchmarks measure."""
+    """Run the gates of one block repeatedly, for benchmarks."""
     for _ in range(repeats):
         _gates(words, slots, program, runs)

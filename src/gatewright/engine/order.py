@@ -1,7 +1,7 @@
 """The order in which the interpreter runs gates: readers of the same values together, in runs of one op.
 
-A value read a moment ago is in the first-level cache; any other costs a line from the second level, and these lines are
-what bounds the engine. So gates of one level are ordered by a walk over their operands: all gates that read one, then
+A value read a moment ago is in the first-level cache; any other costs a line from the second level, and these lines
+bound the engine's speed. So gates of one level are ordered by a walk over their operands: all gates that read one, then
 all that read the other operand of the last of them, and so on; nearly every value is fetched once, not once for each
 gate that reads it. This mixes ops, while the interpreter wants runs of one op; sorting windows of the walk gives both.
 """

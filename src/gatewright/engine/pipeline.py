@@ -1,4 +1,4 @@
-"""A plan made ready to run: loading, gates and counting for one kind of input, over chunks, blocks and threads."""
+"""A plan for one kind of input, ready to run over chunks, blocks and threads."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy.typing as npt
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.engine import kernels
-from gatewright.engine.inputs import PackedBits, Samples
+from gatewright.engine.inputs import PackedSamples, Samples
 from gatewright.engine.plan import ONE_SLOT, UNKNOWN, ZERO_SLOT, Plan, make_plan
 from gatewright.engine.vector import TILE
 from gatewright.errors import UnsupportedError
+from gatewright.features import feature_range
 
 BLOCKS = (512, 1024, 2048)
-"""Samples a block can have."""
+"""Valid numbers of samples in a block."""
 
 _CHUNK_BYTES = 1 << 20
 _LARGEST_BYTES = 3 << 20
@@ -39,10 +40,10 @@ def _aligned(n: int) -> npt.NDArray[np.uint64]:
 
 
 class _Loader:
-    """Which features go through which thresholds into which slots (see `kernels.evaluate`)."""
+    """Tables that route features through thresholds into slots (see `kernels.evaluate`)."""
 
     def __init__(self, plan: Plan, feature: Any, threshold: Any, n_features: int, dtype: np.dtype[Any]) -> None:
-        """Lay the live bits out in tiles of 64 adjacent features with one threshold each."""
+        """Lay out the live bits in tiles of 64 adjacent features with one threshold each."""
         feature, threshold = feature[plan.inputs].astype(np.int64), threshold[plan.inputs]
         order = np.argsort(feature, kind="stable")
         ranked = feature[order]
@@ -62,10 +63,10 @@ class _Loader:
 
 
 class _Counter:
-    """Which slots count for which class (see `kernels.evaluate`)."""
+    """Tables of the slots that count for each class (see `kernels.evaluate`)."""
 
     def __init__(self, plan: Plan, head: Head | None) -> None:
-        """Split each class's outputs into batches of 16, inverted ones apart."""
+        """Split each class's outputs into batches of 16, with separate batches for inverted ones."""
         offset = [int(o) for o in head.offset] if head else [0]
         group = head.group if head else np.zeros(0, np.int32)
         if max(abs(o) for o in offset) >= 1 << 61:
@@ -90,10 +91,9 @@ class _Counter:
 def _known_inputs(encoder: Encoder) -> npt.NDArray[np.uint8]:
     """Inputs whose thresholds no value, or every value, of the features' type reaches."""
     known = np.full(encoder.n_bits, UNKNOWN, np.uint8)
-    if encoder.dtype != "float32":
-        low, high = (0, 1) if encoder.dtype == "bool" else (np.iinfo(encoder.dtype).min, np.iinfo(encoder.dtype).max)
-        known[encoder.threshold > high] = 0
-        known[encoder.threshold <= low] = 1
+    low, high = feature_range(encoder.dtype)
+    known[encoder.threshold > high] = 0
+    known[encoder.threshold <= low] = 1
     return known
 
 
@@ -119,13 +119,13 @@ class Pipeline:
         self._packed_tiles = np.stack([plan.inputs, plan.input_slots, plan.inputs], axis=1)
         self.block = block or (1024 if plan.n_slots * 128 <= _LARGEST_BYTES else 512)
 
-    def run(self, wanted: int, samples: Samples | PackedBits, threads: int, result: npt.NDArray[Any]) -> None:
+    def run(self, wanted: int, samples: Samples | PackedSamples, threads: int, result: npt.NDArray[Any]) -> None:
         """Evaluate all samples.
 
         Args:
             wanted: `kernels.OUTPUTS`, `COUNTS` or `CLASSES`.
-            samples: The kind of input this pipeline is for.
-            threads: Threads to share the samples.
+            samples: Samples of the kind this pipeline is made for.
+            threads: Number of threads that share the samples.
             result: uint8 [n, outputs] for outputs, int64 [classes, n] for counts, int64 [1, n] for classes.
         """
         n = samples.n
@@ -163,7 +163,7 @@ class Pipeline:
     def _run_chunk(
         self,
         wanted: int,
-        samples: Samples | PackedBits,
+        samples: Samples | PackedSamples,
         start: int,
         stop: int,
         result: npt.NDArray[Any],

@@ -1,8 +1,8 @@
-"""From a circuit to what the interpreter runs: polarity, liveness, order and slots, once per engine.
+"""Plan a circuit for the interpreter, once per engine: polarity, liveness, order and slots.
 
 The interpreter knows four ops (AND, AND-NOT, XOR, OR), because every other gate is one of these with some of its
 operands or its output inverted. Planning pushes all inverters to the outputs, where they cost nothing, drops wires,
-constants and whatever no output needs, orders the rest (see `order_gates`), and lets values share *slots* (rows of packed
+constants and gates that no output needs, orders the rest (see `order_gates`), and lets values share *slots* (rows of packed
 samples): a slot is free again once its value has been read for the last time, so the working set stays in cache.
 """
 
@@ -30,22 +30,22 @@ ZERO_SLOT, ONE_SLOT, FIRST_SLOT = 0, 1, 2
 """Slots that always hold 0, always hold 1, and the first one for values."""
 
 UNKNOWN = 2
-"""Mark of an input whose value is not known at planning time (0 and 1 stand for themselves)."""
+"""Marks an input whose value is not known at planning time; known inputs are marked 0 or 1."""
 
 _CONSTANT = -1
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What to run for a block of samples.
+    """The program for a block of samples.
 
     Attributes:
         n_slots: Rows of packed samples needed, the two constant ones included.
-        inputs: int32 [live inputs], Boolean inputs that matter, ascending.
-        input_slots: int32 [live inputs], where each is to be put.
+        inputs: int32 [live inputs], Boolean inputs that outputs depend on, ascending.
+        input_slots: int32 [live inputs], slot of each.
         program: int64 [ops], each destination * 2^42 + a * 2^21 + b, all slots.
         runs: int32 [runs, 3], (op, first, last + 1) rows of `program` that have one op.
-        output_slots: int32 [outputs], where each output is at the end.
+        output_slots: int32 [outputs], slot of each output at the end.
         output_inverted: uint8 [outputs], whether the output is the inverse of its slot.
     """
 

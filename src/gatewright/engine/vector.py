@@ -1,8 +1,8 @@
-# ruff: noqa: ARG001 (what Numba passes to the typing of an intrinsic is what it is called with)
+# ruff: noqa: ARG001 (Numba passes an intrinsic's arguments to its typing function)
 """The inner loops of the engine, as LLVM vector code.
 
-Numba's own loops over words vectorise only behind run-time alias checks, which cost more than a gate. So these loops
-are written as LLVM vectors of 512 bits, which LLVM splits into what the processor has (AVX-512, AVX2, SSE, NEON, ...)
+Numba's own loops over words vectorise only behind run-time alias checks, which cost more than a gate. These loops are
+therefore written as LLVM vectors of 512 bits, which LLVM splits into what the processor has (AVX-512, AVX2, SSE, NEON, ...)
 when Numba compiles them on the user's machine. Each function takes addresses as integers; `words` is a literal.
 
 Memory: a *row* holds `words` 64-bit words, one sample a bit; rows lie one after the other, aligned to 64 bytes.
@@ -22,10 +22,10 @@ LANES = 8
 """Words in a vector: 512 bits."""
 
 TILE = 64
-"""Features and samples that `pack_tile` takes at once."""
+"""Number of features, and of samples, that `pack_tile` packs at once."""
 
 FIELD = 21
-"""Bits of a slot's number in a step of a program: one load a gate, because loads are what the loop is short of."""
+"""Bits of a slot's number in a step of a program: one load per gate, because loads limit the loop."""
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(_I64, LANES)

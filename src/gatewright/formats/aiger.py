@@ -1,4 +1,4 @@
-"""AIGER files: for ABC, model checkers and SAT-based tools; and back."""
+"""AIGER files, written and read: for ABC, model checkers and SAT-based tools."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from gatewright.circuit import aig
 from gatewright.circuit.circuit import Circuit
-from gatewright.formats.gate_level import input_names, like_original, make_whole, output_names
-from gatewright.formats.names import check_name, comment
-from gatewright.formats.output import read_bytes, write_files
+from gatewright.formats.gate_level import to_gate_level, with_interface
+from gatewright.formats.names import check_name, remarks
+from gatewright.runtime.files import read_bytes, write_files
 
 
 def to_aiger(
@@ -20,23 +20,28 @@ def to_aiger(
         circuit: Any circuit.
         directory: Where to write `NAME.aig`.
         name: Name of the file.
-        encoder: Whether the encoder, if there is one, becomes gates; else the Boolean inputs are the interface, and
-            the circuit can come back by `from_aiger`.
-        head: Whether the head, if there is one, becomes gates.
+        encoder: Write the encoder, if the circuit has one, as gates; otherwise the Boolean inputs are the interface.
+        head: Write the head, if the circuit has one, as gates.
 
     Returns:
         The file written.
 
     Raises:
-        OptionError: `name` is no identifier.
+        OptionError: `name` is not an identifier.
         UnsupportedError: The circuit has no outputs.
+
+    >>> import tempfile
+    >>> from gatewright import Circuit
+    >>> xor = Circuit(2, gate=[6], a=[0], b=[1], outputs=[2])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (path,) = to_aiger(xor, folder)
+    ...     from_aiger(path, like=xor).n_outputs
+    1
     """
     check_name(name)
-    whole = make_whole(circuit, encoder=encoder, head=head)
-    text = "".join(f"{comment(key)}: {comment(value)}\n" for key, value in sorted(circuit.metadata.items()))
-    data = aig.to_aiger(
-        whole.gates, inputs=input_names(whole), outputs=output_names(whole), comment=f"written by gatewright\n{text}"
-    )
+    netlist = to_gate_level(circuit, encoder=encoder, head=head)
+    text = "".join(f"{line}\n" for line in ["written by gatewright", *remarks(circuit.metadata)])
+    data = aig.write_aig(netlist.gates, inputs=netlist.input_names, outputs=netlist.output_names, comment=text)
     return write_files(directory, {f"{name}.aig": data})
 
 
@@ -45,12 +50,11 @@ def from_aiger(path: str | Path, *, like: Circuit | None = None) -> Circuit:
 
     Args:
         path: The file.
-        like: The circuit that was exported (without encoder and head as gates), to give its encoder, head and metadata
-            to what came back.
+        like: The circuit that was exported without encoder and head; the result gets its encoder, head and metadata.
 
     Raises:
-        FormatError: The file is no binary AIGER or damaged, or does not fit `like`.
+        FormatError: The file is not binary AIGER, is damaged, or does not fit `like`.
         UnsupportedError: The file describes a sequential circuit.
     """
-    circuit = aig.from_aiger(read_bytes(path), source=str(path))
-    return like_original(circuit, like, str(path))
+    circuit = aig.read_aig(read_bytes(path), source=str(path))
+    return with_interface(circuit, like, str(path))

@@ -1,4 +1,4 @@
-"""BLIF netlists: for ABC, yosys, SIS and VTR; and back, lookup tables of any size included."""
+"""BLIF netlists, written, and read with lookup tables of any size: for ABC, yosys, SIS and VTR."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import numpy as np
 
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import FormatError, UnsupportedError
-from gatewright.formats.gate_level import Whole, input_names, like_original, make_whole, output_names
-from gatewright.formats.names import check_name, comment
-from gatewright.formats.output import read_bytes, write_files
+from gatewright.formats.gate_level import GateLevel, to_gate_level, with_interface
+from gatewright.formats.names import check_name, remarks
 from gatewright.gates import TRUTH, USES_A, USES_B, Gate
+from gatewright.runtime.files import read_bytes, write_files
 
 _INVERSES = ((["0"], "1"), (["1"], "0"))
+# By whether the first operand is inverted, twice, and whether the second one is.
+_CONJUNCTIONS = (Gate.AND, Gate.A_AND_NOT_B, Gate.NOT_A_AND_B, Gate.NOR)
+_DISJUNCTIONS = (Gate.OR, Gate.A_OR_NOT_B, Gate.NOT_A_OR_B, Gate.NAND)
 INPUT_NAMES, OUTPUT_NAMES = "blif.inputs", "blif.outputs"
 """Metadata keys under which `from_blif` keeps the names: JSON objects, index to name."""
 
@@ -31,39 +34,40 @@ def to_blif(
         circuit: Any circuit.
         directory: Where to write `NAME.blif`.
         name: Name of the file and of the model in it.
-        encoder: Whether the encoder, if there is one, becomes gates; else the Boolean inputs are the interface, and
-            the circuit can come back by `from_blif`.
-        head: Whether the head, if there is one, becomes gates.
+        encoder: Write the encoder, if the circuit has one, as gates; otherwise the Boolean inputs are the interface.
+        head: Write the head, if the circuit has one, as gates.
 
     Returns:
         The file written.
 
     Raises:
-        OptionError: `name` is no identifier.
+        OptionError: `name` is not an identifier.
         UnsupportedError: The circuit has no outputs.
+
+    >>> import tempfile
+    >>> from gatewright import Circuit
+    >>> xor = Circuit(2, gate=[6], a=[0], b=[1], outputs=[2])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (path,) = to_blif(xor, folder)
+    ...     from_blif(path, like=xor).n_outputs
+    1
     """
     check_name(name)
-    whole = make_whole(circuit, encoder=encoder, head=head)
-    return write_files(directory, {f"{name}.blif": "\n".join(_lines(whole, name)) + "\n"})
+    netlist = to_gate_level(circuit, encoder=encoder, head=head)
+    return write_files(directory, {f"{name}.blif": "\n".join(_lines(netlist, name)) + "\n"})
 
 
 def _rows(gate: int) -> list[str]:
-    """The rows of a gate's `.names` table, over the operands that it uses."""
-    if USES_A[gate] and USES_B[gate]:
-        return [f"{a}{b} 1" for a in (0, 1) for b in (0, 1) if TRUTH[gate, a, b]]
-    if USES_A[gate]:
-        return [f"{a} 1" for a in (0, 1) if TRUTH[gate, a, 0]]
-    if USES_B[gate]:
-        return [f"{b} 1" for b in (0, 1) if TRUTH[gate, 0, b]]
-    return ["1"] if gate == Gate.TRUE else []
+    """The rows of a gate's `.names` table, with columns for the operands that it uses."""
+    first, second = (("0", "1") if uses[gate] else ("",) for uses in (USES_A, USES_B))
+    return [f"{a}{b} 1".lstrip() for a in first for b in second if TRUTH[gate, int(a or 0), int(b or 0)]]
 
 
-def _lines(whole: Whole, name: str) -> Iterator[str]:
-    circuit = whole.gates
-    inputs, outputs = input_names(whole), output_names(whole)
+def _lines(netlist: GateLevel, name: str) -> Iterator[str]:
+    circuit = netlist.gates
+    inputs, outputs = netlist.input_names, netlist.output_names
     yield "# written by gatewright"
-    for key, value in sorted(whole.source.metadata.items()):
-        yield f"# {comment(key)}: {comment(value)}"
+    yield from (f"# {line}" for line in remarks(netlist.source.metadata))
     yield f".model {name}"
     yield " ".join([".inputs", *inputs])
     yield " ".join([".outputs", *outputs])
@@ -82,7 +86,7 @@ def _lines(whole: Whole, name: str) -> Iterator[str]:
 
 @dataclass
 class _Cover:
-    """One `.names`: its inputs, and cubes all with the same output value; or a `.latch`: a wire a clock late."""
+    """A `.names`: its inputs, and cubes that share one output value; or a `.latch`: a wire delayed by one clock."""
 
     line: int
     inputs: list[str]
@@ -94,33 +98,31 @@ class _Cover:
 def from_blif(path: str | Path, *, like: Circuit | None = None, registers: bool = False) -> Circuit:
     """Read a BLIF file of one model made of `.names`, combinational or a pipeline.
 
-    Tables of up to two inputs become gates, larger ones sums of products of gates; `simplify` cleans them up.
+    Tables of up to two inputs become gates, larger ones sums of products of gates; `simplify` reduces them.
 
     Args:
         path: The file.
-        like: The circuit that was exported (without encoder and head as gates), to give its encoder, head and metadata
-            to what came back.
-        registers: Whether there may be registers. Every way to an output must lead through the same number of them; the
-            circuit is what the outputs are that number of clocks later. Their clocks are no inputs of the circuit.
+        like: The circuit that was exported without encoder and head; the result gets its encoder, head and metadata.
+        registers: Accept registers, the same number on every path to an output. The circuit gives the outputs that
+            number of clocks later; clocks are not inputs of the circuit.
 
     Raises:
-        FormatError: The file is no BLIF, damaged, cyclic, or does not fit `like`; the message names the line.
-        UnsupportedError: It has registers that are not allowed or make no pipeline, subcircuits, mapped gates or several
-            models.
+        FormatError: The file is not BLIF, is damaged, cyclic, or does not fit `like`; the message names the line.
+        UnsupportedError: The file has registers that are not accepted or form no pipeline, subcircuits, mapped gates, or
+            several models.
     """
     circuit, _ = _read(path, registers=registers)
-    return like_original(circuit, like, str(path))
+    return with_interface(circuit, like, str(path))
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What a BLIF file that tables were mapped to takes.
+    """Counts of the lookup tables in a BLIF file.
 
     Attributes:
-        by_inputs: Number of tables by their number of inputs, two or more. Tables of one input, which are wires and
-            inverters, and constants are not among them.
+        by_inputs: Number of tables by their number of inputs, two or more: without wires, inverters and constants.
         inverters: Tables of one input that invert it.
-        levels: Tables of two or more inputs on the longest way from an input to an output.
+        levels: Tables of two or more inputs on the longest path from an input to an output.
     """
 
     by_inputs: Mapping[int, int]
@@ -129,20 +131,18 @@ class Tables:
 
 
 def read_tables(path: str | Path, *, like: Circuit | None = None) -> tuple[Circuit, Tables]:
-    """As `from_blif`, with a count of the file's tables.
+    """Like `from_blif`, with counts of the file's tables.
 
     Raises:
-        FormatError: As `from_blif` (also UnsupportedError).
+        FormatError: Like `from_blif` (also UnsupportedError).
     """
     circuit, netlist = _read(path, registers=False)
-    sizes = Counter(len(cover.inputs) for cover in netlist.made.values())
-    inverters = sum(
-        len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in netlist.made.values()
-    )
-    tables = Tables(
-        {size: sizes[size] for size in sorted(sizes) if size > 1}, inverters, max(netlist.levels(), default=0)
-    )
-    return like_original(circuit, like, str(path)), tables
+    covers = netlist.made.values()
+    sizes = Counter(len(cover.inputs) for cover in covers)
+    inverters = sum(len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in covers)
+    by_inputs = {size: sizes[size] for size in sorted(sizes) if size > 1}
+    tables = Tables(by_inputs, inverters, max(netlist.levels(), default=0))
+    return with_interface(circuit, like, str(path)), tables
 
 
 def _read(path: str | Path, *, registers: bool) -> tuple[Circuit, _Netlist]:
@@ -185,7 +185,7 @@ def _parse(
         where = f"{source}, line {line}"
         if not keyword.startswith("."):
             if current is None:
-                raise FormatError(f"{where}: {keyword[:30]!r} belongs to no .names; this is no BLIF, or a damaged one")
+                raise FormatError(f"{where}: {keyword[:30]!r} belongs to no .names; the file is damaged or not BLIF")
             _add_cube(current, [keyword, *words], where)
             continue
         current = None
@@ -209,12 +209,10 @@ def _parse(
         else:
             raise FormatError(f"{where}: unknown statement {keyword!r}")
     else:
-        raise FormatError(f"{source}: no .end; the file is truncated or no BLIF")
-    seen = set(covers)
-    for name in inputs:
-        if name in seen:
-            raise FormatError(f"{source}: input {name!r} is defined a second time")
-        seen.add(name)
+        raise FormatError(f"{source}: no .end; the file is truncated or not BLIF")
+    twice = next((name for name, times in Counter([*inputs, *covers]).items() if times > 1), None)
+    if twice is not None:
+        raise FormatError(f"{source}: input {twice!r} is defined a second time")
     return [name for name in inputs if name not in clocks], outputs, covers
 
 
@@ -236,7 +234,7 @@ def _add_cube(cover: _Cover, words: list[str], where: str) -> None:
 
 
 class _Netlist:
-    """Gates made from covers, each after what it reads."""
+    """Gates made from covers, each after its operands."""
 
     def __init__(self, inputs: list[str], covers: dict[str, _Cover], source: str) -> None:
         self.gate: list[int] = []
@@ -247,11 +245,11 @@ class _Netlist:
         self._covers = covers
         self._source = source
         self.made: dict[str, _Cover] = {}
-        # By name, how many registers lie between the inputs and a value; None for constants, which have no time.
+        # By name, the number of registers between the inputs and a value; None for constants.
         self._delay: dict[str, int | None] = dict.fromkeys(inputs, 0)
 
     def node(self, name: str) -> int:
-        """The node of a name, after making all that it depends on."""
+        """The node of a name; makes the gates that it depends on."""
         stack, open_ = [name], set()
         while stack:
             top = stack[-1]
@@ -274,9 +272,9 @@ class _Netlist:
         return self._nodes[name]
 
     def levels(self) -> list[int]:
-        """Of each cover that was made, its tables of two or more inputs on the longest way from an input."""
+        """For each value, the tables of two or more inputs on the longest path from an input."""
         level = dict.fromkeys(self._delay, 0)
-        for name, cover in self.made.items():  # each after what it reads
+        for name, cover in self.made.items():  # each after its operands
             level[name] = max((level[i] for i in cover.inputs), default=0) + (len(cover.inputs) > 1)
         return list(level.values())
 
@@ -289,7 +287,7 @@ class _Netlist:
         if len(delays) > 1:
             raise UnsupportedError(
                 f"{self._source}, {what} values of different clocks (behind {sorted(map(str, delays))} registers); "
-                "only pipelines can be read, in which all ways lead through the same number"
+                "only pipelines with the same number of registers on every path can be read"
             )
         return next(iter(delays), None)
 
@@ -310,10 +308,9 @@ class _Netlist:
             node, flipped = self._tree(products, conjunction=False)
             return self._append(Gate.NOT_A, node, node) if flipped != inverted else node
         table = 0
-        for a in (0, 1):
-            for b in (0, 1):
-                hit = any(all(c in {"-", str(v)} for c, v in zip(cube, (a, b), strict=False)) for cube in cover.cubes)
-                table = table << 1 | (hit != inverted)
+        for values in ("00", "01", "10", "11"):
+            hit = any(all(c in {"-", v} for c, v in zip(cube, values, strict=False)) for cube in cover.cubes)
+            table = table << 1 | (hit != inverted)
         if table in {Gate.FALSE, Gate.TRUE}:
             return self._append(table)
         return self._append(table, operands[0], operands[-1])
@@ -322,11 +319,7 @@ class _Netlist:
         """AND (or OR) of (node, whether inverted), as such a pair."""
         if not terms:
             return self._append(Gate.TRUE if conjunction else Gate.FALSE), False
-        gates = (
-            (Gate.AND, Gate.A_AND_NOT_B, Gate.NOT_A_AND_B, Gate.NOR)
-            if conjunction
-            else (Gate.OR, Gate.A_OR_NOT_B, Gate.NOT_A_OR_B, Gate.NAND)
-        )
+        gates = _CONJUNCTIONS if conjunction else _DISJUNCTIONS
         while len(terms) > 1:
             pairs = zip(terms[::2], terms[1::2], strict=False)
             joined = [(self._append(gates[2 * ia + ib], a, b), False) for (a, ia), (b, ib) in pairs]

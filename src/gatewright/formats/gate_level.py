@@ -1,4 +1,4 @@
-"""A circuit with its encoder and head as gates, for the formats that know nothing but gates."""
+"""Circuits at gate level, encoder and head included: for formats that know nothing but gates."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.arithmetic import FEATURE_BITS, argmax, feature_bits, with_encoder_gates
+from gatewright.circuit.arithmetic import argmax, feature_bits, with_encoder_gates
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
 from gatewright.circuit.head_gates import class_counts
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import FormatError, UnsupportedError
+from gatewright.features import FEATURE_BITS
 
 
 @dataclass(frozen=True, eq=False)
-class Whole:
-    """Gates only, and what its inputs and outputs mean.
+class GateLevel:
+    """A circuit as gates alone, and what its inputs and outputs mean.
 
     Attributes:
         source: The circuit it was made from.
-        gates: Simplified circuit without encoder and head; its outputs are those of `outputs`, one after the other.
-        input_name: "features" if the inputs are the bits of raw features, else "bits".
+        gates: Simplified circuit without encoder and head; its outputs are those of `outputs`, one port after the other.
+        input_name: "features" if the inputs are the bits of raw features, otherwise "bits".
         feature_bits: Bits of one feature (1 for "bits"): bit i of feature f is input `f * feature_bits + i`.
-        outputs: (name, width) of each output, least significant bit first: ("outputs", n) without a head, else
-            ("class_index", bits) and, if asked for, ("scores", classes * score_bits).
+        outputs: (name, width) of each output port, least significant bit first: ("outputs", n) without a head, otherwise
+            ("class_index", bits) and, on request, ("scores", classes * score_bits).
         score_bits: Bits of one score, an unsigned number to which `score_base` is to be added; 0 without scores.
         score_base: The least offset of the head.
     """
@@ -40,19 +41,34 @@ class Whole:
     score_bits: int = 0
     score_base: int = 0
 
+    @property
+    def input_names(self) -> list[str]:
+        """`bits[i]` or `features[i]` for each input."""
+        return [f"{self.input_name}[{i}]" for i in range(self.gates.n_inputs)]
+
+    @property
+    def output_names(self) -> list[str]:
+        """`outputs[j]`, `class_index[j]`, `scores[j]` for each output."""
+        return [f"{name}[{j}]" for name, width in self.outputs for j in range(width)]
+
     def input_ports(self) -> list[str]:
-        """Verilog's declaration of the input; none if there are no inputs."""
+        """Verilog's declaration of the input; empty without inputs."""
         return [f"input wire [{self.gates.n_inputs - 1}:0] {self.input_name}"] if self.gates.n_inputs else []
 
     def output_ports(self) -> list[str]:
         """Verilog's declarations of the outputs."""
         return [f"output wire [{width - 1}:0] {name}" for name, width in self.outputs]
 
+    def connections(self) -> list[str]:
+        """Verilog's connections of all ports to wires of the same names."""
+        inputs = [self.input_name] if self.gates.n_inputs else []
+        return [f".{port}({port})" for port in [*(port for port, _ in self.outputs), *inputs]]
+
     def expected(self, x: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Inputs bool [n, inputs] and outputs bool [n, outputs] for samples, by the reference evaluation.
 
         Args:
-            x: Raw features [n, *shape] if the encoder is among the gates, else Boolean inputs bool [n, n_inputs].
+            x: Raw features [n, *shape] if the encoder is among the gates, otherwise Boolean inputs bool [n, n_inputs].
         """
         circuit = self.source
         raw = self.input_name == "features"
@@ -75,10 +91,10 @@ def _binary(numbers: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.bool_]
 
 
 def refuse_places(circuit: Circuit, target: str) -> None:
-    """Refuse a head that decides for several places, which these exports do not write.
+    """Refuse a head that decides at several places: the exports with heads write one decision per sample.
 
     Raises:
-        UnsupportedError: It does.
+        UnsupportedError: The head has places.
     """
     if circuit.head is not None and circuit.head.places:
         raise UnsupportedError(
@@ -87,17 +103,17 @@ def refuse_places(circuit: Circuit, target: str) -> None:
         )
 
 
-def make_whole(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = False) -> Whole:
+def to_gate_level(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = False) -> GateLevel:
     """Turn encoder and head into gates and simplify everything together.
 
     Args:
         circuit: Any circuit.
-        encoder: Whether its encoder, if it has one, becomes gates (else the Boolean inputs are the interface).
-        head: Whether its head, if it has one, becomes gates (else the outputs are the interface).
-        scores: Whether the counts of the classes become outputs beside the class.
+        encoder: Turn the encoder, if the circuit has one, into gates; without, the Boolean inputs are the interface.
+        head: Turn the head, if the circuit has one, into gates; without, the outputs are the interface.
+        scores: Make the counts of the classes outputs, after the class.
 
     Raises:
-        UnsupportedError: There would be no output at all, or offsets so large that counts exceed 62 bits.
+        UnsupportedError: There would be no output, the head has places, or counts would exceed 62 bits.
     """
     source = circuit
     outputs: tuple[tuple[str, int], ...] = (("outputs", circuit.n_outputs),)
@@ -108,7 +124,6 @@ def make_whole(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = Fa
         offset = circuit.head.offset - score_base
         if int(offset.max()) + circuit.n_outputs >= 1 << 62:
             raise UnsupportedError("the head's offsets are too far apart for gates that count exactly")
-        # First without the head, as gates no class counts are no longer seen once it is there.
         builder = Builder(circuit.n_inputs)
         nodes = builder.include(circuit, np.arange(circuit.n_inputs))
         sums = class_counts(builder, circuit, nodes, replace(circuit.head, offset=offset))
@@ -128,33 +143,28 @@ def make_whole(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = Fa
     width, input_name = 1, "bits"
     if encoder and circuit.encoder is not None:
         width, input_name = FEATURE_BITS[circuit.encoder.dtype], "features"
-        # Simplified while the encoder is still known: relations between thresholds of a feature are lost in its gates.
-        circuit = with_encoder_gates(simplify(circuit)[0])
-    gates = simplify(circuit.replace(encoder=None))[0]
-    return Whole(source, gates, input_name, width, outputs, score_bits, score_base)
+        # Simplified while the encoder is still known: the gates hide relations between thresholds of a feature.
+        circuit = with_encoder_gates(simplify(circuit))
+    gates = simplify(circuit.replace(encoder=None))
+    return GateLevel(source, gates, input_name, width, outputs, score_bits, score_base)
 
 
-def input_names(whole: Whole) -> list[str]:
-    """`bits[i]` or `features[i]` for each input."""
-    return [f"{whole.input_name}[{i}]" for i in range(whole.gates.n_inputs)]
+def with_interface(circuit: Circuit, like: Circuit | None, source: str) -> Circuit:
+    """Give a circuit that another tool wrote the encoder, head and metadata of the circuit that was exported.
 
-
-def output_names(whole: Whole) -> list[str]:
-    """`outputs[j]`, `class_index[j]`, `scores[j]` for each output."""
-    return [f"{name}[{j}]" for name, width in whole.outputs for j in range(width)]
-
-
-def like_original(circuit: Circuit, like: Circuit | None, source: str) -> Circuit:
-    """Give a circuit that came back from another tool the encoder, head and metadata of the one that was exported.
+    Args:
+        circuit: What was read.
+        like: What was exported; None leaves the circuit as it is.
+        source: What messages call the circuit.
 
     Raises:
-        FormatError: It has other numbers of inputs or outputs than `like`.
+        FormatError: The circuit has other numbers of inputs or outputs than `like`.
     """
     if like is None:
         return circuit
     if (circuit.n_inputs, circuit.n_outputs) != (like.n_inputs, like.n_outputs):
         raise FormatError(
             f"{source} has {circuit.n_inputs} inputs and {circuit.n_outputs} outputs, "
-            f"expected {like.n_inputs} and {like.n_outputs} as in the circuit it is said to be like"
+            f"expected {like.n_inputs} and {like.n_outputs} as in the circuit that `like` gives"
         )
     return circuit.replace(encoder=like.encoder, head=like.head, metadata=like.metadata)

@@ -1,6 +1,6 @@
-"""A web page that runs the circuit: one file, no network, encoder, gates, offsets and tie rule exactly as everywhere.
+"""A web page that runs the circuit: one file without network access, equal to the other exports, ties included.
 
-The page's own parts lie in `page/`: `circuit.js` computes, `page.js` shows. Here they are put together with the circuit.
+The parts of the page lie in `page/`: `circuit.js` computes, `page.js` shows. This file joins them with a circuit.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ import numpy.typing as npt
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import encode
 from gatewright.circuit.levels import logic_levels
+from gatewright.circuit.packed import check_booleans
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
+from gatewright.errors import OptionError, UnsupportedError
+from gatewright.features import feature_range
 from gatewright.formats.gate_level import refuse_places
 from gatewright.formats.names import check_name
-from gatewright.formats.output import write_files
 from gatewright.gates import IS_LOGIC
+from gatewright.runtime.files import write_files
 
 LARGEST_PAD = 32
-"""Pixels, each way, up to which an image is drawn; beyond, its values are pasted."""
+"""Largest height and width of an image to draw; the values of larger ones are pasted."""
 
 LONGEST_FORM = 200
-"""Features that get a field of their own each; beyond, they are pasted."""
+"""Largest number of features with a field each; more are pasted."""
 
 
 def to_html(
@@ -52,18 +54,18 @@ def to_html(
         circuit: Any circuit.
         directory: Where to write `NAME.html`.
         name: Name of the file.
-        title: Title of the page; `name` unless given.
-        white: Value of a fully drawn pixel; unless given, the sum of the least and the greatest threshold (thresholds
-            spread evenly over the range 0 to white), at most what the type holds; 1 for bool.
+        title: Title of the page; by default `name`.
+        white: Value of a fully drawn pixel; by default the sum of the least and the greatest threshold (right for
+            thresholds spread evenly over the range 0 to white), at most the type's maximum, and 1 for bool.
         samples: Samples to choose from on the page: raw features [n, *shape], or bool [n, n_inputs] without encoder.
             `NAME.html#sample=I` opens with sample I, from 0.
-        labels: What stands on the samples' buttons; their numbers unless given.
+        labels: Texts of the samples' buttons; by default their numbers.
 
     Returns:
         The file written.
 
     Raises:
-        OptionError: `name` is no identifier, `white` is not positive, or there are not as many labels as samples.
+        OptionError: `name` is not an identifier, `white` is not positive, or labels and samples differ in number.
         ShapeError: `samples` do not fit (also DtypeError, DataError).
         UnsupportedError: Counts are too large for the numbers of JavaScript.
     """
@@ -71,7 +73,7 @@ def to_html(
     if white is not None and not (np.isfinite(white) and white > 0):
         raise OptionError(f"white is {white!r}, expected the positive value of a fully drawn pixel")
     refuse_places(circuit, "a web page")
-    small, _ = simplify(circuit)
+    small = simplify(circuit)
     if small.head is not None and max(abs(int(o)) for o in small.head.offset) + small.n_outputs >= 1 << 53:
         raise UnsupportedError("the head's counts do not fit the numbers of JavaScript, exact below 2^53")
     listed = _samples(circuit, samples)
@@ -86,14 +88,10 @@ def _samples(circuit: Circuit, samples: npt.NDArray[Any] | None) -> list[list[fl
         return []
     given = np.asarray(samples)
     if circuit.encoder is not None:
-        encode(circuit, given)  # refuses what does not fit
+        encode(circuit, given)  # refuses samples that do not fit
         numbers = given.reshape(len(given), -1).astype(circuit.encoder.dtype)
     else:
-        if given.dtype != np.bool_:
-            raise DtypeError(f"samples are {given.dtype}, expected bool, as the circuit has no encoder")
-        if given.ndim != 2 or given.shape[1] != circuit.n_inputs:
-            raise ShapeError(f"samples have shape {given.shape}, expected (n, {circuit.n_inputs})")
-        numbers = given
+        numbers = check_booleans(given, circuit.n_inputs)
     if not np.isfinite(numbers).all():
         raise UnsupportedError("samples contain infinity, which a page cannot show")
     listed: list[list[float]] = (numbers.astype(np.uint8) if numbers.dtype == np.bool_ else numbers).tolist()
@@ -126,7 +124,7 @@ def _model(circuit: Circuit) -> dict[str, Any]:
 
 
 def _view(circuit: Circuit, white: float | None) -> dict[str, Any]:
-    """How the page asks for a sample, and the names that it shows."""
+    """How the page takes samples, and the names that it shows."""
     encoder, head = circuit.encoder, circuit.head
     view: dict[str, Any] = {"kind": _kind(circuit)}
     if encoder is not None and view["kind"] == "pad":
@@ -151,9 +149,7 @@ def _kind(circuit: Circuit) -> str:
 
 def _white(encoder: Encoder) -> float:
     """The value of a fully drawn pixel where thresholds are spread evenly between it and 0."""
-    top = {"bool": 1.0, "float32": float(np.finfo(np.float32).max)}.get(encoder.dtype)
-    if top is None:
-        top = float(np.iinfo(encoder.dtype).max)
+    top = min(feature_range(encoder.dtype)[1], float(np.finfo(np.float32).max))
     total = float(encoder.threshold.min() + encoder.threshold.max()) if encoder.n_bits else 0.0
     return min(total, top) if total > 0 else min(top, 255.0)
 
@@ -173,10 +169,10 @@ def _page(circuit: Circuit, title: str, model: dict[str, Any]) -> str:
         "TITLE": html.escape(title),
         "STYLE": (folder / "style.css").read_text(encoding="utf-8"),
         "SIZE": size,
-        "ABOUT": about or "<dt>nothing</dt><dd>was written into the circuit</dd>\n",
+        "ABOUT": about or "<dt>nothing</dt><dd>is noted in the circuit</dd>\n",
         "CIRCUIT": (folder / "circuit.js").read_text(encoding="utf-8"),
         "PAGE": (folder / "page.js").read_text(encoding="utf-8"),
         "MODEL": text,
     }
-    pieces = page.split("@")  # names stand at odd places; what is put in is not looked at again
+    pieces = page.split("@")  # names stand at odd places; inserted texts are not split again
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))

@@ -1,9 +1,10 @@
 # ruff: noqa: SIM905 (word lists read better as text)
-"""Names that end up in generated sources and as names of files."""
+"""Names and comments in generated sources, and names of generated files."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from gatewright.errors import OptionError
 
@@ -18,7 +19,7 @@ C_KEYWORDS = frozenset(
     "protected public requires static_assert template this thread_local throw true try typeid typename using virtual "
     "wchar_t xor xor_eq".split()
 )
-"""Reserved words of C99 and C++, as headers are read by both; and `main`."""
+"""Reserved words of C99 and C++, since both read headers; and `main`."""
 
 VERILOG_KEYWORDS = frozenset(
     "always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam "
@@ -56,6 +57,11 @@ def check_name(name: str, keywords: frozenset[str] = frozenset()) -> str:
     if name in keywords:
         raise OptionError(f"name {name!r} is a reserved word of the target language; choose another")
     return name
+
+
+def remarks(metadata: Mapping[str, str]) -> list[str]:
+    """A circuit's metadata as lines for comments, sorted by key."""
+    return [f"{comment(key)}: {comment(value)}" for key, value in sorted(metadata.items())]
 
 
 def comment(text: str) -> str:

@@ -1,9 +1,9 @@
-"""Placing with room: most lookup tables of a tile are kept empty, so that the router finds wires.
+"""Placing at low density: most lookup tables of a tile stay empty, so that the router finds wires.
 
-A placer packs tables as densely as they fit, which suits logic whose wires are short. Operands of learned gates come from
-anywhere: with all eight tables of a tile in use a trained circuit of 5,000 gates had not been routed after half an hour;
-with three of eight it took two minutes (docs/hardware.md). nextpnr's own options for density do not change its
-placement of such a circuit, so the tables that are to stay empty are given cells of their own that are wired to nothing.
+A placer packs tables as densely as they fit, which suits logic with short wires. Operands of learned gates come from
+anywhere: with all eight tables of a tile in use, a trained circuit of 5,000 gates was not routed within half an hour;
+with three of eight, routing took two minutes (docs/hardware.md). nextpnr's own options for density do not change its
+placement of such a circuit, so unconnected cells occupy the tables that must stay empty.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from gatewright.errors import ToolError
 from gatewright.hardware.targets import Device
 
 _TABLES = ("A.K0", "B.K0", "C.K0", "D.K0", "A.K1", "B.K1", "C.K1", "D.K1")
-"""The lookup tables of a tile of the ECP5, in the order in which they are given away."""
+"""The lookup tables of a tile of the ECP5, in the order of use."""
 
 _USED = 3
-"""Tables of a tile that are in use where the device has room."""
+"""Tables of a tile in use, if the device is large enough."""
 
 _FILLED = 0.6
-"""Share of them that a circuit may need."""
+"""Share of these tables that a circuit may need."""
 
 
 def choose_device(devices: Sequence[Device], cells: int) -> Device:
-    """The smallest device with room for the wires, or else the largest, if it has room at all.
+    """The smallest device with room for the wires, or the largest if none has.
 
     Raises:
-        ToolError: There is none.
+        ToolError: The largest device has too few cells.
     """
     for device in devices:
         if device.cells >= cells and (not device.rows or _needed(device, cells) <= _USED):
@@ -40,20 +40,20 @@ def choose_device(devices: Sequence[Device], cells: int) -> Device:
         return largest
     raise ToolError(
         f"the circuit and the registers around it take at least {cells:,} logic cells, but {largest.name} has "
-        f"{largest.cells:,}: choose another target, or ask for the mapped figures alone (place=False)"
+        f"{largest.cells:,}: choose another target, or pass place=False for mapped figures alone"
     )
 
 
 def keep_empty(netlist: Path, device: Device, cells: int) -> int:
-    """Add cells that fill the tables to be kept empty to a netlist for nextpnr.
+    """Add unconnected cells to a netlist for nextpnr, one in each table that must stay empty.
 
     Args:
         netlist: JSON file whose module is `top`; rewritten.
-        device: What it will be placed on; one without rows is left to the placer.
+        device: The device to place it on; without rows, nothing is added.
         cells: Logic cells that the circuit takes.
 
     Returns:
-        How many were added.
+        The number of added cells.
     """
     empty = {f"empty_{i}": _filler(site) for i, site in enumerate(_sites(device, cells))}
     if not empty:

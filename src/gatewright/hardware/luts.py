@@ -1,4 +1,4 @@
-"""Map a circuit's gates to lookup tables through ABC: counted, proven, and kept as BLIF for other tools."""
+"""Map a circuit's gates to lookup tables with ABC: counted, proven, and kept as BLIF for other tools."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.cost import map_aig
 from gatewright.circuit.proof.prove import Proof, require_equal
-from gatewright.errors import OptionError, ToolError
+from gatewright.errors import OptionError
 from gatewright.formats.aiger import to_aiger
 from gatewright.formats.blif import read_tables
-from gatewright.runtime.abc import run_abc
 
 LARGEST_TABLE = 8
-"""Most inputs of a table that can be asked for."""
+"""Largest k of `map_luts`."""
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """A circuit as lookup tables. Mapped figures: nothing is placed yet.
+    """A circuit as lookup tables, mapped but not placed.
 
     Attributes:
         k: Most inputs of a table.
         gates_before: Gates of the circuit, constants, wires and inverters included.
-        tables: Tables of two or more inputs.
-        by_inputs: Their number by number of inputs.
-        inverters: Inverters left, which a later tool puts into what follows.
-        levels: Tables on the longest way from an input to an output.
+        tables: Tables of two or more inputs, as `gatewright.circuit.cost.lut6` counts them.
+        by_inputs: Number of tables by their number of inputs. A few may be missing: tables with more inputs than their
+            function depends on.
+        inverters: Inverters left, which later tools absorb.
+        levels: Tables on the longest path from an input to an output.
         seconds: Wall-clock time of the mapping, without the proof.
-        proof: That the tables are the circuit.
-        blif: The tables as a BLIF file, ports named as by `to_blif`.
+        proof: Proof that the tables equal the circuit.
+        blif: The tables as text of a BLIF file, ports named as by `to_blif`.
         circuit: The tables as two-input gates again, with the encoder and head of the original.
     """
 
@@ -49,42 +50,44 @@ class Mapped:
 
 
 def map_luts(circuit: Circuit, k: int = 6, *, rewrite: bool = False, timeout: float = 600.0) -> Mapped:
-    """Map the gates of a circuit to lookup tables; encoder and head are left out.
+    """Map the gates of a circuit to lookup tables, without encoder and head.
 
     Args:
         circuit: A simplified circuit with at least one output.
         k: Most inputs of a table, 2 to 8: 6 or 4 as in FPGAs, 3 as in vector units (`vpternlog`).
-        rewrite: Whether ABC first rewrites the gates (`&dc2`).
-        timeout: Seconds for the mapping, and again for the proof.
+        rewrite: Let ABC rewrite the gates first (`&dc2`).
+        timeout: Seconds for the mapping, and as many for the proof.
 
     Raises:
         OptionError: `k` is out of range.
         UnsupportedError: The circuit has no outputs.
-        MissingExtraError: There is no ABC.
+        MissingExtraError: ABC is not installed.
         ToolError: ABC failed or took too long.
-        VerificationError: The tables are not the circuit, or that could not be proven in time.
+        VerificationError: The tables differ from the circuit, or the proof took too long.
+
+    >>> from gatewright import Circuit
+    >>> majority = Circuit(3, gate=[1, 7, 1, 7], a=[0, 0, 2, 3], b=[1, 1, 4, 5], outputs=[6])
+    >>> map_luts(majority, 3).tables
+    1
     """
     if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= LARGEST_TABLE:
         raise OptionError(f"k is {k!r}, expected the most inputs of a table, 2 to {LARGEST_TABLE}")
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
-        to_aiger(circuit, folder)
-        passes = "&dc2; " if rewrite else ""
-        script = f"read_aiger model.aig; &get -n; {passes}&if -K {k}; &put; write_blif mapped.blif"
-        if run_abc(script, folder, timeout) is None:
-            raise ToolError(f"ABC did not map {circuit.n_gates} gates within {timeout:g} s: allow a longer timeout")
-        mapped, tables = read_tables(folder / "mapped.blif", like=circuit)
-        text = (folder / "mapped.blif").read_text(encoding="utf-8")
+        (source,) = to_aiger(circuit, folder)
+        tables, text = map_aig(source.read_bytes(), k, rewrite=rewrite, timeout=timeout)
+        (folder / "mapped.blif").write_text(text, encoding="utf-8")
+        mapped, read = read_tables(folder / "mapped.blif", like=circuit)
     seconds = time.perf_counter() - start
     proof = require_equal(circuit, mapped, timeout=timeout)
     return Mapped(
         k=k,
         gates_before=circuit.n_gates,
-        tables=sum(tables.by_inputs.values()),
-        by_inputs=tables.by_inputs,
-        inverters=tables.inverters,
-        levels=tables.levels,
+        tables=tables,
+        by_inputs=read.by_inputs,
+        inverters=read.inverters,
+        levels=read.levels,
         seconds=seconds,
         proof=proof,
         blif=text,

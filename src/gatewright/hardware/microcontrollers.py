@@ -1,34 +1,24 @@
-"""What the C export takes on a microcontroller: compiled and linked by the cross compiler, measured in the result."""
+"""Size of the C export on a microcontroller: cross-compiled, linked, and measured in the result."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import unknown_name
 from gatewright.formats.c import to_c
-from gatewright.runtime.programs import find_program, run_tool
+from gatewright.runtime.programs import find_program, run_program
+from gatewright.runtime.registry import Registry
 
-CORES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        core: (f"-mcpu={core}", "-mthumb")
-        for core in ("cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33")
-    }
-)
-"""Compiler options by core. Where a core may or may not have a floating-point unit, none is used."""
-
-# Without the second, gcc turns loops into calls of memset and memcpy, which a program without a C library lacks.
+# Without -fno-tree-loop-distribute-patterns, gcc turns loops into calls of memset and memcpy, which need a C library.
 FLAGS = ("-std=c99", "-Os", "-fno-tree-loop-distribute-patterns", "-ffunction-sections", "-fdata-sections")
-"""Compiler options besides the core's."""
+"""Compiler options for all cores."""
 
-# Data at an address of their own: behind the code, their size would contain padding.
+# Data have an address of their own: behind the code, their size would contain padding.
 _LINKER = """
 ENTRY(entry)
 SECTIONS {
@@ -39,7 +29,31 @@ SECTIONS {
 }
 """
 
-_TOOLCHAIN = "an Arm cross compiler (Debian: apt-get install gcc-arm-none-eabi)"
+
+@dataclass(frozen=True)
+class Core:
+    """A core of microcontrollers, and its cross compiler.
+
+    Attributes:
+        options: Options of gcc that choose the core.
+        toolchain: Prefix of the programs: `TOOLCHAIN-gcc` and `TOOLCHAIN-size`.
+        package: What to install for them, for the message if they are missing.
+    """
+
+    options: tuple[str, ...]
+    toolchain: str = "arm-none-eabi"
+    package: str = "an Arm cross compiler (Debian: apt-get install gcc-arm-none-eabi)"
+
+
+CORES: Registry[Core] = Registry(
+    "target",
+    Core,
+    {
+        core: Core((f"-mcpu={core}", "-mthumb"))
+        for core in ("cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33")
+    },
+)
+"""Cores by name, all without floating-point unit: `CORES["mine"] = Core(options, toolchain)` adds one."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +63,9 @@ class Footprint:
     Attributes:
         target: The core.
         word: Bits of a word: samples evaluated at a time.
-        flash: Code, tables, and what of the compiler's library they need.
-        ram: The workspace, and other static data (there is none).
-        stack: Bound on the stack of a call; interrupts are not in it.
+        flash: Bytes of code, tables, and the parts of the compiler's library that they need.
+        ram: Bytes of the workspace; the code has no other static data.
+        stack: Bound on the bytes of stack of a call, without interrupts.
         compiler: The compiler's version.
     """
 
@@ -66,43 +80,46 @@ class Footprint:
         """Plain values for JSON."""
         return asdict(self)
 
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and texts for a table."""
+        sizes = ("flash", "ram", "stack")
+        return [(name, f"{value:,} bytes" if name in sizes else str(value)) for name, value in self.as_dict().items()]
+
 
 def footprint(circuit: Circuit, target: str = "cortex-m4", *, word: int = 32, timeout: float = 600.0) -> Footprint:
     """Compile the C export of a circuit for size, link it without any C library, and measure.
 
     Args:
         circuit: Any circuit; it is simplified first.
-        target: One of `CORES`.
+        target: A name in `CORES`.
         word: Bits of a word, see `gatewright.formats.to_c`.
-        timeout: Seconds that each run of the compiler may take.
+        timeout: Time limit for each run of the compiler, in seconds.
 
     Raises:
         OptionError: The target or the word is unknown.
-        ToolError: The cross compiler is missing, failed or took too long.
+        ToolError: The cross compiler is missing, failed, or took too long.
     """
-    if target not in CORES:
-        raise unknown_name("target", str(target), CORES)
-    gcc = find_program("arm-none-eabi-gcc", package=_TOOLCHAIN)
-    size = find_program("arm-none-eabi-size", package=_TOOLCHAIN)
-    small, _ = simplify(circuit)
+    core = CORES[target]
+    gcc, size = (find_program(f"{core.toolchain}-{tool}", package=core.package) for tool in ("gcc", "size"))
+    small = simplify(circuit)
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
         sources = [path.name for path in to_c(small, folder, word=word)[1:]]
         (folder / "entry.c").write_text(_entry(small), encoding="utf-8")
-        options = [*CORES[target], *FLAGS]
-        run_tool([gcc, *options, "-fstack-usage", "-c", *sources, "entry.c"], folder, timeout)
+        options = [*core.options, *FLAGS]
+        run_program([gcc, *options, "-fstack-usage", "-c", *sources, "entry.c"], folder, timeout)
         (folder / "model.ld").write_text(_LINKER, encoding="utf-8")
         link = ["-nostdlib", "-Wl,--gc-sections", "-T", "model.ld", "-o", "model.elf"]
         objects = [f"{Path(source).stem}.o" for source in sources]
-        run_tool([gcc, *options, *link, "entry.o", *objects, "-lgcc"], folder, timeout)
-        text, data, bss = map(int, run_tool([size, "model.elf"], folder, timeout).splitlines()[1].split()[:3])
+        run_program([gcc, *options, *link, "entry.o", *objects, "-lgcc"], folder, timeout)
+        text, data, bss = map(int, run_program([size, "model.elf"], folder, timeout).splitlines()[1].split()[:3])
         stack = _stack("".join(path.read_text(encoding="utf-8") for path in folder.glob("model*.su")))
-        version = run_tool([gcc, "-dumpfullversion"], folder, timeout).strip()
-    return Footprint(target, word, text + data, data + bss, stack, f"arm-none-eabi-gcc {version}")
+        version = run_program([gcc, "-dumpfullversion"], folder, timeout).strip()
+    return Footprint(target, word, text + data, data + bss, stack, f"{core.toolchain}-gcc {version}")
 
 
 def _entry(circuit: Circuit) -> str:
-    """A program's call of the model, with one workspace; what it calls is what a program would link."""
+    """A source that calls the model with one workspace, to link what a program would link."""
     if circuit.encoder and circuit.head:
         call = "model_predict((const model_feature *)in, (int32_t *)out, &work);"
     else:
@@ -120,7 +137,7 @@ def _entry(circuit: Circuit) -> str:
 
 
 def _stack(usage: str) -> int:
-    """Sum of all functions' frames, the functions of gates as one: these call no others, and run one after the other."""
+    """Sum of the functions' frames; of the functions of gates, which run one after the other, only the largest."""
     frames = re.findall(r":(\w+)\t(\d+)\t", usage)
     gates = [int(size) for name, size in frames if re.search(r"_gates_\d+$", name)]
     others = [int(size) for name, size in frames if not re.search(r"_gates_\d+$", name)]

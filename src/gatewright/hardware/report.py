@@ -1,18 +1,18 @@
-"""What synthesis found out: every figure with how it was got."""
+"""Results of synthesis: every figure with how it was obtained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 How = Literal["placed and routed", "mapped", "estimated"]
-"""Whence a figure comes: from a finished layout; from gates mapped to the target's tables, not placed; or reckoned."""
+"""How a figure was obtained: from a finished layout, from gates mapped to the target's tables, or by estimate."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number and how it was got."""
+    """A number and how it was obtained."""
 
     value: float
     how: How
@@ -39,10 +39,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Report:
-    """What a circuit costs on a target.
+    """What a circuit takes on a target.
 
-    Between the registers there are encoder, gates and head, in `pipeline` + 1 stages; registers before the first and
-    after the last stage keep pins out of the timing. They are counted in `cells` and nowhere else.
+    Encoder, gates and head lie between registers, in `pipeline` + 1 stages. Registers before the first and after the last
+    stage keep pins out of the timing; only `cells` counts them.
 
     Attributes:
         target: Name of the target.
@@ -53,12 +53,12 @@ class Report:
         flip_flops: Flip-flops of the pipeline.
         depth: Levels of lookup tables, of the deepest stage.
         cells: Logic cells in use on the device, the registers around the circuit included, or None.
-        fmax_mhz: Highest clock frequency, or None where nothing is known of time.
-        latency_ns: From a sample at the first register to its class at the last, or None.
-        throughput: Samples a second, or None: one a clock.
-        parts: By "encoder", "logic", "head", those that there are, each mapped on its own without registers.
+        fmax_mhz: Highest clock frequency in MHz, or None if unknown.
+        latency_ns: Nanoseconds from a sample at the first register to its class at the last, or None.
+        throughput: Samples per second, one per clock, or None.
+        parts: "encoder", "logic" and "head", as far as the circuit has them, each mapped on its own without registers.
         tools: Names and versions of the tools.
-        seconds: How long it took.
+        seconds: Wall-clock time of the build.
     """
 
     target: str
@@ -78,7 +78,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: each figure a mapping with `value` and `how`."""
-        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        return asdict(self)
 
     def rows(self) -> list[tuple[str, str]]:
         """Names and texts for a table."""
@@ -88,14 +88,14 @@ class Report:
             ("register stages inside", str(self.pipeline)),
             (f"{self.table_inputs}-input tables", str(self.luts)),
             ("flip-flops", str(self.flip_flops)),
-            ("levels of tables" + (" of a stage" if self.pipeline else ""), str(self.depth)),
+            ("levels of tables" + (" per stage" if self.pipeline else ""), str(self.depth)),
         ]
         if self.cells is not None:
             rows.append(("logic cells with the registers around", str(self.cells)))
         rows += [
             ("highest clock, MHz", unknown if self.fmax_mhz is None else str(self.fmax_mhz)),
             ("latency, ns", unknown if self.latency_ns is None else str(self.latency_ns)),
-            ("samples a second", unknown if self.throughput is None else str(self.throughput)),
+            ("samples per second", unknown if self.throughput is None else str(self.throughput)),
         ]
         for name, part in self.parts.items():
             text = f"{part.luts.value:,} tables, {100 * part.share.value:.1f} %, {part.depth.value} levels"
@@ -108,11 +108,3 @@ class Report:
         rows = self.rows()
         width = max(len(name) for name, _ in rows)
         return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (Figure, Part)):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, Mapping):
-        return {name: _plain(entry) for name, entry in value.items()}
-    return value

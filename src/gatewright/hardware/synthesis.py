@@ -1,8 +1,8 @@
 """From a circuit to lookup tables, and onto a device: yosys and ABC map, nextpnr places and routes.
 
-The circuit's own gates are all there is, so of yosys' flow only what such netlists need is used: flatten, map to tables by
-ABC (`dc2; if; mfs2`), legalise flip-flops. Measured on a trained MNIST network with head (2,705 gates): 1,273 four-input
-tables in 1 s, against 1,363 in 10 s by yosys' complete flow for ice40.
+A circuit consists of gates and registers alone, so yosys runs only the parts of its flow that these need: flatten, map to
+tables by ABC (`dc2; if; mfs2`), legalise flip-flops. On a trained MNIST network with head (2,705 gates) this gives 1,273
+four-input tables in 1 s; yosys' complete flow for ice40 gives 1,363 in 10 s.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ import numpy as np
 from gatewright.circuit.circuit import Circuit, Head
 from gatewright.circuit.cost import used_inputs
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import OptionError, ToolError, UnsupportedError, unknown_name
-from gatewright.formats.gate_level import Whole, make_whole
+from gatewright.errors import OptionError, ToolError, UnsupportedError
+from gatewright.formats.gate_level import GateLevel, to_gate_level
 from gatewright.formats.verilog.module import to_verilog
 from gatewright.hardware.density import choose_device, keep_empty
 from gatewright.hardware.report import Figure, How, Part, Report
 from gatewright.hardware.targets import TARGETS, Device, Target, find_pnr
-from gatewright.runtime.programs import run_tool, run_yosys
+from gatewright.runtime.programs import run_program, run_yosys
 
 _SEED = 1
-"""Of nextpnr: the same circuit gives the same layout."""
+"""Seed of nextpnr: the same circuit gives the same layout."""
 
 _GOAL_MHZ = 100
-"""Clock that nextpnr is asked for; what it reaches is reported, more or less."""
+"""Clock that nextpnr aims at; the report gives the clock that it reaches, lower or higher."""
 
 _EMPTY = np.zeros(0, np.int32)
 
@@ -43,25 +43,23 @@ def synth(
 
     Args:
         circuit: Any circuit.
-        target: "ecp5" or "ice40" (placed and routed), "xilinx" (mapped, time estimated) or "generic" (mapped to
-            six-input tables).
+        target: A name in `TARGETS`: "ecp5" or "ice40" (placed and routed), "xilinx" (mapped, time estimated), "generic"
+            (mapped to six-input tables), or one that was added.
         pipeline: Register stages inside the circuit, as in `to_verilog`.
-        place: Whether to place and route where the target can be; without, nothing is known of time there.
-        timeout: Seconds that each run of a tool may take.
+        place: Place and route if the target has devices; without, their clock stays unknown.
+        timeout: Time limit for each run of a tool, in seconds.
 
     Raises:
-        OptionError: The target is unknown, or `pipeline` or `timeout` out of range.
+        OptionError: The target is unknown, or `pipeline` or `timeout` is out of range.
         UnsupportedError: The circuit has no outputs.
         MissingExtraError: pyosys (or the nextpnr wheel) is not installed.
-        ToolError: A tool is missing, failed, took too long, or the circuit does not fit the device.
+        ToolError: A tool is missing, failed, or took too long, or the circuit does not fit the device.
     """
-    if target not in TARGETS:
-        raise unknown_name("target", str(target), TARGETS)
+    family = TARGETS[target]
     if not timeout > 0:
         raise OptionError(f"timeout is {timeout!r}, expected seconds, more than 0")
-    family = TARGETS[target]
     start = time.perf_counter()
-    whole = make_whole(circuit, encoder=True, head=True)
+    netlist = to_gate_level(circuit, encoder=True, head=True)
     pnr = find_pnr(family) if place and family.devices else None
     device: Device | None = None
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
@@ -72,13 +70,13 @@ def synth(
         cells: int | None = None
         fmax: float | None = None
         if pnr is not None:
-            (folder / "top.v").write_text("\n".join(_top(whole, pipeline)) + "\n", encoding="utf-8")
-            registers = mapped["model"][1] + len(used_inputs(whole.gates)) + 2 * whole.gates.n_outputs
+            (folder / "top.v").write_text("\n".join(_top(netlist, pipeline)) + "\n", encoding="utf-8")
+            registers = mapped["model"][1] + len(used_inputs(netlist.gates)) + 2 * netlist.gates.n_outputs
             needed = max(mapped["model"][0], registers)
             device = choose_device(family.devices, needed)
             cells, fmax = _place(family, device, needed, pnr, folder, timeout)
-            said = run_tool([*pnr, "--version"], folder, timeout, errors_too=True)
-            tools[family.pnr] = (re.findall(r"[Vv]ersion (?:nextpnr-)?([\w.+-]+)", said) or ["unknown"])[0]
+            printed = run_program([*pnr, "--version"], folder, timeout, name=family.pnr, stderr=True)
+            tools[family.pnr] = (re.findall(r"[Vv]ersion (?:nextpnr-)?([\w.+-]+)", printed) or ["unknown"])[0]
     luts, flip_flops, depth = mapped["model"]
     how: How = "placed and routed"
     if fmax is None and family.level_ns is not None:
@@ -106,8 +104,8 @@ def _figure(value: float | None, how: How) -> Figure | None:
 
 
 def _write_parts(circuit: Circuit, folder: Path) -> list[str]:
-    """Verilog for encoder, logic and head, each alone; the names of those that there are."""
-    core, _ = simplify(circuit)
+    """Write encoder, logic and head as a Verilog module each; return the names of those that the circuit has."""
+    core = simplify(circuit)
     parts = {}
     if core.encoder is not None:
         comparators = core.replace(gate=_EMPTY, a=_EMPTY, b=_EMPTY, outputs=used_inputs(core), head=None)
@@ -121,7 +119,7 @@ def _write_parts(circuit: Circuit, folder: Path) -> list[str]:
     for name, part in parts.items():
         try:
             to_verilog(part, folder, name=f"{name}_alone")
-        except UnsupportedError:  # a part without outputs is nothing to build
+        except UnsupportedError:  # a part without outputs
             continue
         written.append(name)
     return written
@@ -136,14 +134,14 @@ def _parts(mapped: dict[str, tuple[int, int, int]]) -> dict[str, Part]:
 
 
 def _map_commands(files: str, top: str, target: Target) -> Iterator[str]:
-    """Commands from Verilog to lookup tables and flip-flops that the family has."""
+    """Commands of yosys from Verilog to lookup tables and flip-flops of the family."""
     if target.library:
         yield target.library
     yield f"read_verilog {files}"
     yield f"hierarchy -check -top {top}"
     yield "proc"
     yield "flatten"
-    yield "delete t:$scopeinfo"  # remarks of flatten, which place and route takes for cells
+    yield "delete t:$scopeinfo"  # remarks of flatten that place and route would take for cells
     yield "simplemap"
     yield "opt_clean"
     if target.synth:
@@ -157,7 +155,7 @@ def _map(
 ) -> tuple[dict[str, tuple[int, int, int]], dict[str, str]]:
     """(Lookup tables, flip-flops, levels) of each module by name, and the version of yosys."""
     commands = []
-    generic = Target(target.table_inputs)  # the family's own cells would have names of their own
+    generic = Target(target.table_inputs)  # the family's own cells have other names
     for name in names:
         commands += ["design -reset", *_map_commands(f"{name}.v", name, generic)]
         commands += [f"tee -q -o {name}.stat stat -json", f"tee -q -o {name}.ltp ltp -noff"]
@@ -176,24 +174,24 @@ def _map(
     return result, {"yosys": version}
 
 
-def _top(whole: Whole, pipeline: int) -> Iterator[str]:
-    """The circuit between registers: a shift register that fills it, a register that holds its result, one to read it.
+def _top(netlist: GateLevel, pipeline: int) -> Iterator[str]:
+    """A module with the circuit between a shift register for its inputs, a register for its result, and one to read that.
 
-    So there are four pins, and none of them lies on a path that counts.
+    It has four pins, none of them on a path that the timing counts.
     """
-    used = used_inputs(whole.gates).tolist()
-    n_inputs, n_outputs = whole.gates.n_inputs, whole.gates.n_outputs
+    used = used_inputs(netlist.gates).tolist()
+    n_inputs, n_outputs = netlist.gates.n_inputs, netlist.gates.n_outputs
     place = {node: f"in[{i}]" for i, node in enumerate(used)}
     bits = ", ".join(place.get(i, "1'b0") for i in reversed(range(n_inputs)))
-    ports = [f".{name}({name})" for name, _ in whole.outputs]
+    ports = [f".{name}({name})" for name, _ in netlist.outputs]
     yield "module top (input wire clk, input wire serial, input wire load, output wire out);"
     yield f"reg [{max(1, len(used)) - 1}:0] in;"
     yield f"reg [{n_outputs - 1}:0] held, read;"
-    yield from (f"wire [{width - 1}:0] {name};" for name, width in whole.outputs)
-    yield f"wire [{n_outputs - 1}:0] result = {{{', '.join(name for name, _ in whole.outputs)}}};"
+    yield from (f"wire [{width - 1}:0] {name};" for name, width in netlist.outputs)
+    yield f"wire [{n_outputs - 1}:0] result = {{{', '.join(name for name, _ in netlist.outputs)}}};"
     if n_inputs:
         yield f"wire [{n_inputs - 1}:0] given = {{{bits}}};"
-        ports.append(f".{whole.input_name}(given)")
+        ports.append(f".{netlist.input_name}(given)")
     if pipeline:
         ports.append(".clk(clk)")
     yield f"model model ({', '.join(ports)});"
@@ -210,13 +208,13 @@ def _top(whole: Whole, pipeline: int) -> Iterator[str]:
 def _place(
     target: Target, device: Device, needed: int, pnr: list[str | Path], folder: Path, timeout: float
 ) -> tuple[int, float | None]:
-    """(Logic cells, highest clock in MHz) after placing and routing `top` on a device, of which it needs so many cells."""
+    """(Logic cells, highest clock in MHz) after placing and routing `top`, which needs so many cells, on a device."""
     commands = [*_map_commands("model.v top.v", "top", target), *target.place_commands("top.json")]
     run_yosys(commands, folder, timeout)
     empty = keep_empty(folder / "top.json", device, needed)
     command: list[str | Path] = [*pnr, *device.options, *target.pnr_options, "--json", "top.json", "--top", "top"]
     command += ["--freq", str(_GOAL_MHZ), "--timing-allow-fail", "--seed", str(_SEED), "--report", "report.json", "-q"]
-    run_tool(command, folder, timeout)
+    run_program(command, folder, timeout, name=target.pnr)
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
     return int(report["utilization"][target.cell_name]["used"]) - empty, min(clocks) if clocks else None

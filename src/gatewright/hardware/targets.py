@@ -1,28 +1,27 @@
-"""The FPGA families: how large their lookup tables are, and how yosys' cells become theirs and are placed."""
+"""FPGA families: size of their lookup tables, how yosys maps to their cells, and what places them."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from gatewright.errors import MissingExtraError, ToolError
+from gatewright.runtime.registry import Registry
 
 
 @dataclass(frozen=True)
 class Device:
-    """A device that nextpnr places for.
+    """A device that nextpnr places circuits on.
 
     Attributes:
         name: The vendor's name.
-        cells: Logic cells: a lookup table with a flip-flop.
-        options: What chooses it on nextpnr's command line.
-        columns: Columns of its grid that have tiles of lookup tables, and
-        rows: rows that have; none where the placer is left alone (see `room.py`).
+        cells: Number of logic cells, each a lookup table with a flip-flop.
+        options: Options of nextpnr that choose the device.
+        columns: Columns of an ECP5's grid that have tiles of lookup tables; empty to leave density to the placer.
+        rows: Rows of the grid that have such tiles; see `density.py`.
     """
 
     name: str
@@ -38,13 +37,14 @@ class Target:
 
     Attributes:
         table_inputs: Inputs of a lookup table.
-        level_ns: Estimated nanoseconds of a lookup table and the wire to the next, where nothing can be placed; or None.
-        library: Yosys command that reads the family's cells.
-        synth: Yosys' command for the family.
-        devices: What circuits are placed on, smallest first; empty if there is no open place and route.
+        level_ns: Nanoseconds of a lookup table and the wire to the next, to estimate time without placing; or None.
+        library: Command of yosys that reads the family's cells.
+        synth: Command of yosys that synthesises for the family.
+        devices: Devices to place circuits on, smallest first; empty without open place and route.
         pnr: Name of the place-and-route program.
         pnr_options: Its options.
-        cell_name: What its report calls a logic cell.
+        pnr_extra: Extra of gatewright that installs the program; empty if pip has no package of it.
+        cell_name: Name of a logic cell in its report.
     """
 
     table_inputs: int
@@ -54,24 +54,27 @@ class Target:
     devices: tuple[Device, ...] = ()
     pnr: str = ""
     pnr_options: tuple[str, ...] = ()
+    pnr_extra: str = ""
     cell_name: str = ""
 
     def place_commands(self, netlist: str) -> list[str]:
-        """Yosys commands from flip-flops and lookup tables (`$lut`) to the family's cells, as a file for nextpnr."""
+        """Yosys commands that map flip-flops and lookup tables (`$lut`) to the family's cells, in a file for nextpnr."""
         return [f"{self.synth} -run map_cells: -json {netlist}"]
 
 
 def _ecp5(name: str, option: str, *, columns: int, rows: int, memory_rows: tuple[int, ...]) -> Device:
-    """An ECP5 of speed grade 6: tiles of eight lookup tables from (2, 2) on, but for the rows of memories."""
+    """An ECP5 of speed grade 6: tiles of eight lookup tables from (2, 2) on, except in the rows of memories."""
     across, down = tuple(range(2, columns)), tuple(y for y in range(2, rows) if y not in memory_rows)
     cells = 8 * len(across) * len(down)
     return Device(name, cells, (option, "--package", "CABGA381", "--speed", "6"), across, down)
 
 
-# Yosys models a LUT6 of Xilinx's 7 series with 642 ps through its slowest pin, and reckons 300 ps for a wire.
+# Yosys models a LUT6 of Xilinx's 7 series with 642 ps through its slowest pin, and a wire with 300 ps.
 XILINX_LEVEL_NS = 0.942
 
-TARGETS: Mapping[str, Target] = MappingProxyType(
+TARGETS: Registry[Target] = Registry(
+    "target",
+    Target,
     {
         "ecp5": Target(
             table_inputs=4,
@@ -83,6 +86,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
             ),
             pnr="nextpnr-ecp5",
             pnr_options=("--lpf-allow-unconstrained",),
+            pnr_extra="hardware",
             cell_name="TRELLIS_COMB",
         ),
         "ice40": Target(
@@ -96,16 +100,19 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         ),
         "xilinx": Target(table_inputs=6, level_ns=XILINX_LEVEL_NS),
         "generic": Target(table_inputs=6),
-    }
+    },
 )
-"""Families by name. `xilinx` and `generic` are mapped, not placed: no open place and route exists for them."""
+"""Families by name: `TARGETS["mine"] = Target(table_inputs=5)` adds one.
+
+`xilinx` and `generic` are mapped, not placed: no open place and route exists for them.
+"""
 
 
 def find_pnr(target: Target) -> list[str | Path]:
-    """The command that starts the target's place-and-route program: a native one, else that of the wheel.
+    """The command that starts the target's place-and-route program: the one on PATH, or that of the yowasp wheel.
 
     Raises:
-        ToolError: It is not there (also MissingExtraError, where pip brings it).
+        ToolError: It is not installed (MissingExtraError if pip has it).
     """
     native = shutil.which(target.pnr)
     if native is not None:
@@ -114,12 +121,8 @@ def find_pnr(target: Target) -> list[str | Path]:
     if importlib.util.find_spec(package) is not None:
         function = f"_run_{target.pnr.replace('-', '_')}_argv"
         return [sys.executable, "-c", f"from {package} import {function}; {function}()"]
-    if target.pnr == "nextpnr-ecp5":
-        raise MissingExtraError(
-            f"{target.pnr} is not installed, and placing needs it: pip install 'gatewright[hardware]', "
-            "or ask for the mapped figures alone (place=False)"
-        )
-    raise ToolError(
-        f"{target.pnr} is not on PATH, and placing needs it: install it (Debian: apt-get install {target.pnr}), "
-        "or ask for the mapped figures alone (place=False)"
+    error = MissingExtraError if target.pnr_extra else ToolError
+    install = f"pip install 'gatewright[{target.pnr_extra}]'" if target.pnr_extra else f"apt-get install {target.pnr}"
+    raise error(
+        f"{target.pnr} is not installed, and placing needs it: {install}, or pass place=False for mapped figures alone"
     )

@@ -1,9 +1,8 @@
 """The truth: every kernel in plain torch, for any device and floating dtype.
 
-Shapes, shared by all kernels (DESIGN section 3, "Activations are batch-last in memory"):
+Shapes, shared by all kernels (docs/design.md, section 3, "Activations are batch-last in memory"):
 
-- Activations are rows of the batch: `x` float [R, N], or packed `words` int64 [R, W] with W = ceil(N / 64), where
-sample s
+- Activations are rows of the batch: `x` float [R, N], or packed `words` int64 [R, W] with W = ceil(N / 64), where sample s
   is bit `s % 64` of word `s // 64` and the bits past N are zero.
 - A layer has M neurons (dense) or channels (convolution) at P positions (P = 1 if dense). Operand rows are
   `rows[m, k] + positions[p]`, so a convolution is a dense layer whose operands move.
@@ -13,7 +12,7 @@ Soft activations may have a smaller floating type than the coefficients (bfloat1
 coefficients' type.
 
 Kernels know no gates: they get multilinear coefficients [M, K, 4] (already weighted by the candidates' probabilities)
-or, for Boolean neurons, gate ids, and give back sums over samples and positions from which the gradient of any gate
+or, for Boolean neurons, gate ids, and return sums over samples and positions from which the gradient of any gate
 follows.
 """
 
@@ -94,8 +93,7 @@ def soft_backward(
         coef: float [M, K, 4].
         need_input: Whether the gradient of x is wanted.
         window: (kernel, stride, height, width) if the positions are those of a convolution over padded planes of this
-            height
-            and width: a hint, by which a kernel finds the readers of a row without trying every position.
+            height and width: a hint, by which a kernel finds the readers of a row without trying every position.
 
     Returns:
         s0 float [M] = sum g; sums float [M, K, 3] = sums of g a, g b, g a b over positions and samples; gradient of x,
@@ -134,8 +132,7 @@ def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, posi
     a = _operands(words, row_a, positions)
     b = _operands(words, row_b, positions)
     g = gate.to(torch.int64)[:, None, None]
-    # Algebraic normal form f00 ^ (f00^f10) a ^ (f00^f01) b ^ (f00^f01^f10^f11) ab, each coefficient spread to a full
-    # word.
+    # Algebraic normal form f00 ^ (f00^f10) a ^ (f00^f01) b ^ (f00^f01^f10^f11) ab, each coefficient spread to a word.
     f00, f01, f10, f11 = (-((g >> s) & 1) for s in (3, 2, 1, 0))
     out = f00 ^ ((f00 ^ f10) & a) ^ ((f00 ^ f01) & b) ^ ((f00 ^ f01 ^ f10 ^ f11) & a & b)
     out = out.reshape(-1, words.shape[1])
@@ -239,6 +236,16 @@ def group_count(words: Tensor, classes: int, n: int) -> Tensor:
     return unpack(words, n).view(classes, -1, n).sum(1)
 
 
+def weigh(words: Tensor, weight: Tensor, n: int) -> Tensor:
+    """Weighted sums of packed bits: words [F, W], int8 weight [C, F] to float32 [C, n]."""
+    return weight.to(torch.float32) @ unpack(words, n)
+
+
+def weight_sums(words: Tensor, grad: Tensor) -> Tensor:
+    """Gradient of the weights of `weigh`: words [F, W], gradient float [C, N] of the sums to float [C, F]."""
+    return grad @ unpack(words, grad.shape[1], grad.dtype).T
+
+
 def _index(rows: Tensor, positions: Tensor) -> Tensor:
     return (rows.long()[:, None] + positions.long()).reshape(-1)
 
@@ -249,13 +256,3 @@ def _operands(x: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
 
 def _scatter(dx: Tensor, rows: Tensor, positions: Tensor, values: Tensor) -> None:
     dx.index_add_(0, _index(rows, positions), values.reshape(-1, dx.shape[1]))
-
-
-def weigh(words: Tensor, weight: Tensor, n: int) -> Tensor:
-    """Weighted sums of packed bits: words [F, W], int8 weight [C, F] to float32 [C, n]."""
-    return weight.to(torch.float32) @ unpack(words, n)
-
-
-def weight_sums(words: Tensor, grad: Tensor) -> Tensor:
-    """Gradient of the weights of `weigh`: words [F, W], gradient float [C, N] of the sums to float [C, F]."""
-    return grad @ unpack(words, grad.shape[1], grad.dtype).T

@@ -1,4 +1,4 @@
-"""When has an entropy settled? An exponential average, and how long the entropy has stayed near it."""
+"""`Convergence`: whether a value has stayed near its exponential average for long enough."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Convergence:
         self.calm = torch.zeros(size, dtype=torch.int32)
 
     def update(self, value: Tensor) -> Tensor:
-        """Take the next values, float [size]; returns `settled`."""
+        """Take the next values, float [size]; return `settled`."""
         if self.average.device != value.device:
             self.average, self.calm = self.average.to(value.device), self.calm.to(value.device)
         fresh = torch.isnan(self.average)
-        # In place: a CUDA graph computes on the very same memory each time.
+        # In place: a CUDA graph computes on the same memory each time.
         self.average.copy_(torch.where(fresh, value, self.decay * self.average + (1 - self.decay) * value))
         near = (value - self.average).abs() < self.tolerance
         self.calm.copy_(torch.where(near, self.calm + 1, 0))

@@ -2,12 +2,11 @@
 
 With G the gradients of a layer's outputs and X its inputs over some batches, G X' holds the sum g x_i of every neuron
 and input, and (G * x_a) X' the sum g x_a x_i of every input paired with an anchor a: an operand of the neuron's best
-candidate, or one drawn at random, as some inputs (those of an XOR) tell nothing before both are there. With S0 and Sa
-those are the candidate sums of all pairs (a, i), and the best pair and gate follow as in `proposals.py`.
+candidate, or one drawn at random, because some inputs (those of an XOR) show no slope until both are read. With S0 and Sa
+these are the candidate sums of all pairs (a, i), and the best pair and gate follow as in `proposals.py`.
 
-Four products of [neurons, samples] by [samples, inputs] are what tensor cores are for: on a GPU they take TF32, whose
-rounding is far below what separates good inputs from others. A processor without them is better off with random
-pairs.
+The products of [neurons, samples] by [samples, inputs] suit tensor cores: on a GPU they take TF32, whose rounding is far
+below what separates good inputs from others. On a processor without tensor cores random pairs are faster.
 
 A convolution's products are its weight gradient (positions count as samples), taken here as one batched product over
 groups of channels that may read the same taps: unlike a library's weight gradient it is the same for dense layers and
@@ -27,14 +26,14 @@ from gatewright.errors import OptionError
 from gatewright.kernels import ops
 from gatewright.learning.proposals import GuidedProposals, _Trial, minterm_slopes
 from gatewright.nn import LogicLayer
-from gatewright.nn.candidates import neurons_by_pool
-from gatewright.nn.functional import Geometry, Recorded
+from gatewright.nn.candidates import neurons_by_pool, place_of
+from gatewright.nn.functional import Geometry, Recorded, Recorder
 
 ANCHORS = 3
 """Both operands of the best candidate, and one at random."""
 
 CHUNK = 1 << 26
-"""Numbers of the largest tensor on the way (256 MiB)."""
+"""Numbers in the largest intermediate tensor (256 MiB)."""
 
 
 class _Held(NamedTuple):
@@ -53,7 +52,7 @@ class ProductProposals(GuidedProposals):
         optimizer: The optimizer of their logits.
         inputs: Inputs tried per round and neuron, at most: a new choice each round, shared by the neurons of a layer.
         chance: Probability with which a neuron may take an input that is tried, which keeps neurons different.
-        **options: Those of `GuidedProposals`, but `trials`.
+        **options: Those of `GuidedProposals` without `trials`.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class ProductProposals(GuidedProposals):
         self.held: list[list[_Held]] = [[] for _ in self.layers]
         self.groups = [_groups(layer.candidates.pool_start) for layer in self.layers]
 
-    def _collector(self, i: int, layer: LogicLayer) -> Any:
+    def _collector(self, i: int, layer: LogicLayer) -> Recorder:
         def collect(recorded: Recorded) -> None:
             c, trial = layer.candidates, self.trial[i]
             if trial is None:
@@ -95,7 +94,7 @@ class ProductProposals(GuidedProposals):
         at = c.best().unsqueeze(1)
         drawn, _ = c.draw_operands(torch.arange(c.n_neurons, device=at.device), self.generator)
         anchors = torch.cat([c.a.gather(1, at), c.b.gather(1, at), drawn.unsqueeze(1)], 1)
-        place = self.generator.device
+        place = place_of(self.generator)
         order = torch.randperm(c.pool_size, generator=self.generator, device=place)[: self.inputs].to(anchors.device)
         seed = torch.randint(2**31, (ANCHORS,), generator=self.generator, device=place).to(anchors.device)
         samples = max(h.grad.shape[1] * h.grad.shape[2] for h in held)

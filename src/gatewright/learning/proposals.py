@@ -1,12 +1,12 @@
-"""(+) Guided proposals: candidates replaced by pairs and gates that the gradient asks for.
+"""(+) Guided proposals: candidates replaced by the pairs and gates along which the loss descends most steeply.
 
 The candidate sums S0, Sa, Sb, Sab of a pair (a, b) give d loss / d p of *all sixteen* gates on it. Written by minterm,
 
     W11 = Sab,  W10 = Sa - Sab,  W01 = Sb - Sab,  W00 = S0 - Sa - Sb + Sab,
 
-a gate's slope is the sum of the W whose minterm it contains, so the best gate of the pair contains just the minterms with
-negative W, and its slope is the sum of those. Trying a pair thus costs as much as one ordinary candidate, and finds the
-best of sixteen; pairs that are candidates already cost nothing, as their sums are there anyway.
+a gate's slope is the sum of the W whose minterm it contains, so the best gate of the pair contains exactly the minterms
+with negative W, and its slope is the sum of those. Trying a pair thus costs as much as one ordinary candidate, and finds
+the best of sixteen gates; pairs that are candidates already cost nothing, because the backward pass has their sums.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from gatewright.errors import OptionError
 from gatewright.gates import N_GATES
 from gatewright.learning.optimizer_state import reset_moments
 from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import LogicLayer, logic_layers
-from gatewright.nn.functional import Recorded
+from gatewright.nn.candidates import place_of
+from gatewright.nn.functional import Recorded, Recorder
 
 
 @dataclass
@@ -43,6 +45,17 @@ class GuidedProposals:
     `batches` steps of the round, and the pair and gate of steepest descent replaces the least likely candidate, with logit
     `best - margin` and optimizer moments reset, if it is steeper than the best candidate itself.
 
+    Example:
+        >>> import gatewright as gw
+        >>> import torch
+        >>> model = torch.nn.Sequential(gw.LogicDense(8, 20, relaxation="hard"), gw.GroupSum(2))
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        >>> connections = gw.GuidedProposals(model, optimizer, stop_step=2000, generator=torch.Generator())
+        >>> loss = torch.nn.functional.cross_entropy(model(torch.ones(4, 8)), torch.zeros(4, dtype=torch.int64))
+        >>> loss.backward()
+        >>> optimizer.step()
+        >>> connections.step()
+
     Args:
         model: Any module that contains logic layers.
         optimizer: The optimizer of their logits.
@@ -55,8 +68,23 @@ class GuidedProposals:
             network do not all move at once: convolutions on CIFAR-10 lose less at 0.1, though they still do better without
             proposals (docs/connections.md), while one dense layer wants 1.
         stop_step: No proposals from this step on; None for never.
-        generator: Source of randomness.
+        generator: Source of randomness; None for torch's default generator.
         reduce: Averages over the processes that train together, if there are several.
+
+    >>> import torch
+    >>> from gatewright import GroupSum, GuidedProposals, LogicDense
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> model = torch.nn.Sequential(LogicDense(50, 20, relaxation="hard", generator=generator), GroupSum(2))
+    >>> optimizer = torch.optim.Adam(model.parameters())
+    >>> connections = GuidedProposals(model, optimizer, every=5, generator=generator)
+    >>> x = (torch.rand(64, 50, generator=generator) < 0.5).float()
+    >>> for _ in range(5):
+    ...     optimizer.zero_grad()
+    ...     torch.nn.functional.cross_entropy(model(x), x[:, 7].long()).backward()
+    ...     optimizer.step()
+    ...     connections.step()
+    >>> connections.statistics["proposed"][0] > 0  # candidates replaced, per layer
+    True
     """
 
     def __init__(
@@ -71,7 +99,7 @@ class GuidedProposals:
         margin: float = 0.3,
         share: float = 1.0,
         stop_step: int | None = None,
-        generator: torch.Generator,
+        generator: torch.Generator | None = None,
         reduce: Reduce = alone,
     ) -> None:
         if not 1 <= batches <= every:
@@ -89,6 +117,7 @@ class GuidedProposals:
         self.steps = 0
         self.proposed = [0] * len(self.layers)
         self.trial: list[_Trial | None] = [None] * len(self.layers)
+        self._handles: list[RemovableHandle] = []
         self._prepare()
 
     def step(self) -> None:
@@ -101,7 +130,7 @@ class GuidedProposals:
         return False
 
     def observe(self) -> None:
-        """Nothing to take: sums come from the backward pass, through the layers' recorders."""
+        """Do nothing: sums arrive from the backward pass, through the layers' recorders."""
 
     @torch.no_grad()
     def decide(self) -> None:
@@ -115,13 +144,18 @@ class GuidedProposals:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Set the layers' recorders for the next step."""
+        """Register or remove the layers' recorders for the next step."""
+        for handle in self._handles:
+            handle.remove()
         active = self.stop_step is None or self.steps < self.stop_step
         collecting = active and self.steps % self.every >= self.every - self.batches
-        for i, layer in enumerate(self.layers):
-            layer.record = self._collector(i, layer) if collecting and not layer.frozen else None
+        self._handles = [
+            layer.register_recorder(self._collector(i, layer))
+            for i, layer in enumerate(self.layers)
+            if collecting and not layer.frozen
+        ]
 
-    def _collector(self, i: int, layer: LogicLayer) -> Any:
+    def _collector(self, i: int, layer: LogicLayer) -> Recorder:
         def collect(recorded: Recorded) -> None:
             trial = self.trial[i]
             if trial is None:
@@ -141,7 +175,7 @@ class GuidedProposals:
         anchored = self.trials // 2
         at = c.best().unsqueeze(1)
         own = torch.cat([c.a.gather(1, at), c.b.gather(1, at)], 1)
-        place = self.generator.device
+        place = place_of(self.generator)
         side = torch.randint(2, (c.n_neurons, anchored), generator=self.generator, device=place).to(own.device)
         kept = own.gather(1, side)
         # Of two different operands one is not the kept one.
@@ -159,7 +193,7 @@ class GuidedProposals:
         best = c.best().unsqueeze(1)
         bar = own_slope.gather(1, best)
         a, b = torch.cat([trial.a, c.a], 1), torch.cat([trial.b, c.b], 1)
-        chance = torch.rand(c.n_neurons, generator=self.generator, device=self.generator.device)
+        chance = torch.rand(c.n_neurons, generator=self.generator, device=place_of(self.generator))
         eligible = (chance < self.share).to(a.device)
         for _ in range(min(self.replace, c.n_candidates - 1)):
             value, pick = slope.min(1, keepdim=True)
@@ -183,7 +217,7 @@ class GuidedProposals:
         return {"proposed": list(self.proposed)}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `load_state_dict` needs to go on as if never stopped (the generator is the caller's)."""
+        """Everything that `load_state_dict` needs to resume to the same bits (the generator is the caller's to save)."""
         trials = [None if t is None else {k: v.clone() for k, v in vars(t).items()} for t in self.trial]
         self.reduce([t[name] for t in trials if t is not None for name in ("s0", "sums")])
         return {"steps": self.steps, "proposed": list(self.proposed), "trials": trials}

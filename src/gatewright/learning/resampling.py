@@ -12,7 +12,7 @@ from gatewright.learning.convergence import Convergence
 from gatewright.learning.optimizer_state import reset_moments
 from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import Candidates, logic_layers
-from gatewright.nn.candidates import strong_logit
+from gatewright.nn.candidates import place_of, strong_logit
 
 
 class AdaptiveResampling:
@@ -27,6 +27,14 @@ class AdaptiveResampling:
 
     In both cases the optimizer's moments of the neuron are reset and its average starts anew.
 
+    Example:
+        >>> import gatewright as gw
+        >>> import torch
+        >>> model = torch.nn.Sequential(gw.LogicDense(8, 20), gw.GroupSum(2))
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        >>> connections = gw.AdaptiveResampling(model, optimizer, stop_step=2000, generator=torch.Generator())
+        >>> connections.step()  # after each optimizer.step()
+
     Args:
         model: Any module that contains logic layers.
         optimizer: The optimizer of their logits.
@@ -35,11 +43,21 @@ class AdaptiveResampling:
         tolerance: How near h must stay.
         strong: See above.
         weak: See above.
-        every: Steps between redraws: 1 in the paper. What has settled in between waits; on a GPU, asking costs more than
-            waiting.
+        every: Steps between redraws: 1 in the paper. Neurons that settle in between wait; on a GPU, a redraw makes the host
+            wait for the device, which costs more.
         stop_step: No redraws from this step on (the last third of training, in the paper); None for never.
-        generator: Source of randomness.
+        generator: Source of randomness; None for torch's default generator.
         reduce: Averages over the processes that train together, if there are several.
+
+    >>> import torch
+    >>> from gatewright import AdaptiveResampling, GroupSum, LogicDense
+    >>> model = torch.nn.Sequential(LogicDense(50, 20), GroupSum(2))
+    >>> optimizer = torch.optim.Adam(model.parameters())
+    >>> connections = AdaptiveResampling(model, optimizer, patience=3)
+    >>> for _ in range(4):
+    ...     connections.step()  # after optimizer.step(); nothing changes here, so entropies settle
+    >>> connections.statistics["weak_redraws"][0] > 0  # no candidate was likely
+    True
     """
 
     def __init__(
@@ -54,7 +72,7 @@ class AdaptiveResampling:
         weak: float = 0.4,
         every: int = 1,
         stop_step: int | None = None,
-        generator: torch.Generator,
+        generator: torch.Generator | None = None,
         reduce: Reduce = alone,
     ) -> None:
         if not 0 <= weak <= strong <= 1:
@@ -76,13 +94,13 @@ class AdaptiveResampling:
         self.weak_redraws = [0] * len(self.layers)
 
     def step(self) -> None:
-        """Look at every neuron, and redraw those that have settled."""
+        """Update the averages, and redraw neurons that have settled."""
         self.observe()
         self.decide()
 
     @torch.no_grad()
     def observe(self) -> None:
-        """Take the entropies of all neurons that still learn."""
+        """Take the entropies of all neurons of unfrozen layers."""
         if not self.observing:
             return
         entropy = {i: candidates.entropy() for i, candidates in enumerate(self.layers) if not candidates.frozen}
@@ -131,7 +149,7 @@ class AdaptiveResampling:
     def _redraw_all(self, candidates: Candidates, where: Tensor) -> None:
         neuron = where.nonzero().squeeze(1)
         logits = torch.randn(
-            len(neuron), candidates.n_candidates, generator=self.generator, device=self.generator.device
+            len(neuron), candidates.n_candidates, generator=self.generator, device=place_of(self.generator)
         )
         candidates.logits[neuron] = logits.to(where.device)
         slots = torch.arange(candidates.n_candidates, device=where.device).repeat(len(neuron))
@@ -147,7 +165,7 @@ class AdaptiveResampling:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `load_state_dict` needs to go on as if never stopped (the generator is the caller's)."""
+        """Everything that `load_state_dict` needs to resume to the same bits (the generator is the caller's to save)."""
         return {
             "steps": self.steps,
             **{name: list(values) for name, values in self.statistics.items()},
@@ -163,7 +181,7 @@ class AdaptiveResampling:
             tracker.load_state_dict(saved)
 
 
-def redraw_slots(candidates: Candidates, neuron: Tensor, slot: Tensor, generator: torch.Generator) -> None:
+def redraw_slots(candidates: Candidates, neuron: Tensor, slot: Tensor, generator: torch.Generator | None) -> None:
     """Draw new gates and operands for candidates `slot[i]` of neurons `neuron[i]`, both int64 [n]."""
     candidates.gate[neuron, slot] = candidates.draw_gates((len(neuron),), generator)
     candidates.a[neuron, slot], candidates.b[neuron, slot] = candidates.draw_operands(neuron, generator)

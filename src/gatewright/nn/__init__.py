@@ -1,9 +1,12 @@
-"""Torch modules: layers of logic gates and the head that turns their bits into scores."""
+"""Torch modules: the encoder, layers of logic gates, and heads that turn their bits into scores."""
 
 from gatewright.nn.bit_tensor import BitTensor
 from gatewright.nn.candidates import Candidates
-from gatewright.nn.group_sum import GroupSum, PixelGroupSum, default_tau
-from gatewright.nn.layers import LogicConv2d, LogicDense, LogicLayer, logic_layers, relaxed
+from gatewright.nn.conv import LogicConv2d
+from gatewright.nn.dense import LogicDense
+from gatewright.nn.group_sum import GroupSum, default_tau
+from gatewright.nn.layers import LogicLayer, logic_layers, relaxed
+from gatewright.nn.pixel_group_sum import PixelGroupSum
 from gatewright.nn.upsample import NearestUpsample
 from gatewright.nn.weighted_sum import WeightedSum
 

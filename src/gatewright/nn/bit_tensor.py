@@ -24,8 +24,8 @@ class BitTensor(Tensor):
 
     Attributes:
         words: int64 [R, W].
-        unit: Rows of one neuron, if its maker wants the gradient as an `Int8Gradient` with a scale for every so many rows;
-            0 if it wants float32.
+        unit: Rows of one neuron, if the layer that made the tensor wants its gradient as an `Int8Gradient` with one scale
+            for that many rows; 0 if it wants float32.
     """
 
     words: Tensor
@@ -59,7 +59,7 @@ class BitTensor(Tensor):
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Keep bits through detach and reshapes of a sample; unpack for everything else."""
+        """Keep bits through detach and reshapes of a sample; unpack for all other operations."""
         if is_same(func):
             return cls(args[0].words, tuple(args[0].shape), args[0].unit)
         shape = view_shape(func, args)

@@ -22,6 +22,15 @@ class Candidates(nn.Module):
     Operands are ids in the layer's own terms (features, or taps of a convolution window). Neuron m may use the ids
     `pool_start[m] .. pool_start[m] + pool_size - 1`.
 
+    Args:
+        neurons: Number of neurons M.
+        candidates: Candidates K of each.
+        pool_start: int64 [M].
+        pool_size: Number of operands a neuron may use.
+        init: "gaussian" or "residual", see `LogicDense`.
+        gates: Gate ids that may be drawn; None for all 16.
+        generator: Source of randomness; None for torch's default generator.
+
     Attributes:
         logits: Parameter float32 [M, K].
         gate: Buffer uint8 [M, K], gate ids.
@@ -47,9 +56,9 @@ class Candidates(nn.Module):
         pool_start: Tensor,
         pool_size: int,
         *,
-        init: str,
-        gates: Sequence[int] | None,
-        generator: torch.Generator | None,
+        init: str = "gaussian",
+        gates: Sequence[int] | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         if candidates < 1:

@@ -1,12 +1,12 @@
 """Forward and backward of a logic layer in one autograd function per relaxation.
 
-The geometry of a layer (dense, or a convolution's padding and positions) is an object with two methods, so that both
-relaxations are written once for both kinds of layer.
+`Geometry` says how a layer reads its input (a dense layer's rows, or a convolution's padding and positions), so that each
+relaxation is written once for both kinds of layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -47,7 +47,7 @@ class Geometry:
         return pad(x.view(*self.in_shape, -1), (0, 0, p, p, p, p)).view(-1, x.shape[1])
 
     def block(self, unit: int) -> Block | None:
-        """The layout of the input's rows for int8 gradients with a scale for every `unit` rows, or None if it has none."""
+        """Layout of the input's rows for int8 gradients with one scale per `unit` rows, or None if they do not divide."""
         height, width = self.in_shape[1:] if len(self.in_shape) == 3 else (unit, 1)
         return Block(height, width, self.padding, unit) if unit and height * width % unit == 0 else None
 
@@ -111,7 +111,7 @@ class Int8Rows(NamedTuple):
         return s0, sums
 
     def to_input(self, words: Tensor, chosen: Wiring, geometry: Geometry, unit: int) -> Tensor:
-        """See `FloatGradient.to_input`; an `Int8Gradient` if the input's maker wants one (`unit` is not 0)."""
+        """See `FloatGradient.to_input`; an `Int8Gradient` if the layer before wants one (`unit` is not 0)."""
         block = geometry.block(unit)
         if block is None:
             return FloatGradient(self.values()).to_input(words, chosen, geometry, unit)
@@ -122,7 +122,7 @@ class Int8Rows(NamedTuple):
 
 
 def gradient_rows(grad: Tensor, neurons: int, int8: bool) -> FloatGradient | Int8Rows:
-    """A gradient (N, ...) as a layer of so many neurons works on it."""
+    """A gradient (N, ...) in the form that a layer of this many neurons computes with."""
     if not int8:
         return FloatGradient(_grad_rows(grad, neurons))
     if not isinstance(grad, Int8Gradient) or not grad.rows_for(neurons, grad.shape[1:].numel() // neurons):
@@ -136,8 +136,8 @@ class Recorded(NamedTuple):
     Attributes:
         geometry: The layer's geometry in that pass.
         x: Input rows of the padded input: int64 words [R, W] if Boolean, float [R, N] otherwise.
-        gradient: Gives the gradient of the outputs as float rows [M, P, N].
-        pair_sums: Sums [M, T, 3] of any pairs on trial, given by their rows [M, T] twice.
+        gradient: Returns the gradient of the outputs as float rows [M, P, N].
+        pair_sums: From the rows [M, T] of the first and second operands of any pairs to their sums [M, T, 3].
         s0: float [M].
         sums: float [M, K, 3], of the candidates.
     """
@@ -150,7 +150,13 @@ class Recorded(NamedTuple):
     sums: Tensor
 
 
-Recorder = Callable[[Recorded], None]
+Recorder = Callable[[Recorded], object]
+"""Takes what a backward pass leaves; its result is not used."""
+
+
+def _call(recorders: Sequence[Recorder], recorded: Recorded) -> None:
+    for record in recorders:
+        record(recorded)
 
 
 def _grad_rows(grad: Tensor, neurons: int) -> Tensor:
@@ -163,19 +169,19 @@ class _Soft(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None
+        ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder]
     ) -> Tensor:
         coef = ops.mixture(logits.detach(), wiring.gate)
         inputs = geometry.pad_rows(rows(x.detach()))
         out: Tensor = ops.soft_forward(inputs, wiring.rows_a, wiring.rows_b, geometry.positions, coef)
         ctx.save_for_backward(inputs, logits, coef)
-        ctx.layer = wiring, geometry, record
+        ctx.layer = wiring, geometry, recorders
         return out.view(*geometry.out_shape, -1).movedim(-1, 0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         inputs, logits, coef = ctx.saved_tensors
-        wiring, geometry, record = ctx.layer
+        wiring, geometry, recorders = ctx.layer
         grad = _grad_rows(grads[0], len(logits))
         s0, sums, dx = ops.soft_backward(
             inputs,
@@ -187,7 +193,7 @@ class _Soft(Function):
             ctx.needs_input_grad[0],
             geometry.window,
         )
-        if record is not None:
+        if recorders:
             no_coef = grad.new_zeros(1)
 
             def pair_sums(rows_a: Tensor, rows_b: Tensor) -> Tensor:
@@ -195,7 +201,7 @@ class _Soft(Function):
                 sums: Tensor = ops.soft_backward(inputs, grad, rows_a, rows_b, geometry.positions, none, False)[1]
                 return sums
 
-            record(Recorded(geometry, inputs, lambda: grad, pair_sums, s0, sums))
+            _call(recorders, Recorded(geometry, inputs, lambda: grad, pair_sums, s0, sums))
         d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
         return geometry.crop_rows(dx) if ctx.needs_input_grad[0] else None, d_logits, None, None, None
 
@@ -213,7 +219,7 @@ class _Hard(Function):
         logits: Tensor,
         wiring: Wiring,
         geometry: Geometry,
-        record: Recorder | None,
+        recorders: Sequence[Recorder],
         int8: bool,
     ) -> Tensor:
         bits = as_bits(x)
@@ -222,46 +228,46 @@ class _Hard(Function):
         chosen = wiring.pick(ops.best(logits.detach()))
         out = ops.hard_forward(words, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions, n)
         ctx.save_for_backward(words, logits)
-        ctx.layer = wiring, geometry, record, chosen, int8, bits.unit
+        ctx.layer = wiring, geometry, recorders, chosen, int8, bits.unit
         return BitTensor(out, (n, *geometry.out_shape), len(geometry.positions) if int8 else 0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         words, logits = ctx.saved_tensors
-        wiring, geometry, record, chosen, int8, unit = ctx.layer
+        wiring, geometry, recorders, chosen, int8, unit = ctx.layer
         grad = gradient_rows(grads[0], len(logits), int8)
         s0, sums = grad.sums(words, wiring.rows_a, wiring.rows_b, geometry.positions)
-        if record is not None:
+        if recorders:
 
             def pair_sums(rows_a: Tensor, rows_b: Tensor) -> Tensor:
                 return grad.sums(words, rows_a, rows_b, geometry.positions)[1]
 
-            record(Recorded(geometry, words, grad.values, pair_sums, s0, sums))
+            _call(recorders, Recorded(geometry, words, grad.values, pair_sums, s0, sums))
         d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
         dx = grad.to_input(words, chosen, geometry, unit) if ctx.needs_input_grad[0] else None
         return dx, d_logits, None, None, None, None
 
 
-def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None) -> Tensor:
+def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder]) -> Tensor:
     """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory.
 
-    Activations have the type of the logits, or that of `torch.autocast` where it is on for the device; sums are
-    float32 then.
+    Activations have the type of the logits, or that of `torch.autocast` where it is enabled for the device; its sums are
+    float32.
     """
     device = logits.device.type
     short = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
     kind = torch.get_autocast_dtype(device) if short else logits.dtype
-    # Adding zero unpacks bits, and knows the way back.
+    # Adding zero unpacks bits, and autograd passes the gradient back.
     x = (x + 0).to(kind) if isinstance(x, BitTensor) else x.to(kind)
-    out: Tensor = _Soft.apply(x, logits, wiring, geometry, record)  # type: ignore[no-untyped-call]
+    out: Tensor = _Soft.apply(x, logits, wiring, geometry, recorders)  # type: ignore[no-untyped-call]
     return out
 
 
 def hard_layer(
-    x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, record: Recorder | None, *, int8: bool = False
+    x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder], *, int8: bool = False
 ) -> Tensor:
     """Hard relaxation: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape); gradients as int8 or float32."""
-    out: Tensor = _Hard.apply(x, logits, wiring, geometry, record, int8)  # type: ignore[no-untyped-call]
+    out: Tensor = _Hard.apply(x, logits, wiring, geometry, recorders, int8)  # type: ignore[no-untyped-call]
     return out
 
 

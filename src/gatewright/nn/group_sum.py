@@ -1,4 +1,4 @@
-"""`GroupSum` and `PixelGroupSum`: bits to class scores."""
+"""`GroupSum`: bits to class scores."""
 
 from __future__ import annotations
 
@@ -44,30 +44,23 @@ class _Count(Function):
         return _spread(grad, group).T, None
 
 
-class _PixelCount(Function):
-    """Counts per class and pixel; the words are first put in an order in which each group's rows are neighbours."""
-
-    @staticmethod
-    def forward(ctx: Any, x: BitTensor, classes: int) -> Tensor:
-        n, channels, height, width = x.shape
-        ctx.group = channels // classes
-        words = x.words.view(classes, ctx.group, height * width, -1).transpose(1, 2).reshape(len(x.words), -1)
-        counts: Tensor = ops.group_count(words, classes * height * width, n)
-        return counts.view(classes, height, width, n).movedim(-1, 0)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        n, classes, height, width = grads[0].shape
-        spread = grads[0].movedim(0, -1)[:, None].expand(-1, ctx.group, -1, -1, -1)
-        return spread.reshape(classes * ctx.group, height, width, n).movedim(-1, 0), None
-
-
 class GroupSum(nn.Module):
-    """Scores of class k = number of true bits among the k-th of `classes` equal groups, divided by tau.
+    """Score of class k = number of true bits in the k-th of `classes` equal groups, divided by tau.
+
+    Example:
+        >>> import torch
+        >>> from gatewright import GroupSum
+        >>> GroupSum(2, tau=1)(torch.tensor([[1.0, 1, 0, 0, 0, 1]]))  # classes of three bits each
+        tensor([[2., 1.]])
 
     Args:
         classes: Number of classes.
         tau: Temperature; None for `default_tau` of the group size.
+
+    >>> import torch
+    >>> from gatewright import GroupSum
+    >>> GroupSum(2, tau=1.0)(torch.tensor([[1.0, 1.0, 0.0, 1.0, 0.0, 0.0]]))
+    tensor([[2., 1.]])
     """
 
     def __init__(self, classes: int, *, tau: float | None = None) -> None:
@@ -111,25 +104,3 @@ class GroupSum(nn.Module):
     def extra_repr(self) -> str:
         """Sizes, for repr."""
         return f"{self.classes}, tau={self.tau}"
-
-
-class PixelGroupSum(GroupSum):
-    """A `GroupSum` at each pixel: the class of every pixel is decided from the channels there (segmentation).
-
-    Args:
-        classes: Number of classes; the channels are shared among them in equal groups.
-        tau: Temperature; None for `default_tau` of the group size.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Scores (N, classes, H, W) of bits or values (N, C, H, W)."""
-        if x.ndim != 4:
-            raise ShapeError(f"PixelGroupSum expects images (N, C, H, W), got shape {tuple(x.shape)}")
-        tau = self.temperature(x.shape[1])
-        if isinstance(x, BitTensor):
-            counts: Tensor = _PixelCount.apply(x, self.classes)  # type: ignore[no-untyped-call]
-        else:
-            n, channels, height, width = x.shape
-            grouped = x.movedim(0, -1).reshape(self.classes, channels // self.classes, height, width, n)
-            counts = grouped.sum(1).movedim(-1, 0)
-        return counts / tau

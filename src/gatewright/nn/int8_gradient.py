@@ -53,7 +53,7 @@ class Int8Gradient(Tensor):
         return rows.view(*rest, n).movedim(-1, 0)
 
     def rows_for(self, neurons: int, positions: int) -> bool:
-        """Whether each unit is a whole number of these neurons, with all of their positions."""
+        """Whether the units hold exactly this many neurons and positions."""
         return self.q.shape[1] == positions and len(self.q) * self.repeats == neurons
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -65,7 +65,7 @@ class Int8Gradient(Tensor):
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Keep rows through detach and reshapes of a sample; unpack for everything else."""
+        """Keep rows through detach and reshapes of a sample; unpack for all other operations."""
         if is_same(func):
             return cls(args[0].q, args[0].scale, args[0].repeats, tuple(args[0].shape))
         shape = view_shape(func, args)

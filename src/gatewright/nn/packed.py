@@ -1,4 +1,4 @@
-"""What tensors that only look like tensors share: which operations keep them packed, and how the others see them."""
+"""What packed tensor types share: which operations keep them packed, and how all others get float tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VIEWS = (_aten.view.default, _aten._unsafe_view.default, _aten.reshape.default)
 
 
 def is_same(func: Any) -> bool:
-    """Whether an operation gives its argument back."""
+    """Whether an operation returns its argument unchanged."""
     return func in _SAME
 
 

@@ -1,8 +1,8 @@
 """Thermometer encoding: raw features to bits, bit i = feature >= threshold i.
 
-Thresholds are in the units of the raw features and exact in their type, so the encoder of the circuit compares just like
-this module does. Images (C, H, W) have T thresholds per channel and become (C * T, H, W), channel `c * T + t`; other
-samples have a list of thresholds per feature and become (bits,), feature by feature, thresholds ascending.
+Thresholds are in the units of the raw features and exact in their type, so the circuit's encoder compares exactly as this
+module does. Images (C, H, W) have T thresholds per channel and become (C * T, H, W), channel `c * T + t`; other samples
+have a list of thresholds per feature and become (bits,), feature by feature, thresholds ascending.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from gatewright.circuit.circuit import FEATURE_DTYPES, Encoder
-from gatewright.errors import DataError, DtypeError, OptionError, ShapeError, unknown_name
+from gatewright.errors import DataError, DtypeError, NotFittedError, OptionError, ShapeError, unknown_name
+from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
 
+Lists = list[npt.NDArray[Any]]
+"""Thresholds of each channel or feature."""
+
 KINDS: tuple[str, ...] = ("uniform", "quantile")
-_RANGES = {"bool": (0.0, 1.0), "uint8": (0.0, 255.0), "int16": (-32768.0, 32767.0), "int32": (-(2.0**31), 2.0**31 - 1)}
 
 
 class Thermometer(nn.Module):
@@ -30,61 +32,100 @@ class Thermometer(nn.Module):
 
     Args:
         thresholds: One ascending list per channel (images) or per feature (other samples). Images need lists of one
-            length. For integer features they are rounded up to whole numbers (`x >= t` stays the same), for float32
-            features to the nearest float32.
-        shape: Shape of one raw sample: (C, H, W) is an image, anything else is flattened.
-        dtype: Type of the raw features: bool, uint8, int16, int32 or float32.
+            length. For integer features they are rounded up to integers (`x >= t` stays the same), for float32 features to
+            the nearest float32. Or a number of thresholds per channel or feature, which `fit` chooses.
+        shape: Shape of one raw sample: (C, H, W) is an image, anything else is flattened. None if `fit` is to take it from
+            the samples.
+        dtype: Type of the raw features: bool, uint8, int16, int32 or float32. None if `fit` is to take it from the samples.
+        kind: How `fit` chooses: "uniform" (equal parts of the samples' range) or "quantile".
 
     Attributes:
-        shape: As given.
+        shape: Shape of one raw sample.
+        dtype: Type of the raw features.
         out_shape: Shape of an encoded sample.
-        dtype: As given.
+        feature: Buffer int32 [bits], the raw feature that each bit compares.
+        threshold: Buffer float64 [bits], what it is compared with.
+
+    >>> import numpy as np
+    >>> from gatewright import Thermometer
+    >>> Thermometer([[10, 20], [5]], (2,), "uint8").transform(np.array([[12, 3]], np.uint8))
+    array([[ True, False, False]])
+    >>> x = np.arange(100, dtype=np.int32).reshape(-1, 1)
+    >>> Thermometer(3, kind="quantile").fit(x).threshold.tolist()
+    [25.0, 50.0, 75.0]
     """
 
     feature: Tensor
     threshold: Tensor
+    shape: tuple[int, ...]
+    dtype: str
+    out_shape: tuple[int, ...]
 
-    def __init__(self, thresholds: Sequence[npt.ArrayLike], shape: Sequence[int], dtype: str) -> None:
+    def __init__(
+        self,
+        thresholds: Sequence[npt.ArrayLike] | int,
+        shape: Sequence[int] | None = None,
+        dtype: str | None = None,
+        *,
+        kind: str = "quantile",
+    ) -> None:
         super().__init__()
+        if kind not in KINDS:
+            raise unknown_name("kind of thresholds", str(kind), KINDS)
+        self.kind = kind
+        self.thresholds = _checked_count(thresholds) if isinstance(thresholds, (int, np.integer)) else None
+        if isinstance(thresholds, (int, np.integer)):
+            if shape is not None or dtype is not None:
+                raise OptionError(
+                    "a number of thresholds takes shape and dtype from the samples in fit; "
+                    "Thermometer.uniform(thresholds, shape, dtype) needs no samples"
+                )
+        elif shape is None or dtype is None:
+            raise OptionError("lists of thresholds need the shape and dtype of a raw sample")
+        else:
+            self._set(thresholds, shape, dtype)
+
+    def _set(self, thresholds: Sequence[npt.ArrayLike], shape: Sequence[int], dtype: str) -> None:
+        """Take lists of thresholds, one per channel or feature."""
         if dtype not in FEATURE_DTYPES:
             raise unknown_name("feature dtype", dtype, FEATURE_DTYPES)
-        self.shape = tuple(int(n) for n in shape)
-        self.dtype = dtype
-        if not self.shape or min(self.shape) < 1:
-            raise ShapeError(f"a sample needs a shape of positive sizes, got {self.shape}")
+        shape = tuple(int(n) for n in shape)
+        if not shape or min(shape) < 1:
+            raise ShapeError(f"a sample needs a shape of positive sizes, got {shape}")
         lists = [_exact(np.asarray(t, np.float64), dtype, i) for i, t in enumerate(thresholds)]
-        wanted = self.shape[0] if self._is_image else math.prod(self.shape)
+        is_image = len(shape) == 3
+        wanted = _count_lists(shape)
         if len(lists) != wanted:
-            what = "channels" if self._is_image else "features"
-            raise ShapeError(
-                f"samples of shape {self.shape} have {wanted} {what}, got {len(lists)} lists of thresholds"
-            )
-        if self._is_image:
-            count = {len(t) for t in lists}
-            if len(count) != 1:
-                raise ShapeError("the channels of an image need equally many thresholds")
-            _, height, width = self.shape
-            pixels = np.arange(math.prod(self.shape)).reshape(self.shape)
-            feature = np.concatenate([np.tile(pixels[c].ravel(), len(t)) for c, t in enumerate(lists)])
-            threshold = np.concatenate([np.repeat(t, height * width) for t in lists])
-            self.out_shape: tuple[int, ...] = (sum(len(t) for t in lists), height, width)
-        else:
-            feature = np.concatenate([np.full(len(t), i) for i, t in enumerate(lists)])
-            threshold = np.concatenate(lists)
-            self.out_shape = (len(feature),)
-        if len(feature) == 0:
+            what = "channels" if is_image else "features"
+            raise ShapeError(f"samples of shape {shape} have {wanted} {what}, got {len(lists)} lists of thresholds")
+        threshold = np.concatenate(lists)
+        if len(threshold) == 0:
             raise OptionError("an encoder needs at least one threshold")
+        feature = np.repeat(np.arange(wanted), [len(t) for t in lists])
+        out_shape: tuple[int, ...] = (len(feature),)
+        if is_image:
+            if len({len(t) for t in lists}) != 1:
+                raise ShapeError("the channels of an image need equally many thresholds")
+            pixels = math.prod(shape[1:])
+            feature = (feature[:, None] * pixels + np.arange(pixels)).ravel()
+            threshold = np.repeat(threshold, pixels)
+            out_shape = (*out_shape, *shape[1:])
+        self.shape, self.dtype, self.out_shape = shape, dtype, out_shape
         self.register_buffer("feature", torch.from_numpy(feature.astype(np.int32)))
         self.register_buffer("threshold", torch.from_numpy(threshold.astype(np.float64)))
 
-    @property
-    def _is_image(self) -> bool:
-        return len(self.shape) == 3
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name in {"shape", "dtype", "out_shape", "feature", "threshold"}:
+                raise NotFittedError(f"{self} has no thresholds yet: call fit(x) with training samples first") from None
+            raise
 
     @classmethod
     def uniform(
         cls,
-        bits: int,
+        thresholds: int,
         shape: Sequence[int],
         dtype: str,
         *,
@@ -92,71 +133,62 @@ class Thermometer(nn.Module):
         high: float | None = None,
         binary: npt.ArrayLike | None = None,
     ) -> Self:
-        """Thresholds that cut low..high into bits + 1 equal parts.
+        """Thresholds that cut low..high into thresholds + 1 equal parts.
 
         Args:
-            bits: Thresholds per channel or feature.
+            thresholds: Thresholds per channel or feature.
             shape: Shape of one raw sample.
             dtype: Type of the raw features.
             low: Least value; None for the dtype's (0 for float32).
             high: Greatest value; None for the dtype's (1 for float32).
             binary: bool [features]: features that are 0 or 1 and get the one threshold 1 (not for images).
         """
-        bottom, top = _RANGES.get(dtype, (0.0, 1.0))
+        bottom, top = (0.0, 1.0) if dtype == "float32" else feature_range(dtype)
         bottom, top = bottom if low is None else low, top if high is None else high
-        if not bottom < top:
-            raise OptionError(f"uniform thresholds need low < high, got {bottom} and {top}")
-        steps = np.arange(1, _checked_bits(bits) + 1) / (bits + 1)
-        count = shape[0] if len(shape) == 3 else math.prod(shape)
-        return cls(_with_binary([bottom + (top - bottom) * steps] * count, binary), shape, dtype)
+        return cls(_with_binary(_uniform(thresholds, _count_lists(shape), bottom, top), binary), shape, dtype)
 
     @classmethod
-    def quantile(cls, bits: int, x: npt.ArrayLike, *, binary: npt.ArrayLike | None = None) -> Self:
-        """Thresholds at the quantiles i / (bits + 1) of training samples.
+    def quantile(cls, thresholds: int, x: npt.ArrayLike, *, binary: npt.ArrayLike | None = None) -> Self:
+        """Thresholds at the quantiles i / (thresholds + 1) of training samples.
 
         A table's feature gets fewer where quantiles coincide or nothing lies below them; an image's channel takes the
-        quantiles of its distinct pixel values' range that do separate pixels, so that it keeps its number of bits.
+        quantiles of its pixels above the least value, so that it keeps its number of thresholds.
 
         Args:
-            bits: Thresholds per channel or feature, at most.
+            thresholds: Thresholds per channel or feature, at most.
             x: Raw training samples [n, *shape].
             binary: bool [features]: features that are 0 or 1 and get the one threshold 1 (not for images).
         """
+        return cls(thresholds, kind="quantile").fit(x, binary=binary)
+
+    def fit(self, x: npt.ArrayLike, y: object = None, *, binary: npt.ArrayLike | None = None) -> Self:  # noqa: ARG002
+        """Choose the thresholds, and take shape and dtype, from training samples.
+
+        Args:
+            x: Raw training samples [n, *shape].
+            y: Not used; scikit-learn's pipelines pass it.
+            binary: bool [features]: features that are 0 or 1 and get the one threshold 1 (not for images).
+
+        Returns:
+            The encoder itself.
+
+        Raises:
+            OptionError: The encoder was made with lists of thresholds.
+        """
+        if self.thresholds is None:
+            raise OptionError(f"{self} was given its thresholds; to fit, give their number: Thermometer(thresholds=8)")
         samples = np.asarray(x)
         if samples.ndim < 2 or len(samples) == 0:
             raise ShapeError(f"expected samples [n, ...] with n >= 1, got shape {samples.shape}")
         _check_values(samples)
-        shape, dtype = samples.shape[1:], samples.dtype.name
-        steps = np.arange(1, _checked_bits(bits) + 1) / (bits + 1)
-        if len(shape) == 3:
-            lists = [_spread_quantiles(samples[:, c], steps) for c in range(shape[0])]
+        shape = samples.shape[1:]
+        if self.kind == "quantile":
+            lists = _quantiles(self.thresholds, samples)
         else:
-            columns = samples.reshape(len(samples), -1)
-            lists = []
-            for i in range(columns.shape[1]):
-                cut = np.unique(np.quantile(columns[:, i], steps, method="higher"))
-                low = columns[:, i].min()
-                lists.append(cut[cut > low] if (cut > low).any() else np.array([low + 1.0]))
-        return cls(_with_binary(lists, binary), shape, dtype)
-
-    @classmethod
-    def fit(cls, x: npt.ArrayLike, *, bits: int, kind: str = "quantile", binary: npt.ArrayLike | None = None) -> Self:
-        """Choose thresholds from training samples.
-
-        Args:
-            x: Raw training samples [n, *shape].
-            bits: Thresholds per channel or feature.
-            kind: "uniform" (over the samples' range) or "quantile".
-            binary: bool [features]: features that are 0 or 1.
-        """
-        if kind not in KINDS:
-            raise unknown_name("kind of thresholds", str(kind), KINDS)
-        if kind == "quantile":
-            return cls.quantile(bits, x, binary=binary)
-        samples = np.asarray(x)
-        _check_values(samples)
-        low, high = float(samples.min()), float(samples.max())
-        return cls.uniform(bits, samples.shape[1:], samples.dtype.name, low=low, high=max(high, low + 1), binary=binary)
+            low, high = float(samples.min()), float(samples.max())
+            lists = _uniform(self.thresholds, _count_lists(shape), low, max(high, low + 1))
+        self._set(_with_binary(lists, binary), shape, samples.dtype.name)
+        return self
 
     def transform(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Encode raw samples [n, *shape] to bool [n, *out_shape]."""
@@ -183,21 +215,44 @@ class Thermometer(nn.Module):
         flat = rows(x.to(torch.uint8) if x.dtype == torch.bool else x)
         return BitTensor(ops.threshold(flat, self.feature, self.threshold), (x.shape[0], *self.out_shape))
 
-    def to_encoder(self, feature_names: Sequence[str] = ()) -> Encoder:
-        """The same encoder as part of a circuit."""
-        return Encoder(
-            self.feature.cpu().numpy(), self.threshold.cpu().numpy(), self.shape, self.dtype, tuple(feature_names)
-        )
-
     def extra_repr(self) -> str:
         """Sizes, for repr."""
+        if "shape" not in vars(self):  # asking for it would raise with this very text
+            return f"thresholds={self.thresholds}, kind={self.kind!r}"
         return f"{self.shape} {self.dtype} -> {self.out_shape}"
 
 
-def _checked_bits(bits: int) -> int:
-    if bits < 1:
-        raise OptionError(f"an encoder needs at least 1 threshold per feature, got {bits}")
-    return bits
+def _checked_count(thresholds: int) -> int:
+    if thresholds < 1:
+        raise OptionError(f"an encoder needs at least 1 threshold per feature, got {thresholds}")
+    return int(thresholds)
+
+
+def _count_lists(shape: Sequence[int]) -> int:
+    """Lists of thresholds for samples of this shape: one per channel of an image, else one per feature."""
+    return shape[0] if len(shape) == 3 else math.prod(shape)
+
+
+def _uniform(thresholds: int, lists: int, low: float, high: float) -> Lists:
+    if not low < high:
+        raise OptionError(f"uniform thresholds need low < high, got {low} and {high}")
+    return [low + (high - low) * _steps(thresholds)] * lists
+
+
+def _quantiles(thresholds: int, samples: npt.NDArray[Any]) -> Lists:
+    steps = _steps(thresholds)
+    if samples.ndim == 4:
+        return [_spread_quantiles(samples[:, c], steps) for c in range(samples.shape[1])]
+    lists = []
+    for column in samples.reshape(len(samples), -1).T:
+        cut = np.unique(np.quantile(column, steps, method="higher"))
+        above = cut[cut > column.min()]
+        lists.append(above if len(above) else np.array([column.min() + 1.0]))
+    return lists
+
+
+def _steps(thresholds: int) -> npt.NDArray[np.float64]:
+    return np.arange(1, _checked_count(thresholds) + 1) / (thresholds + 1)
 
 
 def _check_values(samples: npt.NDArray[Any]) -> None:
@@ -207,7 +262,7 @@ def _check_values(samples: npt.NDArray[Any]) -> None:
         raise DataError("the samples contain NaN or infinity; replace such values before choosing thresholds")
 
 
-def _with_binary(lists: list[npt.NDArray[Any]], binary: npt.ArrayLike | None) -> list[npt.NDArray[Any]]:
+def _with_binary(lists: Lists, binary: npt.ArrayLike | None) -> Lists:
     if binary is None:
         return lists
     mask = np.asarray(binary, bool)
@@ -217,7 +272,7 @@ def _with_binary(lists: list[npt.NDArray[Any]], binary: npt.ArrayLike | None) ->
 
 
 def _recorded(x: Tensor) -> bool:
-    """Whether launches are being recorded as a CUDA graph, where nothing can be asked (a few steps were before)."""
+    """Whether launches are being recorded as a CUDA graph, when values cannot be read; the steps before were checked."""
     return x.is_cuda and torch.cuda.is_current_stream_capturing()
 
 
@@ -226,7 +281,7 @@ def _exact(values: npt.NDArray[np.float64], dtype: str, index: int) -> npt.NDArr
         raise OptionError(f"thresholds {index} must be a list of finite numbers, got {values}")
     if np.any(np.diff(values) < 0):
         raise OptionError(f"thresholds {index} must be ascending, got {values}")
-    return values.astype(np.float32).astype(np.float64) if dtype == "float32" else np.ceil(values)
+    return exact_thresholds(values, dtype)
 
 
 def _spread_quantiles(pixels: npt.NDArray[Any], steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

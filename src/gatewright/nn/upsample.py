@@ -1,4 +1,4 @@
-"""`NearestUpsample`: larger images by repeating pixels, the one way of enlarging that keeps bits bits."""
+"""`NearestUpsample`: larger images by repeating pixels, the only enlargement whose results are bits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gatewright.nn.bit_tensor import BitTensor, rows
 
 
 class _Repeat(Function):
-    """On packed bits: rows of words are repeated, and gradients of the copies are added."""
+    """On packed bits: repeat rows of words; add the gradients of the copies."""
 
     @staticmethod
     def forward(ctx: Any, x: BitTensor, scale: int) -> Tensor:
@@ -30,16 +30,29 @@ class _Repeat(Function):
 
 
 class NearestUpsample(nn.Module):
-    """Repeats each pixel `scale` times in both directions. It has no gates: in a circuit it is only wiring.
+    """Repeat each pixel `scale` times in both directions. It has no gates: in a circuit it is only wiring.
+
+    Example:
+        >>> import torch
+        >>> from gatewright import NearestUpsample
+        >>> NearestUpsample(2)(torch.tensor([[[[0.0, 1]]]]))
+        tensor([[[[0., 0., 1., 1.],
+                  [0., 0., 1., 1.]]]])
 
     Args:
-        scale: Factor, a whole number.
+        scale: Factor, an integer.
+
+    >>> import torch
+    >>> from gatewright import NearestUpsample
+    >>> NearestUpsample(2)(torch.tensor([[[[0.0, 1.0]]]]))
+    tensor([[[[0., 0., 1., 1.],
+              [0., 0., 1., 1.]]]])
     """
 
     def __init__(self, scale: int = 2) -> None:
         super().__init__()
         if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
-            raise OptionError(f"NearestUpsample needs a whole number of at least 1, got {scale!r}")
+            raise OptionError(f"NearestUpsample needs an integer of at least 1, got {scale!r}")
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:

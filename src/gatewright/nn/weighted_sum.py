@@ -1,7 +1,7 @@
-"""(+) `WeightedSum`: a head whose every class weighs every bit, with small whole numbers that are learned.
+"""(+) `WeightedSum`: a head in which every class weighs every bit with a small integer that is learned.
 
-In a circuit a weight is a bit that is counted that many times, inverted if the weight is negative; neither costs a gate of
-the network, only adders of the head. So few gates serve all classes (measured in docs/ablation.md).
+In a circuit a bit of weight w is counted abs(w) times, inverted if w is negative; neither costs a gate of the network, only
+adders of the head. So few gates serve all classes (measured in docs/ablation.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gatewright.nn.bit_tensor import BitTensor
 from gatewright.nn.int8_gradient import Int8Gradient
 
 DENSITY = 0.3
-"""Share of nonzero weights that the temperature's rule reckons with."""
+"""Share of nonzero weights that the rule for the temperature assumes."""
 
 
 class _Weigh(Function):
@@ -48,7 +48,7 @@ class _Weigh(Function):
 
 
 class _Round(Function):
-    """Whole numbers forward; the gradient goes through, but not where it would push a weight further out of range."""
+    """Integers forward; the gradient passes, except where it would push a weight further out of range."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, limit: int) -> Tensor:
@@ -64,32 +64,48 @@ class _Round(Function):
 
 
 def _lacking(weight: Tensor) -> Tensor:
-    """W x = abs(w) (1 - x) - abs(w) where w is negative; and half the weights are taken off."""
+    """Offset from counts to scores: w x = abs(w) (1 - x) - abs(w) where w < 0, and half the weights are subtracted."""
     return weight.clamp(max=0).sum(1) - (weight.sum(1) / 2).floor()
 
 
 def _raise(weight: Tensor) -> Tensor:
-    """What lifts the least offset to 0."""
+    """The constant that raises the least offset to 0."""
     return -_lacking(weight).min()
 
 
 class WeightedSum(nn.Module):
-    """Score of class k = sum over bits of `w[k, i] (x[i] - 1/2)`, divided by tau; w are whole numbers in -limit..limit.
+    """Score of class k = sum over bits of `w[k, i] (x[i] - 1/2)`, divided by tau; w are integers in -limit..limit.
 
     The weights are learned straight-through (rounded forward, gradient to the real numbers behind them), as in networks of
-    ternary weights. Halves are rounded down per class, so that scores are whole numbers. In eval mode all are raised
-    by one number that depends on the weights alone, so that the counts of the circuit, which are these, never are negative.
+    ternary weights. Halves are rounded down per class, so that scores are integers before the division. In eval mode a
+    constant that depends on the weights alone is added to all scores: the circuit counts the same numbers, and counts
+    must not be negative.
+
+    Example:
+        >>> import torch
+        >>> from gatewright import WeightedSum
+        >>> WeightedSum(60, 3, limit=2)(torch.ones(5, 60)).shape
+        torch.Size([5, 3])
 
     Args:
         features: Number of bits F.
         classes: Number of classes C.
         limit: Greatest magnitude of a weight.
         tau: Temperature; None for `sqrt(0.3 F) / 2`, the rule of `GroupSum` for the ones that are usual.
-        generator: Source of randomness; None for a generator of its own with seed 0.
+        generator: Source of randomness; None for torch's default generator.
 
     Attributes:
         weight: Parameter float32 [C, F], the real numbers. They start within half a step of 1 for the bits of the class's
             own group, and of 0 for the others.
+
+    >>> import torch
+    >>> from gatewright import WeightedSum
+    >>> head = WeightedSum(6, 2, limit=3)
+    >>> head(torch.ones(5, 6)).shape
+    torch.Size([5, 2])
+    >>> head.whole()  # integer weights: first those of a group sum
+    array([[1, 1, 1, 0, 0, 0],
+           [0, 0, 0, 1, 1, 1]], dtype=int8)
     """
 
     def __init__(
@@ -110,13 +126,12 @@ class WeightedSum(nn.Module):
             raise OptionError(f"tau must be a positive number, got {tau}")
         self.features, self.classes, self.limit = features, classes, limit
         self.tau = tau if tau is not None else math.sqrt(DENSITY * features) / 2
-        source = generator if generator is not None else torch.Generator().manual_seed(0)
         own = torch.arange(features) * classes // features
-        start = torch.rand(classes, features, generator=source) - 0.5
+        start = torch.rand(classes, features, generator=generator) - 0.5
         self.weight = nn.Parameter(start + nn.functional.one_hot(own, classes).T)
 
     def whole(self) -> npt.NDArray[np.int8]:
-        """The weights as whole numbers, int8 [C, F]."""
+        """The weights as integers, int8 [C, F]."""
         return self._rounded().detach().to("cpu", torch.int8).numpy()
 
     def _rounded(self) -> Tensor:
@@ -138,14 +153,17 @@ class WeightedSum(nn.Module):
         else:
             sums = weight.to(x.dtype) @ x.T
         half = weight.sum(1) / 2
-        # The fraction is dropped, but the gradient is that of the half.
+        # Forward drops the fraction; the gradient is that of the half.
         half = half - (half - half.floor()).detach()
         if not self.training:
             half = half - _raise(weight.detach())
         return (sums - half[:, None]).T / self.tau
 
     def offsets(self) -> npt.NDArray[np.int64]:
-        """int64 [C]: what the count of bits that agree with the sign of their weights lacks to the score."""
+        """int64 [C]: what to add to a class's count to get its score.
+
+        The count is the sum of abs(w) over the bits that agree with the sign of their weights.
+        """
         weight = self._rounded().detach().cpu()
         offset = _lacking(weight) + _raise(weight)
         return offset.to(torch.int64).numpy()

@@ -8,30 +8,31 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from gatewright.card import Pruned
 from gatewright.circuit import Circuit, PassRecord, Proof, require_equal, simplify
-from gatewright.runs.confusion import Confusion
 from gatewright.data import Dataset, Split
 from gatewright.engine import Engine
 from gatewright.errors import OptionError, UnsupportedError, VerificationError
-from gatewright.training.evaluate import predict
-from gatewright.training.batches import EVALUATION_BATCH
-from gatewright.runs.prune import Pruned, prune
+from gatewright.runs.confusion import Confusion
+from gatewright.runs.prune import prune
 from gatewright.runs.run import TrainedRun, lower_run
+from gatewright.training.batches import EVALUATION_BATCH
+from gatewright.training.evaluate import predict
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A run's circuit, and why it may be trusted.
+    """A run's circuit, and what it was checked by.
 
     Attributes:
         circuit: Simplified, and pruned if that was wanted; proof, check and pruning are noted in its metadata.
         raw: Gate for gate as the network has it.
         records: What each pass of the simplification did.
-        proof: That `raw` and the simplified circuit, before any pruning, are equal for every input; None if it was not
-            wanted.
-        samples: Samples on which the simplified circuit's counts equal the network's.
-        confusion: On these samples, which class the circuit took for which.
-        pruned: What was removed that the network has; None if nothing was.
+        proof: That `raw` and the simplified circuit, before any pruning, are equal for every input; None without a
+            proof.
+        samples: Samples on which the counts of the simplified circuit and of the network are equal.
+        confusion: The circuit's decisions on these samples.
+        pruned: Which of the network's gates were removed; None if none were.
         seconds: Wall-clock time of the stages lower, simplify, prove, check, prune.
     """
 
@@ -53,18 +54,18 @@ class Compiled:
 def compile_run(
     run: TrainedRun, dataset: Dataset, *, proof: bool = True, prune_too: bool | None = None, timeout: float = 600.0
 ) -> Compiled:
-    """Lower, simplify, prove the simplification, and check the result against the network on the whole test split.
+    """Lower, simplify, prove the simplification, and check the result against the network on the full test split.
 
     Args:
         run: A finished run.
-        dataset: What it was trained on; the check takes all of its test split.
-        prune_too: Whether to remove, after proof and check, what training samples do not need; None for `circuit.prune`.
+        dataset: What it was trained on; the check takes its full test split.
         proof: Whether to prove; it needs the extra `prove`.
+        prune_too: Whether to remove, after proof and check, what training samples do not need; None for `circuit.prune`.
         timeout: Seconds that the proof may take.
 
     Raises:
         VerificationError: Circuit and network differ (the message shows where), or the proof ran out of time.
-        OptionError: Pruning is wanted, but there is no validation split that the network has not learned from.
+        OptionError: Pruning is wanted, but the network has learned from the validation split.
         MissingExtraError: No engine for proofs is installed.
     """
     seconds: dict[str, float] = {}
@@ -84,7 +85,7 @@ def compile_run(
         )
     raw = lower_run(run)
     lap("lower")
-    circuit, records = simplify(raw)
+    circuit, records = simplify(raw, return_records=True)
     lap("simplify")
     proven = require_equal(raw, circuit, timeout=timeout) if proof else None
     lap("prove")
@@ -116,7 +117,7 @@ def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> Con
         split: Raw samples and labels.
 
     Returns:
-        What both decided, against the labels.
+        The decisions of both, against the labels.
 
     Raises:
         VerificationError: They differ; the message names the first sample and shows both counts.

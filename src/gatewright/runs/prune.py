@@ -6,36 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gatewright.card import Pruned
 from gatewright.circuit import Circuit, cost
 from gatewright.circuit.evaluate import encode
 from gatewright.circuit.simplify.lossy import by_samples
 from gatewright.data import Split
 from gatewright.engine import Engine
 from gatewright.errors import OptionError
-from gatewright.training.config import Section
 
 TOLERANCES = (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2)
 """Shares of the training samples on which a gate may differ from the constant that takes its place, in the order tried."""
-
-
-class Pruned(Section):
-    """What a lossy removal of gates did.
-
-    Attributes:
-        tolerance: The one of `TOLERANCES` that was taken.
-        logic_ops_before: Of the circuit that is proven equal to the network.
-        logic_ops_after: Of the circuit that was kept.
-        validation_before: Accuracy on validation, 0 to 1.
-        validation_after: The same of the circuit that was kept; not less.
-        decided_otherwise: Decisions on the test split that differ from the network's.
-    """
-
-    tolerance: float
-    logic_ops_before: int
-    logic_ops_after: int
-    validation_before: float
-    validation_after: float
-    decided_otherwise: int
 
 
 def prune(circuit: Circuit, train: Split, validation: Split, test: Split) -> tuple[Circuit, Pruned | None]:
@@ -45,14 +25,14 @@ def prune(circuit: Circuit, train: Split, validation: Split, test: Split) -> tup
         circuit: Simplified, with encoder and head.
         train: Samples that say which gates look constant, or equal to others.
         validation: Samples that say how far that may go.
-        test: Samples on which the differences are counted; they have no say.
+        test: Samples on which differences are counted; they decide nothing.
 
     Returns:
         The smallest circuit that is as accurate on validation, and what was done; the circuit itself and None if nothing
         could be removed.
 
     Raises:
-        OptionError: There are no validation samples.
+        OptionError: The validation split is empty.
     """
     if not len(validation):
         raise OptionError("circuit.prune needs validation samples to judge by, but there are none")

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-from importlib.metadata import version
 from pathlib import Path
 
-import torch
 from pydantic import ValidationError
 
 from gatewright.errors import FormatError
-from gatewright.training.config import Section
 from gatewright.runtime.files import write_text_atomically
+from gatewright.runtime.schema import Section
 
 RESULT = "result.json"
 
 
 class SplitAccuracy(Section):
-    """Accuracy on one split, 0 to 1: of the relaxation and of the discretized network."""
+    """Accuracy on one split, 0 to 1, of the relaxation (`soft`) and of the discretized network (`hard`)."""
 
     soft: float
     hard: float
@@ -32,10 +28,10 @@ class RunResult(Section):
         name: Of the preset or config file.
         data: Of the data set.
         validation: Accuracy on the validation split, which chose the weights; None if there was none.
-        test: Accuracy on the whole test split, read once, at the end.
+        test: Accuracy on the full test split, read once, at the end.
         gates: Gates of the discretized network before simplification.
-        logic_ops: Gates that are left after it, without constants, wires and inverters.
-        total_ops: Those, and the encoder's and the head's.
+        logic_ops: Gates left after simplification, without constants, wires and inverters.
+        total_ops: Logic ops with the encoder's and the head's.
         depth: Longest path of logic ops, without encoder and head.
         steps: Steps trained.
         best_step: Step whose weights were kept.
@@ -75,38 +71,6 @@ class RunResult(Section):
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise FormatError(
-                f"{folder} has no {RESULT}: the run is not finished (train with --resume goes on)"
-            ) from error
+            raise FormatError(f"{folder} has no {RESULT}: the run is not finished (resume it with --resume)") from error
         except (OSError, ValidationError) as error:
             raise FormatError(f"{path} is damaged: {' '.join(str(error).split())}") from error
-
-
-def versions() -> dict[str, str]:
-    """Versions of gatewright, Python and the libraries that compute."""
-    return {"gatewright": version("gatewright"), "python": platform.python_version()} | {
-        name: version(name) for name in ("torch", "numpy", "numba")
-    }
-
-
-def machine(device: torch.device) -> dict[str, str | int]:
-    """The machine that a run is on: processor, cores, threads, system, and the GPU if it is used."""
-    description: dict[str, str | int] = {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        "threads": torch.get_num_threads(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-    if device.type == "cuda":
-        description["gpu"] = torch.cuda.get_device_name(device)
-    return description
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()

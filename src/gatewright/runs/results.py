@@ -1,7 +1,7 @@
 """What was measured: one entry per preset and seed, one row per preset, in one JSON file.
 
 Rows are made from the entries whenever the file is written, so they cannot disagree. An entry knows the digest of its
-options; a new entry with other options under the same name drives out the old ones, so a row never mixes two configs.
+options; a new entry with other options under the same name replaces the old ones, so a row never mixes two configs.
 """
 
 from __future__ import annotations
@@ -15,78 +15,10 @@ from typing import Any, Self
 from filelock import FileLock
 from pydantic import ValidationError
 
+from gatewright.card import Entry
 from gatewright.errors import FormatError
-from gatewright.training.config import Section
 from gatewright.runtime.files import write_text_atomically
-from gatewright.runs.prune import Pruned
-
-
-class Entry(Section):
-    """One training with one seed, compiled, proven and evaluated on test once.
-
-    Attributes:
-        name: The preset, with the options that were changed in it.
-        preset: The preset.
-        changes: Options changed in it, `key=value`.
-        seed: Of the run.
-        digest: Of all options but the seed; see `gatewright.runs.sweep.digest`.
-        data: The data set.
-        validation: Accuracy on the validation split, which chose the weights; None if there was none.
-        test: Accuracy on the whole test split.
-        sensitivity: Per class, on test; None for a class without samples.
-        precision: Per class, on test; None for a class that was never decided for.
-        gates: Before simplification.
-        logic_ops: As in `gatewright.circuit.Cost`, and so are the following.
-        total_ops: With encoder and head.
-        encoder_ops: The encoder's part.
-        head_ops: The head's part.
-        depth: Of the gates alone.
-        total_depth: Of the whole.
-        outputs: Bits that the head counts.
-        lut6: Six-input tables that the gates alone are mapped to; None where there is no ABC.
-        steps: Trained.
-        best_step: Whose weights were kept.
-        train_seconds: Wall-clock time of training, evaluations on validation included.
-        compile_seconds: Of lowering, simplification, proof and check.
-        proof: How the circuit was proven equal to the network.
-        checked_samples: Test samples on which it was compared with the network besides.
-        command: What measures it again.
-        versions: Of gatewright and what it computes with.
-        machine: What it ran on.
-        mean_iou: Mean intersection over union of the classes, on test, where every pixel has a class; None elsewhere.
-        pruned: What was removed that the network has; None if nothing was. Proof and check are then of the circuit before.
-    """
-
-    name: str
-    preset: str
-    changes: list[str]
-    seed: int
-    digest: str
-    data: str
-    validation: float | None
-    test: float
-    sensitivity: list[float | None]
-    precision: list[float | None]
-    gates: int
-    logic_ops: int
-    total_ops: int
-    encoder_ops: int
-    head_ops: int
-    depth: int
-    total_depth: int
-    outputs: int
-    lut6: int | None
-    steps: int
-    best_step: int
-    train_seconds: float
-    compile_seconds: float
-    proof: str
-    checked_samples: int
-    command: str
-    versions: dict[str, str]
-    machine: dict[str, str | int]
-    mean_iou: float | None = None
-    pruned: Pruned | None = None
+from gatewright.runtime.schema import Section
 
 
 class Row(Section):
@@ -95,7 +27,7 @@ class Row(Section):
     Attributes:
         name: As in the entries.
         data: The data set.
-        seeds: Those it was measured with.
+        seeds: The seeds it was measured with.
         accuracy: Mean of the test accuracies.
         deviation: Their sample standard deviation; None for one seed.
         validation: Mean of the validation accuracies, or None.
@@ -112,7 +44,7 @@ class Row(Section):
         lut6: Six-input tables of the gates alone; None where they were not counted.
         train_seconds: Wall-clock time of training.
         machine: What the last seed ran on.
-        command: What measures the row again.
+        command: The command that measures the row again.
         mean_iou: Mean over the seeds, where every pixel has a class; None elsewhere.
     """
 
@@ -193,7 +125,7 @@ class Results:
     """The file of results.
 
     Args:
-        path: The JSON file; it need not be there yet.
+        path: The JSON file, made when needed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -220,7 +152,7 @@ class Results:
         return rows(self.entries())
 
     def add(self, entry: Entry) -> None:
-        """Add or replace an entry, and drop those of its name with other options; safe beside other processes."""
+        """Add or replace an entry, and drop those of its name with other options; safe with several processes."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.path}.lock"):
             kept = [

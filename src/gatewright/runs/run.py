@@ -1,40 +1,36 @@
-"""A whole run in one folder: data, network, training, the one look at the test split, and the result.
-
-The folder holds `config.yaml`, `metrics.jsonl`, `checkpoint.safetensors` (while it runs), and at the end
-`model.safetensors` and `result.json`.
-"""
+"""A full run in one folder: data, network, training, the one look at the test split, and the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 
-from gatewright import data
 from gatewright.circuit import Circuit, cost, simplify
+from gatewright.data import Dataset, Split
+from gatewright.errors import DataError, OptionError
 from gatewright.lowering import lower
-from gatewright.data import Augment, Dataset, Split
 from gatewright.nn.thermometer import Thermometer
-from gatewright.errors import FormatError, OptionError
+from gatewright.runs.folder import CONFIG, MODEL, RunFolder, naming, read_model
+from gatewright.runs.result import RunResult, SplitAccuracy
+from gatewright.runtime.machine import machine, versions
 from gatewright.runtime.threads import use_threads
 from gatewright.training import load
-from gatewright.training.build import build_encoder, build_model, thread_count
-from gatewright.training.checkpoint import load_state, save_state
+from gatewright.training.batches import Feed
+from gatewright.training.build import build_trainer, training_generator
+from gatewright.training.checkpoint import save_state
 from gatewright.training.config import RunConfig
 from gatewright.training.evaluate import evaluate
-from gatewright.training.batches import Feed
-from gatewright.runtime.files import write_text_atomically
-from gatewright.training.processes import Ranks, join, local_device
-from gatewright.runs.result import RESULT, RunResult, SplitAccuracy, machine, versions
-from gatewright.training.trainer import CHECKPOINT, Trainer, Watcher, check_same_run
+from gatewright.training.processes import join, pick_device
+from gatewright.training.trainer import Trainer, Watcher
 
-CONFIG = "config.yaml"
-MODEL = "model.safetensors"
+Source = RunConfig | str | os.PathLike[str]
+"""Options, or the name of a preset, or the path of a YAML config or of a run's folder."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +52,39 @@ class TrainedRun:
     feature_names: tuple[str, ...]
 
 
-def pick_device(name: str) -> torch.device:
-    """The torch device that `train.device` names.
+def resolve(source: Source, overrides: Sequence[str] = (), out: Path | None = None) -> tuple[str, RunConfig, Path]:
+    """A run's name, its config, and its folder.
+
+    Args:
+        source: See `Source`.
+        overrides: Options to change, `key=value`; only where the source is not a config already.
+        out: The folder, or None for the source's own or `runs/NAME`.
 
     Raises:
-        OptionError: It asks for CUDA, and there is none.
+        OptionError: There is no such preset or option, or the folder holds no run.
+        FormatError: The file is not YAML.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise OptionError(f"train.device is {name!r}, but torch finds no CUDA device here; use cpu or auto")
-    return torch.device(name)
+    if isinstance(source, RunConfig):
+        if overrides:
+            raise OptionError("overrides are for presets and files; a config is taken as it is")
+        return source.data.name, source, out or Path("runs") / source.data.name
+    path = Path(source)
+    preset = str(source) in load.preset_names()
+    if not preset and path.is_dir():
+        if not (path / CONFIG).exists():
+            raise OptionError(f"{path} is a folder, but holds no run (there is no {CONFIG} in it)")
+        return path.name, load.load_file(path / CONFIG, overrides), out or path
+    if not preset and (path.suffix in {".yaml", ".yml"} or path.exists()):
+        return path.stem, load.load_file(path, overrides), out or Path("runs") / path.stem
+    return str(source), load.load_preset(str(source), overrides), out or Path("runs") / str(source)
 
 
 def train(
-    config: RunConfig,
-    name: str,
-    folder: Path,
+    config: Source,
+    name: str | None = None,
+    out: Path | str | None = None,
     *,
+    overrides: Sequence[str] = (),
     data_root: Path | None = None,
     resume: bool = False,
     tensorboard: bool = False,
@@ -83,16 +94,20 @@ def train(
 ) -> RunResult | None:
     """Train, and write everything to a folder.
 
+    >>> import gatewright as gw
+    >>> result = gw.train("digits", out="runs/x", overrides=["train.steps=200"])  # doctest: +SKIP
+
     Args:
-        config: The run's options.
-        name: What to call it in results.
-        folder: Made if it is not there. It must not hold a run unless `resume`.
+        config: The run's options: a config, or the name of a preset, or the path of a YAML file or of a run's folder.
+        name: What to call it in results; None for the name of the preset, file or data set.
+        out: The folder, made if needed; None for `runs/NAME`. It must not hold a run unless `resume`.
+        overrides: Options to change in a preset or file, `key=value`.
         data_root: Where the data sets are; None for the usual places (see `gatewright.data.load`).
-        resume: Go on from the folder's checkpoint; a finished run is returned as it is, a missing one is begun.
+        resume: Resume from the folder's checkpoint; a finished run is returned as it is, a missing one is begun.
         tensorboard: Whether to write TensorBoard events.
         progress: Whether to show downloads.
         watch: Told about each step.
-        stop: Asked after each step; true ends the run with a checkpoint.
+        stop: Called after each step; true ends the run with a checkpoint.
 
     Processes that find each other in the environment (see `gatewright.training.processes`) train together; the main one
     writes.
@@ -101,90 +116,46 @@ def train(
         The result, or None if the run was stopped.
 
     Raises:
-        OptionError: The folder holds a run and `resume` was not asked for, or the config does not fit the data.
+        OptionError: The folder holds a run and `resume` is false, or the config does not fit the data.
         FormatError: The checkpoint is damaged or of another run.
         DataError: The data are missing or damaged, or the loss is not finite.
     """
-    device = local_device(pick_device(config.train.device))
+    found, config, path = resolve(config, overrides, None if out is None else Path(out))
+    folder = RunFolder(path, config, tensorboard=tensorboard)
+    device = pick_device(config.train.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    with join(device) as ranks:
-        finished = ranks.from_main(_finished(config, folder, resume=resume) if ranks.main else None)
+    with join(device) as processes:
+        finished = processes.from_main(folder.finished(resume=resume) if processes.main else None)
         if finished is not None:
             return finished
-        dataset = _load_data(config, data_root, progress=progress and ranks.main)
-        if ranks.main:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_text_atomically(folder / CONFIG, load.dump(config))
+        dataset = config.data.load(data_root, progress=progress and processes.main)
+        if processes.main:
+            folder.create()
         generator = torch.Generator().manual_seed(config.train.seed)
-        encoder = build_encoder(config, dataset)
-        shape = dataset.label_shape
-        model = build_model(config, encoder, dataset.n_classes, generator, shape).to(device)
-        generator = training_generator(config, device, generator)
-        with use_threads(thread_count(config, encoder, dataset.n_classes, shape)):
-            training = Feed(dataset.train, device, augmentation(config, dataset, generator, ranks))
+        encoder = config.data.encoder.build(dataset)
+        plan = config.model.plan(encoder.out_shape, dataset.n_classes, dataset.label_shape)
+        model = plan.build(encoder, generator).to(device)
+        generator = training_generator(config.train.seed, device, generator)
+        with use_threads(config.train.thread_count(plan.candidates)):
+            training = Feed(dataset.train, device, config.data.augment.build(dataset, generator, processes))
             validation = Feed(dataset.validation, device) if len(dataset.validation) else None
-            trainer = Trainer(config, model, training, validation, generator, folder, ranks)
-            if ranks.from_main(resume and (folder / CHECKPOINT).exists()):
-                trainer.resume()
-            if not trainer.fit(tensorboard=tensorboard, watch=watch, stop=stop):
+            trainer = build_trainer(config, model, training, validation, generator, folder, processes)
+            if processes.from_main(resume and folder.checkpoint_path.exists()):
+                folder.resume(trainer, processes)
+            try:
+                complete = trainer.fit(watch=watch, stop=stop)
+            except DataError as error:
+                raise DataError(f"{error} (the last good checkpoint is kept in {path})") from error
+            if not complete:
                 return None
-            result = _finish(folder, config, name, dataset, trainer, device) if ranks.main else None
-            return ranks.from_main(result)
-
-
-def _finished(config: RunConfig, folder: Path, *, resume: bool) -> RunResult | None:
-    """The result of the folder's run if it is finished; refuses to begin where one is under way."""
-    if not resume and any((folder / file).exists() for file in (CHECKPOINT, RESULT, MODEL)):
-        raise OptionError(f"{folder} holds a run already; go on with --resume, or choose another --out")
-    if resume and (folder / RESULT).exists():
-        check_same_run(load.load_file(folder / CONFIG).as_dict(), config.as_dict(), folder / CONFIG)
-        return RunResult.load(folder)
-    return None
-
-
-def _finish(
-    folder: Path, config: RunConfig, name: str, dataset: Dataset, trainer: Trainer, device: torch.device
-) -> RunResult:
-    """Save the weights to keep and the result, then remove what only a run under way needs."""
-    best_step = trainer.load_best()
-    model = cast("torch.nn.Sequential", trainer.model)
-    _save_model(folder, config, name, dataset, model, best_step)
-    result = _result(folder, config, dataset, model, device, best_step, trainer.seconds)
-    result.save(folder)
-    for path in (folder / CHECKPOINT, *folder.glob("best-*.safetensors")):
-        path.unlink(missing_ok=True)
-    return result
-
-
-def _load_data(config: RunConfig, root: Path | None, *, progress: bool) -> Dataset:
-    """The data set; where validation is not wanted, its samples are learned from, too."""
-    dataset = data.load(config.data.name, root, progress=progress)
-    if config.data.validation == "holdout":
-        return dataset
-    parts = dataset.train, dataset.validation
-    joined = Split(np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts]))
-    return replace(dataset, train=joined, validation=Split(joined.x[:0], joined.y[:0]))
-
-
-def training_generator(config: RunConfig, device: torch.device, generator: torch.Generator) -> torch.Generator:
-    """The generator to train with: on a GPU one of its own, so that the host never waits and never copies."""
-    return generator if device.type == "cpu" else torch.Generator(device).manual_seed(config.train.seed)
-
-
-def augmentation(
-    config: RunConfig, dataset: Dataset, generator: torch.Generator, ranks: Ranks
-) -> Callable[[torch.Tensor], torch.Tensor] | None:
-    """What changes this process's training images, or None."""
-    options = config.data.augment
-    if not options.active:
-        return None
-    if len(dataset.shape) != 3:
-        raise OptionError(f"data.augment changes images, but the samples of {dataset.name} have shape {dataset.shape}")
-    if dataset.label_shape:
-        raise OptionError(f"data.augment would move the pixels of {dataset.name} away from their labels; leave it out")
-    augment = Augment(**options.model_dump())
-    return lambda images: augment(images, generator, rank=ranks.rank, size=ranks.size)
+            result = None
+            if processes.main:
+                step = trainer.load_best()
+                _save_model(path, config, name or found, dataset, model, step)
+                result = _result(path, dataset, trainer, device, step)
+                folder.finish(result)
+            return processes.from_main(result)
 
 
 def _save_model(
@@ -212,34 +183,28 @@ def _thresholds(encoder: Thermometer) -> list[list[float]]:
     return [threshold[first & (feature // pixels == i)].tolist() for i in range(prod(encoder.shape) // pixels)]
 
 
-def _result(
-    folder: Path,
-    config: RunConfig,
-    dataset: Dataset,
-    model: torch.nn.Sequential,
-    device: torch.device,
-    best_step: int,
-    seconds: float,
-) -> RunResult:
-    """Evaluate the kept weights, on the test split too (the only time it is read), and count the circuit's ops."""
+def _result(folder: Path, dataset: Dataset, trainer: Trainer, device: torch.device, best_step: int) -> RunResult:
+    """Evaluate the kept weights, also on the test split (the only time it is read), and count the circuit's ops."""
     run = load_run(folder)
     raw = lower_run(run)
-    figures = cost(simplify(raw)[0])
-    validation = evaluate(model, Feed(dataset.validation, device)) if len(dataset.validation) else None
-    test = evaluate(model, Feed(dataset.test, device))
+    figures = cost(simplify(raw))
+
+    def accuracy(split: Split) -> SplitAccuracy:
+        return SplitAccuracy(**evaluate(trainer.model, Feed(split, device))._asdict())
+
     return RunResult(
         name=run.name,
         data=dataset.name,
-        validation=None if validation is None else SplitAccuracy(**validation._asdict()),
-        test=SplitAccuracy(**test._asdict()),
+        validation=accuracy(dataset.validation) if len(dataset.validation) else None,
+        test=accuracy(dataset.test),
         gates=raw.n_gates,
         logic_ops=figures.logic_ops,
         total_ops=figures.total_ops,
         depth=figures.depth,
-        steps=config.train.steps,
+        steps=run.config.train.steps,
         best_step=best_step,
-        seconds=round(seconds, 3),
-        seed=config.train.seed,
+        seconds=round(trainer.seconds, 3),
+        seed=run.config.train.seed,
         versions=versions(),
         machine=machine(device),
     )
@@ -251,24 +216,25 @@ def load_run(folder: Path) -> TrainedRun:
     Raises:
         FormatError: The folder holds no finished run, or its model file is damaged.
     """
-    path = folder / MODEL
-    if not path.exists():
-        if (folder / CHECKPOINT).exists():
-            raise FormatError(f"the run in {folder} is not finished; go on with: gatewright train {folder} --resume")
-        raise FormatError(f"{folder} holds no run (there is no {MODEL} in it)")
-    state = load_state(path, "model")
-    try:
-        config = load.from_dict(state["config"], str(path))
+    state = read_model(folder)
+    with naming(folder / MODEL, "does not hold a run that this version reads"):
+        config = load.from_dict(state["config"], str(folder / MODEL))
         encoder = Thermometer(state["encoder"]["thresholds"], state["encoder"]["shape"], state["encoder"]["dtype"])
         classes = tuple(state["class_names"])
         label_shape = tuple(state.get("label_shape", ()))  # absent in models of versions without segmentation
-        model = build_model(config, encoder, len(classes), torch.Generator(), label_shape)
+        plan = config.model.plan(encoder.out_shape, len(classes), label_shape)
+        model = plan.build(encoder, torch.Generator())
         model.load_state_dict(state["model"])
         return TrainedRun(state["name"], config, model.eval(), classes, tuple(state["feature_names"]))
-    except KeyError as error:
-        raise FormatError(f"{path} has no entry {error}") from error
-    except (ValueError, RuntimeError, TypeError) as error:
-        raise FormatError(f"{path} does not hold a run that this version reads: {error}") from error
+
+
+def read_circuit(folder: Path) -> Circuit:
+    """The network of a finished run as a circuit, not simplified.
+
+    Raises:
+        FormatError: See `load_run`.
+    """
+    return lower_run(load_run(folder))
 
 
 def lower_run(run: TrainedRun) -> Circuit:

@@ -1,6 +1,6 @@
 """Presets over seeds: each trained, compiled, proven, and evaluated on the test split once.
 
-Every run has a folder of its own, named after preset, seed and options. A sweep that was stopped or killed goes on from
+Every run has a folder of its own, named after preset, seed and options. A sweep that was stopped or killed resumes from
 the last checkpoint in it, to the same bits; two sweeps over the same presets share the work instead of doing it twice.
 """
 
@@ -19,17 +19,18 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from gatewright import data
+from gatewright.card import Entry
 from gatewright.circuit import Circuit, cost
-from gatewright.runtime.abc import find_abc
 from gatewright.circuit.cost import lut6
 from gatewright.errors import OptionError, ToolError, VerificationError
-from gatewright.runs.results import Entry
 from gatewright.runs.compile import Compiled, compile_run
-from gatewright.training.config import RunConfig
-from gatewright.training.load import load_preset
+from gatewright.runs.folder import FREE_ON_RESUME
 from gatewright.runs.result import RunResult
 from gatewright.runs.run import load_run, train
-from gatewright.training.trainer import FREE_ON_RESUME, Watcher
+from gatewright.runtime.abc import find_abc
+from gatewright.training.config import RunConfig
+from gatewright.training.load import load_preset
+from gatewright.training.trainer import Watcher
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Job:
 
     @property
     def command(self) -> str:
-        """What measures it again."""
+        """The command that measures it again."""
         changes = "".join(f" --set '{change}'" for change in self.changes)
         return f"gatewright pareto --presets {self.preset} --seeds {self.seed}{changes}"
 
@@ -81,12 +82,15 @@ class Job:
 def digest(config: RunConfig) -> str:
     """A text that changes whenever an option does that decides what is learned, the seed left out.
 
-    Options that have their default value take no part: an option that a later version adds changes nothing.
+    Options at their defaults take no part, so an option that a later version adds changes nothing.
     """
     tree: dict[str, Any] = config.model_dump(mode="json", exclude_defaults=True)
     for key in (*FREE_ON_RESUME, "train.seed"):
         section, _, name = key.rpartition(".")
         (tree.get(section, {}) if section else tree).pop(name, None)
+    for layer in tree["model"]["layers"]:
+        if "kernel_size" in layer:  # the name that it had when the first digests were made
+            layer["kernel"] = layer.pop("kernel_size")
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
 
@@ -125,7 +129,7 @@ def measure(
     watch: Watcher | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Entry, Circuit] | None:
-    """Train (or go on training), compile, prove and evaluate.
+    """Train (or resume training), compile, prove and evaluate.
 
     Args:
         job: The run.
@@ -134,10 +138,10 @@ def measure(
         timeout: Seconds that the proof may take.
         progress: Whether to show downloads.
         watch: Told about each step.
-        stop: Asked after each step; true ends the run with a checkpoint.
+        stop: Called after each step; true ends the run with a checkpoint.
 
     Returns:
-        The entry and its circuit; None if it was stopped, or if another process is at the same run.
+        The entry and its circuit; None if it was stopped, or if another process has the same run.
 
     Raises:
         VerificationError: Circuit and network differ, or the proof ran out of time.
@@ -159,7 +163,7 @@ def measure(
             )
             if result is None:
                 return None
-            dataset = data.load(job.config.data.name, data_root, progress=progress)
+            dataset = data.load_dataset(job.config.data.name, data_root, progress=progress)
             compiled = compile_run(load_run(folder), dataset, timeout=timeout)
     except Timeout:
         return None
@@ -214,7 +218,7 @@ def _rounded(values: npt.NDArray[np.float64]) -> list[float | None]:
 
 
 def _lut6(circuit: Circuit) -> int | None:
-    """Six-input tables, where ABC is there and gets it done."""
+    """Six-input tables, where ABC is installed and succeeds."""
     if find_abc() is None:
         return None
     try:

@@ -1,1 +1,1 @@
-"""Ground services, which know nothing of networks and circuits: threads, memory, files, programs, ABC."""
+"""Ground services, which know nothing of networks and circuits: threads, memory, files, registries, programs, ABC."""

@@ -1,31 +1,27 @@
-"""Drive ABC, Berkeley's logic synthesis and verification system, which the yosys wheel contains."""
+"""Run ABC, Berkeley's logic synthesis and verification system, which the yosys wheel contains."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
-import subprocess
 from pathlib import Path
 
 from gatewright.errors import MissingExtraError, ToolError
+from gatewright.runtime.programs import TimeLimitError, run_program
 
 _NAMES = ("yosys-abc", "berkeley-abc", "abc")
 
 
 def find_abc() -> Path | None:
-    """The ABC binary: the one in the `pyosys` wheel, else one on PATH, else None."""
-    # The wheel is only looked at, not imported: importing it loads all of yosys.
+    """The ABC binary: that of the `pyosys` wheel, or one on PATH, or None."""
+    # Located without importing the wheel: the import loads all of yosys.
     spec = importlib.util.find_spec("pyosys")
     if spec is not None and spec.origin is not None:
         for name in ("yosys-abc", "yosys-abc.exe"):
             binary = Path(spec.origin).parent / name
             if binary.is_file():
                 return binary
-    for name in _NAMES:
-        found = shutil.which(name)
-        if found is not None:
-            return Path(found)
-    return None
+    return next((Path(found) for found in map(shutil.which, _NAMES) if found is not None), None)
 
 
 def run_abc(script: str, folder: Path, timeout: float) -> str | None:
@@ -34,14 +30,14 @@ def run_abc(script: str, folder: Path, timeout: float) -> str | None:
     Args:
         script: Commands, separated by semicolons; file names are relative to the folder.
         folder: Where to run it.
-        timeout: Seconds after which it is stopped.
+        timeout: Seconds after which to stop it.
 
     Returns:
         What it printed, or None if it was stopped.
 
     Raises:
-        MissingExtraError: There is no ABC.
-        ToolError: It cannot be run, or crashed.
+        MissingExtraError: ABC is not installed.
+        ToolError: It cannot be run, crashed, or refused a command.
     """
     binary = find_abc()
     if binary is None:
@@ -49,22 +45,11 @@ def run_abc(script: str, folder: Path, timeout: float) -> str | None:
             f"ABC is not installed (looked for the pyosys package and for {', '.join(_NAMES)} on PATH), and this "
             "feature needs it: pip install 'gatewright[prove]'"
         )
+    name = f"ABC ({binary}) on {script!r}"
     try:
-        done = subprocess.run(
-            [str(binary), "-q", script],
-            cwd=folder,
-            timeout=timeout,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        printed = run_program([binary, "-q", script], folder, timeout, name=name)
+    except TimeLimitError:
         return None
-    except OSError as error:
-        raise ToolError(f"cannot run {binary}: {error}") from error
-    if done.returncode != 0 or "cmd error" in done.stdout:
-        told = (done.stdout + done.stderr).strip()[-500:]
-        raise ToolError(f"ABC ({binary}) failed with exit code {done.returncode} on {script!r}: {told}")
-    return done.stdout
+    if "cmd error" in printed:
+        raise ToolError(f"{name} failed: {printed.strip()[-500:]}")
+    return printed

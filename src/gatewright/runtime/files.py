@@ -1,10 +1,26 @@
-"""Files that are either there in full or not at all."""
+"""Reading and writing files; atomic writes leave a file in full or not at all."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from operator import methodcaller
 from pathlib import Path
+
+from gatewright.errors import DataError, OptionError
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A name in the folder of `path` that no other process or thread uses; its file, if any, is removed at the end."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -16,11 +32,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         path: The file to make or replace; its folder exists.
         write: Called with the temporary path; it must create that file.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    write(temporary)
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with temporary_beside(path) as temporary:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
     if hasattr(os, "O_DIRECTORY"):
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -32,3 +48,44 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def write_text_atomically(path: Path, text: str) -> None:
     """Write a UTF-8 text file in one step; see `write_atomically`."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list[Path]:
+    """Write files into a directory, each in one step; the directory is made if it does not exist.
+
+    Args:
+        directory: Where to write.
+        files: Contents by file name; text is written as UTF-8 with plain newlines.
+
+    Returns:
+        The paths, in the given order.
+
+    Raises:
+        OptionError: The directory is a file.
+    """
+    folder = Path(directory)
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(f"{folder} is a file, expected a directory to write to")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        raw = content if isinstance(content, bytes) else content.encode()
+        write_atomically(folder / name, methodcaller("write_bytes", raw))
+    return [folder / name for name in files]
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        DataError: The file does not exist, or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def sha256_of_file(path: Path) -> str:
+    """Checksum of a file as it lies on disk, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Running foreign tools: found or missed by name, stopped after a time, their last words quoted when they fail."""
+"""Running foreign programs: found by name, stopped after a time limit, quoted when they fail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ design = libyosys.Design()
 for line in open(sys.argv[1], encoding="utf-8"):
     libyosys.run_pass(line.strip(), design)
 """
-"""Yosys is a library; in a process of its own it can be stopped, and a crash ends nobody else."""
+"""Yosys is a library. In a process of its own it can be stopped, and its crash ends no other process."""
+
+
+class TimeLimitError(ToolError):
+    """A program was stopped at its time limit."""
 
 
 def find_program(name: str, *, package: str) -> str:
@@ -37,22 +41,26 @@ def find_program(name: str, *, package: str) -> str:
     return found
 
 
-def run_tool(command: Sequence[str | Path], folder: Path, timeout: float, *, errors_too: bool = False) -> str:
-    """Run a tool.
+def run_program(
+    command: Sequence[str | Path], folder: Path, timeout: float, *, name: str | None = None, stderr: bool = False
+) -> str:
+    """Run a program without input.
 
     Args:
         command: Program and arguments.
         folder: Where to run it.
-        timeout: Seconds after which it is stopped.
-        errors_too: Whether what it wrote to standard error is returned, too.
+        timeout: Seconds after which to stop it.
+        name: What messages call it; by default the name of its file.
+        stderr: Whether to return its standard error after its standard output.
 
     Returns:
-        Its standard output.
+        What it printed.
 
     Raises:
-        ToolError: It failed, or took too long.
+        TimeLimitError: It was stopped.
+        ToolError: It cannot be run, or failed.
     """
-    name = Path(command[0]).name
+    name = name or Path(command[0]).name
     try:
         done = subprocess.run(
             [str(part) for part in command],
@@ -65,17 +73,17 @@ def run_tool(command: Sequence[str | Path], folder: Path, timeout: float, *, err
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{name} was stopped after {timeout:.0f} s: allow a longer timeout") from error
+        raise TimeLimitError(f"{name} was stopped after {timeout:.0f} s: allow a longer timeout") from error
     except OSError as error:
         raise ToolError(f"cannot run {name}: {error}") from error
     if done.returncode != 0:
-        told = (done.stdout + done.stderr).strip()[-800:]
-        raise ToolError(f"{name} failed with exit code {done.returncode}: {told}")
-    return done.stdout + done.stderr if errors_too else done.stdout
+        printed = (done.stdout + done.stderr).strip()[-800:]
+        raise ToolError(f"{name} failed with exit code {done.returncode}: {printed}")
+    return done.stdout + done.stderr if stderr else done.stdout
 
 
 def run_yosys(commands: Sequence[str], folder: Path, timeout: float) -> str:
-    """Run commands of yosys, one after the other; see `run_tool`.
+    """Run commands of yosys in order; see `run_program`.
 
     Raises:
         MissingExtraError: The `pyosys` package is not installed.
@@ -87,4 +95,4 @@ def run_yosys(commands: Sequence[str], folder: Path, timeout: float) -> str:
         )
     script = folder / "script.ys"
     script.write_text("".join(f"{command}\n" for command in commands), encoding="utf-8")
-    return run_tool([sys.executable, "-c", _YOSYS, script], folder, timeout)
+    return run_program([sys.executable, "-c", _YOSYS, script], folder, timeout, name="yosys")

@@ -1,11 +1,11 @@
 """A training step as CUDA graphs: recorded once, then started with two calls, so that the host keeps ahead of the GPU.
 
 A small network's step is hundreds of short kernels, which take longer to start than to run. A graph starts them all;
-but it repeats the very launches it was recorded from, on the same memory. So whatever changes what is launched (a layer
-frozen, candidate sums collected for connection learning or not) is part of a key, and each key has a recording of its
-own, made after a few ordinary steps under it (which compile the kernels and allocate what stays).
+but it repeats exactly the launches it was recorded from, on the same memory. So all that changes the launches (a layer is
+frozen, candidate sums are collected for connection learning or not) is part of a key, and each key has a recording of its
+own, made after a few ordinary steps with that key (which compile the kernels and allocate lasting memory).
 
-There are two graphs because Python has its say in between: the layers' recorders, and the average over processes.
+A step is two graphs because Python runs in between: the layers' recorders, and the average over processes.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from gatewright.nn import LogicLayer, logic_layers
 from gatewright.nn.functional import Recorded
 
 Learn = Callable[[Tensor, Tensor], Tensor]
-"""From samples and labels to the loss, gradients left in the parameters; launches only, asks nothing."""
+"""From samples and labels to the loss, with gradients left in the parameters; launches only, reads no values."""
 
 Between = Callable[[Sequence[Tensor]], None]
 """Changes the gradients in place, before they are used."""
 
 Update = Callable[[], None]
-"""Uses the gradients; launches only, asks nothing."""
+"""Uses the gradients; launches only, reads no values."""
 
 Capture = Callable[[Callable[[], None]], Callable[[], None]]
 """From a function to one that repeats its launches."""
@@ -62,7 +62,7 @@ class GraphedStep:
     """Steps: for a few times as they are, then by repeating a recording.
 
     Args:
-        model: The network; its layers' recorders are called with what a repeated backward pass leaves, too.
+        model: The network; its layers' recorders are also called with what a repeated backward pass leaves.
         learn: See `Learn`.
         between: See `Between`.
         update: See `Update`.
@@ -92,7 +92,7 @@ class GraphedStep:
             The loss; only until the next call, if the step was a repeated one.
         """
         frozen = tuple(layer.frozen for layer in self._layers)
-        recorders = tuple(layer.record is not None for layer in self._layers)
+        recorders = tuple(bool(layer.recorders) for layer in self._layers)
         full_key = (frozen, recorders, key, x.shape, x.dtype)
         if full_key not in self._recordings:
             seen = self._seen[full_key] = self._seen.get(full_key, 0) + 1
@@ -109,8 +109,8 @@ class GraphedStep:
         recording.y.copy_(y)
         recording.learn()
         for layer, left in recording.left:
-            if layer.record is not None:
-                layer.record(left)
+            for record in layer.recorders:
+                record(left)
         self._between(recording.grads)
         recording.update()
         assert recording.loss is not None  # noqa: S101 - recorded with it
@@ -138,11 +138,10 @@ class GraphedStep:
         def learn() -> None:
             recording.loss = self._learn(recording.x, recording.y)
 
-        with ExitStack() as undo:
+        with ExitStack() as diverted:
             for layer in self._layers:
-                if layer.record is not None:
-                    undo.callback(setattr, layer, "record", layer.record)
-                    layer.record = _keeper(recording, layer)
+                if layer.recorders:
+                    diverted.enter_context(layer.divert_recorders(_keeper(recording, layer)))
             recording.learn = self._capture(learn)
         recording.grads = self._gradients()
         recording.update = self._capture(self._update)

@@ -1,28 +1,21 @@
-"""From a config's options to the objects that learn connections and freeze layers."""
+"""What learns beside the optimizer: connections and discretization, stepped alike."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
-from gatewright import learning
-from gatewright.learning.reduction import Reduce, alone
-from gatewright.training.config import (
-    AdaptiveFreezing,
-    GuidedConnections,
-    ResampledConnections,
-    RunConfig,
-    ScheduledFreezing,
-    at_step,
-)
+    from gatewright.learning.reduction import Reduce
 
 DECISION_STEPS = 10
-"""Steps between redraws and freezes on a GPU, where each decision makes the host wait for it."""
+"""Steps between redraws and freezes on a GPU, where the host waits for the device at each decision."""
 
 
 class Learner(Protocol):
-    """What is stepped after the optimizer: connection learning and discretization."""
+    """An object stepped after the optimizer: connection learning or discretization."""
 
     @property
     def statistics(self) -> dict[str, Any]:
@@ -33,75 +26,37 @@ class Learner(Protocol):
         """Whether `observe` does anything at this step."""
 
     def observe(self) -> None:
-        """Take what is needed of the state after one optimizer step; asks no tensor what is in it."""
+        """Record what is needed of the state after one optimizer step; reads no tensor back to the host."""
 
     def decide(self) -> None:
         """End the step, and act."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on."""
+        """Everything needed to resume."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Resume from a saved state."""
 
 
-def build_learners(
-    config: RunConfig,
-    model: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    generator: torch.Generator,
-    reduce: Reduce = alone,
-) -> dict[str, Learner]:
-    """The learners that the config asks for, in the order in which they are stepped."""
-    steps = config.train.steps
-    on_gpu = next(model.parameters()).device.type == "cuda"
-    every = DECISION_STEPS if on_gpu else 1
-    learners: dict[str, Learner] = {}
-    match config.connections:
-        case ResampledConnections() as c:
-            learners["connections"] = learning.AdaptiveResampling(
-                model,
-                optimizer,
-                patience=c.patience,
-                decay=c.decay,
-                tolerance=c.tolerance,
-                strong=c.strong,
-                weak=c.weak,
-                every=every,
-                stop_step=at_step(c.stop, steps),
-                generator=generator,
-                reduce=reduce,
-            )
-        case GuidedConnections() as c:
-            shared: dict[str, Any] = {
-                "every": c.every,
-                "batches": c.batches,
-                "replace": c.replace,
-                "margin": c.margin,
-                "share": c.share,
-                "stop_step": at_step(c.stop, steps),
-                "generator": generator,
-                "reduce": reduce,
-            }
-            if c.method == "pairs":
-                learners["connections"] = learning.GuidedProposals(model, optimizer, trials=c.trials, **shared)
-            else:
-                learners["connections"] = learning.ProductProposals(
-                    model, optimizer, inputs=c.inputs, chance=c.chance, **shared
-                )
-    match config.discretization:
-        case AdaptiveFreezing() as d:
-            learners["discretization"] = learning.AdaptiveDiscretization(
-                model,
-                start=at_step(d.start, steps),
-                patience=d.patience,
-                decay=d.decay,
-                tolerance=d.tolerance,
-                every=every,
-                reduce=reduce,
-            )
-        case ScheduledFreezing() as d:
-            learners["discretization"] = learning.ScheduledDiscretization(
-                model, steps=[at_step(moment, steps) for moment in d.steps]
-            )
-    return learners
+@dataclass(frozen=True)
+class Learning:
+    """What a learner is built for.
+
+    Attributes:
+        model: The network, on its device.
+        optimizer: Its optimizer.
+        steps: Length of the run.
+        generator: The run's source of randomness.
+        reduce: Averages over the processes that train together.
+    """
+
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    steps: int
+    generator: torch.Generator
+    reduce: Reduce
+
+    @property
+    def decision_steps(self) -> int:
+        """Steps between decisions."""
+        return DECISION_STEPS if next(self.model.parameters()).device.type == "cuda" else 1

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from gatewright.errors import FormatError, OptionError, unknown_name
+from gatewright.runtime.schema import UNKNOWN_SECTION, Choice
 from gatewright.training.config import RunConfig
 
 Tree = dict[str, Any]
@@ -153,20 +154,19 @@ def _override(tree: Tree, overrides: Iterable[str]) -> Tree:
     return _merge(tree, changes)
 
 
-def _sections(annotation: Any) -> list[type[BaseModel]]:
-    """The sections that a field can hold (several where its `kind` decides); lists are values, not sections."""
-    if get_origin(annotation) is Annotated:
-        return _sections(get_args(annotation)[0])
-    if get_origin(annotation) in {Union, UnionType}:
-        return [section for part in get_args(annotation) for section in _sections(part)]
-    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+def _sections(field: FieldInfo) -> list[type[BaseModel]]:
+    """The sections that a field can hold (several where a key names one); lists are values, not sections."""
+    for choice in field.metadata:
+        if isinstance(choice, Choice):
+            return list(choice.sections.values())
+    return [field.annotation] if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel) else []
 
 
 def _paths(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """The dotted names of all keys below a section, sections included."""
     for name, field in section.model_fields.items():
         yield prefix + name
-        for inner in _sections(field.annotation):
+        for inner in _sections(field):
             yield from _paths(inner, f"{prefix}{name}.")
 
 
@@ -188,64 +188,41 @@ def _validated(tree: Tree, source: str) -> RunConfig:
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
-        problems = [_explain(detail) for detail in error.errors(include_url=False)]
+        problems = [_explain(detail, tree) for detail in error.errors(include_url=False)]
         raise OptionError(f"{source}: {'; '.join(problems)}") from error
 
 
-def _explain(detail: ErrorDetails) -> str:
+def _explain(detail: ErrorDetails, tree: Tree) -> str:
     """One pydantic complaint in our words: the dotted key, what was given, what was expected."""
-    path, sections, in_list = _resolve(detail["loc"])
-    dotted = ".".join(path)
+    *parents, _ = loc = detail["loc"]
+    dotted = ".".join(map(str, loc))
     if detail["type"] == "extra_forbidden":
-        prefix = ".".join(path[:-1])
-        here = {f"{prefix}.{name}" if prefix else name for section in sections for name in section.model_fields}
-        elsewhere = {key for key in _paths(RunConfig) if key.rpartition(".")[0] != prefix}
-        return _unknown_key(dotted, here if in_list else here | elsewhere)
+        prefix = ".".join(map(str, parents))
+        here = {f"{prefix}.{name}" if prefix else name for name in _section_at(parents, tree).model_fields}
+        in_list = any(isinstance(part, int) for part in loc)
+        elsewhere = set() if in_list else {key for key in _paths(RunConfig) if key.rpartition(".")[0] != prefix}
+        return _unknown_key(dotted, here | elsewhere)
     if detail["type"] == "missing":
         return f"{dotted} is missing"
-    if detail["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-        context = detail.get("ctx", {})
-        key = str(context.get("discriminator", "kind")).strip("'")
-        given = detail["input"].get(key) if isinstance(detail["input"], dict) else detail["input"]
-        expected = context.get("expected_tags") or f"one with a {key!r}"
-        return f"{dotted}.{key} is {given!r}, expected {expected}"
+    if detail["type"] == UNKNOWN_SECTION:
+        return f"{dotted}.{detail['msg']}"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{dotted} {message}" + ("" if "got" in message else f", got {detail['input']!r}")
 
 
-def _resolve(loc: tuple[int | str, ...]) -> tuple[list[str], list[type[BaseModel]], bool]:
-    """A pydantic location without the tags of unions: its dotted parts, and the sections its last key belongs to."""
-    path: list[str] = []
-    here: list[type[BaseModel]] = [RunConfig]
-    owners = here
-    in_list = False
-    for part in loc:
-        fields = [section.model_fields[part] for section in here if part in section.model_fields]
-        tagged = [s for s in here if len(here) > 1 and part in _tags(s)]
-        if tagged:
-            here = owners = tagged
-        elif isinstance(part, int):
-            path.append(str(part))
-            in_list = True
-        elif fields or part == loc[-1]:
-            path.append(str(part))
-            owners = here
-            here = [s for field in fields for s in _sections_or_items(field.annotation)]
-    return path, owners, in_list
-
-
-def _tags(section: type[BaseModel]) -> set[Any]:
-    return {
-        value
-        for key in ("kind", "type")
-        if key in section.model_fields
-        for value in get_args(section.model_fields[key].annotation)
-    }
-
-
-def _sections_or_items(annotation: Any) -> list[type[BaseModel]]:
-    if get_origin(annotation) is Annotated:
-        return _sections_or_items(get_args(annotation)[0])
-    if get_origin(annotation) is list:
-        return _sections_or_items(get_args(annotation)[0])
-    return _sections(annotation)
+def _section_at(path: Sequence[int | str], tree: Any) -> type[BaseModel]:
+    """The section that was chosen for the value at a path of a tree."""
+    section: type[BaseModel] = RunConfig
+    annotation: Any = RunConfig
+    metadata: Sequence[Any] = ()
+    for part in path:
+        tree = tree[part]
+        if isinstance(part, str):
+            annotation, metadata = section.model_fields[part].annotation, section.model_fields[part].metadata
+        else:  # an item of a list, whose annotation has its own metadata
+            annotation, *metadata = get_args(get_args(annotation)[0])
+        choice = next((each for each in metadata if isinstance(each, Choice)), None)
+        found = annotation if choice is None else choice.section_of(tree)
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            section = found
+    return section

@@ -10,6 +10,7 @@ A process finds its place in the environment, as `torchrun` (or `gatewright trai
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,16 +98,22 @@ def rank_of_environment() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
-def local_device(device: torch.device) -> torch.device:
-    """This process's GPU if CUDA is used without a number; else the device as it is."""
-    if str(device) == "cuda":
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return device
+def pick_device(name: str) -> torch.device:
+    """The torch device that `train.device` names; of several GPUs, this process's own.
+
+    Raises:
+        OptionError: It asks for CUDA, and there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise OptionError(f"train.device is {name!r}, but torch finds no CUDA device here; use cpu or auto")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if name == "cuda" else torch.device(name)
 
 
 @contextmanager
 def join(device: torch.device) -> Iterator[Ranks]:
-    """Find the other processes (NCCL on CUDA, gloo elsewhere), and part from them at the end.
+    """Find the other processes (NCCL on CUDA, gloo elsewhere), and leave them at the end.
 
     Args:
         device: Where this process trains.
@@ -120,5 +127,51 @@ def join(device: torch.device) -> Iterator[Ranks]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
+        dist.barrier()  # a process that leaves first closes connections that others may still read from
     finally:
         dist.destroy_process_group()
+
+
+STOPPED = 130
+"""Exit code of a run that was asked to stop."""
+
+GRACE = 600
+"""Seconds that processes get to end after one of them failed, or all were asked to stop."""
+
+
+def launch(processes: int, arguments: Sequence[str]) -> int:
+    """Run `python -m gatewright ARGUMENTS` in several processes of this machine, and wait for them.
+
+    torch's elastic agent starts them. It passes Ctrl-C and SIGTERM on, and if one process fails it ends the others.
+
+    Args:
+        processes: How many.
+        arguments: The command line of each.
+
+    Returns:
+        0; or the code of the process that failed first; or 130 if they were asked to stop.
+    """
+    # These imports take a second, which processes that are launched do not need.
+    from torch.distributed.elastic.multiprocessing import SignalException  # noqa: PLC0415
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
+
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(GRACE))
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id="gatewright",
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
+    try:
+        elastic_launch(config, sys.executable)("-m", "gatewright", *arguments)
+    except ChildFailedError as error:
+        _, first = error.get_first_failure()
+        return abs(first.exitcode)
+    except SignalException:
+        return STOPPED
+    return 0

@@ -132,9 +132,9 @@ def _structural_keys(one: Circuit, two: Circuit) -> tuple[list[Key], list[Key]]:
     builder = Builder(one.n_inputs)
     inputs = np.arange(one.n_inputs)
     outputs = np.concatenate([builder.include(c, inputs)[c.outputs] for c in (one, two)])
-    # Both have the same encoder or else the caller has made none count.
+    # Both have the same encoder, or the caller has already replaced different ones by gates.
     encoder = one.encoder if two.encoder is not None else None
-    joint, _ = simplify(builder.build(outputs, encoder=encoder))
+    joint = simplify(builder.build(outputs, encoder=encoder))
     keys: list[Key] = []
     for node in joint.outputs.tolist():
         gate = joint.gate[node - joint.n_inputs] if node >= joint.n_inputs else Gate.A

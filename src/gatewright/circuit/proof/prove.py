@@ -2,7 +2,7 @@
 
 Circuits without heads are equal if their outputs are, one by one; circuits with heads if they count the same for every
 class. Where both have the same encoder, "every input" means every input that the encoder can make; where the encoders
-differ, every raw sample; where there are none, all Boolean inputs.
+differ, every raw sample; without encoders, all Boolean inputs.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.aig import to_aig, to_aiger
-from gatewright.circuit.arithmetic import FEATURE_BITS, with_encoder_gates
+from gatewright.circuit.aig import to_aig, write_aig
+from gatewright.circuit.arithmetic import with_encoder_gates
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import counts, evaluate
 from gatewright.circuit.proof.heads import count_circuits, equalities
 from gatewright.circuit.proof.sat import Sweeper
-from gatewright.circuit.simplify.rewrite import encoder_relations
+from gatewright.circuit.simplify.rules import encoder_relations
 from gatewright.errors import MissingExtraError, ShapeError, VerificationError, unknown_name
+from gatewright.features import FEATURE_BITS, feature_range
 from gatewright.gates import Gate
 from gatewright.runtime.abc import find_abc, run_abc
 
@@ -42,12 +43,12 @@ class Proof:
 
     Attributes:
         equal: True if proven, False if a counter-example was found, None if time ran out.
-        method: What settled it: "simulation", "structure" (both are one AND-inverter graph), "abc" or "sat".
+        method: What decided: "simulation", "structure" (both are one AND-inverter graph), "abc" or "sat".
         seconds: Wall-clock time.
         detail: In words, what was compared and how.
-        counterexample: bool [n_inputs] of the first circuit, an input on which the circuits were evaluated and differ; or
-            None.
-        sample: The counter-example as a raw sample [*encoder.shape], where there is an encoder; or None.
+        counterexample: bool [n_inputs] of the first circuit, an input on which the circuits were evaluated and differ;
+            or None.
+        sample: The counter-example as a raw sample [*encoder.shape] if the circuits have encoders; otherwise None.
     """
 
     equal: bool | None
@@ -66,7 +67,7 @@ def prove(
     Args:
         a: A circuit.
         b: Another circuit, for the same inputs, with as many outputs (with heads: classes).
-        engine: "abc" for ABC, "sat" for the built-in SAT sweeping through python-sat; "auto" takes ABC if it is there.
+        engine: "abc" for ABC, "sat" for the built-in SAT sweeping through python-sat; "auto" takes ABC if it is installed.
         timeout: Seconds after which to give up; the result then has `equal=None`.
         seed: Seed of the random simulation that comes first.
 
@@ -76,6 +77,15 @@ def prove(
     Raises:
         ShapeError: The circuits have different numbers of inputs, outputs or classes, so equality makes no sense.
         MissingExtraError: No engine is installed and the question needs one.
+
+    Example:
+        >>> from gatewright.circuit import Circuit, prove
+        >>> xor = Circuit(n_inputs=2, gate=[6], a=[0], b=[1], outputs=[2])
+        >>> or_not_and = Circuit(n_inputs=2, gate=[7, 14, 1], a=[0, 0, 2], b=[1, 1, 3], outputs=[4])
+        >>> prove(xor, or_not_and).equal
+        True
+        >>> prove(xor, xor.replace(gate=[7])).counterexample.tolist()  # OR differs if both are true
+        [True, True]
     """
     start = time.monotonic()
     if engine not in _ENGINES:
@@ -111,12 +121,12 @@ def prove(
             bits = evaluate(question.inputs, free[None])
             if _first_difference(a, b, bits) is not None:
                 return answer(False, method, how, bits[0])
-            # Else the guessed correspondence of outputs was wrong, and says nothing about the counts.
+            # Otherwise the guessed correspondence of outputs was wrong, and says nothing about the counts.
     return answer(None, method, f"{how}; gave up after {timeout:g} s")
 
 
 def require_equal(a: Circuit, b: Circuit, **options: Any) -> Proof:
-    """As `prove`, but anything else than a proof of equality is an error.
+    """As `prove`, but raise an error unless the circuits are proven equal.
 
     Raises:
         VerificationError: The circuits differ (the message has the counter-example), or time ran out.
@@ -125,7 +135,7 @@ def require_equal(a: Circuit, b: Circuit, **options: Any) -> Proof:
 
 
 def require(proof: Proof) -> Proof:
-    """The proof itself, if it is one of equality.
+    """Return a proof of equality; raise an error for any other.
 
     Raises:
         VerificationError: As `require_equal`.
@@ -235,20 +245,13 @@ def possible_inputs(encoder: Encoder) -> Circuit:
 def sample_of(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
     """A raw sample [*shape] that the encoder turns into these bits, bool [bits]; they must be possible."""
     integer = encoder.dtype != "float32"
-    if encoder.dtype == "bool":
-        low, high = 0.0, 1.0
-    else:
-        info = np.iinfo(encoder.dtype) if integer else np.finfo(np.float32)
-        low, high = float(info.min), float(info.max)
     met, missed = np.full(encoder.n_features, -np.inf), np.full(encoder.n_features, np.inf)
     np.maximum.at(met, encoder.feature[bits], encoder.threshold[bits])
     np.minimum.at(missed, encoder.feature[~bits], encoder.threshold[~bits])
     # The threshold last met; where none is, just below the first one missed; a feature without bits is 0.
     below = missed - 1 if integer else np.nextafter(missed.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
     value = np.where(np.isfinite(met), met, np.where(np.isfinite(missed), np.minimum(below, 0), 0))
-    if integer:
-        value = np.clip(value, low, high)
-    return value.astype(encoder.dtype).reshape(encoder.shape)
+    return np.clip(value, *feature_range(encoder.dtype)).astype(encoder.dtype).reshape(encoder.shape)
 
 
 def sample_of_raw(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
@@ -258,7 +261,7 @@ def sample_of_raw(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
     packed = np.packbits(bits.reshape(encoder.n_features, FEATURE_BITS[encoder.dtype]), axis=1, bitorder="little")
     raw = packed.reshape(-1).view(np.dtype(encoder.dtype).newbyteorder("<"))
     values = raw.astype(encoder.dtype).reshape(encoder.shape)
-    # The order of patterns goes on beyond infinity, where there are no numbers: those behave like infinity.
+    # The order of patterns continues beyond infinity, with patterns that are no numbers: they behave like infinity.
     if encoder.dtype == "float32":
         sign = np.where(bits.reshape(-1, 32)[:, 31], -np.inf, np.inf).reshape(encoder.shape)
         values = np.where(np.isnan(values), sign, values).astype(np.float32)
@@ -321,8 +324,8 @@ def _decide_by_abc(left: Circuit, right: Circuit, deadline: float) -> _Answer:
         return True, None
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
-        (folder / "a.aig").write_bytes(to_aiger(left))
-        (folder / "b.aig").write_bytes(to_aiger(right))
+        (folder / "a.aig").write_bytes(write_aig(left))
+        (folder / "b.aig").write_bytes(write_aig(right))
         said = run_abc("&r a.aig; &cec -y b.aig", folder, deadline - time.monotonic())
         if said is None or "Networks are equivalent" in said:
             return (None if said is None else True), None

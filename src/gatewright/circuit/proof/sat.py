@@ -51,7 +51,7 @@ class Sweeper:
     def __init__(self, aig: Aig, deadline: float, seed: int = 0) -> None:
         self.aig = aig
         self.deadline = deadline
-        # Glucose, as it can be interrupted and given a budget of conflicts, which CaDiCaL through this package cannot.
+        # Glucose can be interrupted and given a budget of conflicts; CaDiCaL in this package cannot.
         self._solver = require_extra("pysat.solvers", "prove").Glucose4()
         self._rng = np.random.default_rng(seed)
         self._n = 1 + aig.n_inputs + len(aig.left)
@@ -149,7 +149,7 @@ class Sweeper:
                 self._refine()
 
     def _refine(self) -> None:
-        """Let the patterns that told nodes apart tell others apart too."""
+        """Let the patterns that distinguished nodes distinguish others as well."""
         words = np.packbits(np.array(self._found), axis=0, bitorder="little").T
         self._found = []
         self._mix(self._values(np.ascontiguousarray(words).view("<u8").astype(np.uint64)))
@@ -182,7 +182,7 @@ class Sweeper:
 
     def _pattern(self) -> npt.NDArray[np.bool_]:
         """The inputs of the assignment that the solver has just found."""
-        # Node v is the solver's variable v + 1; inputs that it has never heard of may be anything.
+        # Node v is the solver's variable v + 1; inputs that it does not know may be anything.
         model = np.array(self._solver.get_model(), np.int64)
         true = model[(model > 1) & (model <= self.aig.n_inputs + 1)]
         inputs = np.zeros(self.aig.n_inputs, np.bool_)

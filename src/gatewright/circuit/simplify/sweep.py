@@ -1,10 +1,10 @@
-"""One forward sweep in topological order, which is all the rewriting there is.
+"""The forward sweep in topological order that applies all rules.
 
 When the sweep reaches a gate, its operands are already in their final form, so one pass over the gates does what
-repeated separate passes would: the sweep is linear and its result a fixed point. Every node becomes a literal (a node,
-perhaps inverted, or a constant), and gates absorb the inversion of their operands, so wires, inverters and constants
-vanish as they are read. New gates are normalised to `f(0,0) = 0` and to ascending operands: a gate and its inverse,
-with operands in either order, are one entry of the hash table.
+repeated separate passes would: the sweep is linear and its result is almost always a fixed point. Every node becomes a
+literal (a node, perhaps inverted, or a constant), and gates absorb the inversion of their operands, so wires, inverters and
+constants vanish as they are read. New gates are normalised to `f(0,0) = 0` and to ascending operands: a gate and its
+inverse, with operands in either order, are one entry of the hash table.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Int64Array = npt.NDArray[np.int64]
 UInt8Array = npt.NDArray[np.uint8]
 
 RULES = ("constants", "wires", "inverters", "equal operands", "absorption", "encoder", "shared", "dead")
-"""Names of the reasons for which a gate goes; the kernel counts them by index."""
+"""Names of the reasons for which a gate is removed; the kernel counts them by index."""
 _CONSTANT, _WIRE, _INVERTER, _EQUAL, _ABSORBED, _ENCODER, _SHARED, _DEAD = range(len(RULES))
 
 _FALSE, _TRUE, _A, _B, _NOT_A = (int(g) for g in (Gate.FALSE, Gate.TRUE, Gate.A, Gate.B, Gate.NOT_A))
@@ -178,7 +178,7 @@ def sweep(  # noqa: C901 - one compiled loop
         gate: uint8 [gates].
         a: int32 [gates], node ids as in `Circuit`.
         b: int32 [gates].
-        live: bool [gates], the gates to look at; others are dropped as dead.
+        live: bool [gates], the gates to rewrite; others are dropped as dead.
         input_literal: int32 [n_inputs], literal that stands for each input.
         feature: int32 [n_inputs], inputs of one feature imply each other by rank; -1 for inputs without relation.
         rank: int32 [n_inputs], rank of the input's threshold within its feature.
@@ -188,7 +188,7 @@ def sweep(  # noqa: C901 - one compiled loop
 
     Returns:
         (gate, a, b, literal, removed): the new gates with literals as operands, the literal of each old node, and how
-        many old gates went for which of `RULES`.
+        many old gates each of `RULES` removed.
     """
     n_inputs, n_gates = len(input_literal), len(gate)
     literal = np.empty(n_inputs + n_gates, np.int32)
@@ -209,7 +209,7 @@ def sweep(  # noqa: C901 - one compiled loop
             literal[n_inputs + i] = 0
             removed[_DEAD] += 1
             continue
-        # The compiler infers 64-bit integers here; the type checker need not.
+        # Any for the type checker: the compiler infers 64-bit integers here.
         g: Any = np.int64(gate[i])
         la: Any = np.int64(literal[a[i]])
         lb: Any = np.int64(literal[b[i]])

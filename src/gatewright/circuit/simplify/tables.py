@@ -1,6 +1,6 @@
 """Lookup tables for rewriting, all computed from the truth tables of the sixteen gates.
 
-A *literal* is `2 * node + negated`. Inside the passes node 0 is the constant FALSE, so literal 0 is FALSE and literal 1
+A *literal* is `2 * node + negated`. During simplification node 0 is the constant FALSE, so literal 0 is FALSE and literal 1
 TRUE; then come the inputs, then the gates.
 """
 

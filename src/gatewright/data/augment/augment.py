@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import torch
 
-from gatewright.data.augment.brightness import relight
-from gatewright.data.augment.shift import mirror, move
+from gatewright.data.augment.brightness import change_brightness
+from gatewright.data.augment.shift import mirror, shift
 from gatewright.data.augment.warp import warp
 from gatewright.errors import DtypeError, OptionError, ShapeError
 
@@ -21,25 +21,30 @@ _DTYPES = (torch.uint8, torch.float32)
 
 @dataclass(frozen=True)
 class Augment:
-    """Random flip, rotation, scale, bend, shift, crop and light, others for every image of a batch.
+    """Random flip, rotation, scale, bend, shift, crop and brightness, drawn anew for every image of a batch.
 
-    They are done in that order. What comes in from outside an image is 0. Without rotation, scale and bend, pixels move
-    whole steps and keep their exact values; with them they are interpolated (bilinear), and rounded if they are uint8.
+    They are applied in that order. Pixels from outside an image are 0. Without rotation, scale and bend, images move by
+    whole pixels and keep their exact values; with them they are interpolated (bilinear), and rounded if they are uint8.
 
     Attributes:
         rotation: Greatest rotation about the centre, in degrees, 0..180; the angle is uniform in -rotation..rotation.
         scale: Greatest relative change of size, 0..0.5; the factor is uniform in 1 - scale .. 1 + scale.
-        bend: Greatest displacement in pixels of a grid of 5 x 5 points, independent and uniform both ways, with
-            displacements between them interpolated: elastic distortion, as handwriting has it (Simard et al. 2003).
+        bend: Greatest displacement in pixels of a grid of 5 x 5 points, independent and uniform both ways, interpolated
+            between them: elastic distortion, as in handwriting (Simard et al. 2003).
         shift: Greatest shift in pixels, in both directions; uniform in -shift..shift, whole pixels without the above.
-        flip: Whether every other image, by chance, is mirrored left to right.
-        crop: Pixels of zeros put around the image, out of which a part of its size is cut, each equally likely.
+        flip: Whether each image is mirrored left to right with a probability of one half.
+        crop: Pixels of zeros put around the image, from which a part of its size is cut; each is equally likely.
         brightness: Greatest change of all values of an image, as a share of their range, 0..1; uniform both ways.
-        contrast: Greatest relative change of the values' distance from the middle of their range, 0..1. Both take uint8
-            to range over 0..255 and float32 over 0..1, and keep values within.
+        contrast: Greatest relative change of the values' distance from the middle of their range, 0..1. For brightness and
+            contrast the range of uint8 is 0..255, that of float32 0..1; values stay in it.
 
     Raises:
         OptionError: A value is out of range.
+
+    >>> augment = Augment(rotation=10, shift=2, flip=True)
+    >>> images = torch.zeros(8, 1, 28, 28, dtype=torch.uint8)
+    >>> augment(images, torch.Generator().manual_seed(0)).shape
+    torch.Size([8, 1, 28, 28])
     """
 
     rotation: float = 0.0
@@ -76,9 +81,9 @@ class Augment:
         """Change a batch of images.
 
         Args:
-            images: uint8 or float32 [N, C, H, W]; left as they are.
-            generator: Where every random number comes from. The numbers drawn depend on the options and on N alone.
-            rank: Which one of `size` equal parts of a batch these images are. Numbers are drawn for the whole batch, so
+            images: uint8 or float32 [N, C, H, W]; not changed.
+            generator: Source of every random number. The numbers drawn depend only on the options and on N.
+            rank: Number of these images among `size` equal parts of a batch. Numbers are drawn for the entire batch, so
                 that the parts together become what the batch would have become.
             size: Number of parts.
 
@@ -86,9 +91,9 @@ class Augment:
             Images of the same shape, type and device.
 
         Raises:
-            ShapeError: These are no images.
-            DtypeError: They are of another type.
-            OptionError: Images are too small for the shift or the crop.
+            ShapeError: The images are not [N, C, H, W].
+            DtypeError: The images have another type.
+            OptionError: The images are too small for the shift or the crop.
         """
         self._check(images)
         if not len(images):
@@ -104,7 +109,7 @@ class Augment:
             images = _displace(images, self.crop, draw)
         if self.brightness or self.contrast:
             random = draw.uniform(2) * 2 - 1
-            images = relight(images, 1 + self.contrast * random[:, 0], self.brightness * random[:, 1])
+            images = change_brightness(images, 1 + self.contrast * random[:, 0], self.brightness * random[:, 1])
         return images
 
     def _check(self, images: torch.Tensor) -> None:
@@ -141,7 +146,7 @@ class Augment:
 class _Draw(NamedTuple):
     """Random numbers for the n images of one part, drawn for all parts where the generator lives.
 
-    With a generator on the images' own device nothing is copied, and nobody waits.
+    With a generator on the images' own device nothing is copied, and the host does not wait.
     """
 
     n: int
@@ -165,4 +170,4 @@ class _Draw(NamedTuple):
 
 def _displace(images: torch.Tensor, limit: int, draw: _Draw) -> torch.Tensor:
     """Move every image by whole pixels, uniform in -limit..limit both ways, with zeros from outside."""
-    return move(images, draw.below(2 * limit + 1, 2) - limit)
+    return shift(images, draw.below(2 * limit + 1, 2) - limit)

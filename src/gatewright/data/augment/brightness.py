@@ -1,4 +1,4 @@
-"""Brightness and contrast of images. On the CPU one compiled loop, elsewhere torch's operations, which give the same."""
+"""Brightness and contrast of images. One compiled loop on the CPU, torch's operations elsewhere; results are equal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 from gatewright.runtime.threads import split
 
 
-def relight(images: Tensor, factor: Tensor, added: Tensor) -> Tensor:
-    """Each image's values as `(value - middle) * factor + middle + added`, kept in range.
+def change_brightness(images: Tensor, factor: Tensor, added: Tensor) -> Tensor:
+    """Change each image's values to `(value - middle) * factor + middle + added`, kept in range.
 
     Args:
-        images: uint8 (0..255) or float32 (0..1) [N, C, H, W]; left as they are.
+        images: uint8 (0..255) or float32 (0..1) [N, C, H, W]; not changed.
         factor: float32 [N].
         added: float32 [N], as a share of the range.
 
@@ -29,14 +29,14 @@ def relight(images: Tensor, factor: Tensor, added: Tensor) -> Tensor:
     if images.device.type == "cpu":
         out = torch.empty_like(images, memory_format=torch.contiguous_format)
         arrays = (t.contiguous().numpy() for t in (images, factor, offset))
-        split(_relight, len(images), *arrays, np.float32(top), whole, out.numpy())
+        split(_change, len(images), *arrays, np.float32(top), whole, out.numpy())
         return out
     values = (images * factor[:, None, None, None] + offset[:, None, None, None]).clamp(0, top)
     return values.round().to(torch.uint8) if whole else values
 
 
 @njit(cache=True, nogil=True)
-def _relight(start: int, stop: int, images: Any, factor: Any, offset: Any, top: Any, whole: bool, out: Any) -> None:
+def _change(start: int, stop: int, images: Any, factor: Any, offset: Any, top: Any, whole: bool, out: Any) -> None:
     low = np.float32(0)
     for i in range(start, stop):
         source, target = images[i].ravel(), out[i].reshape(-1)

@@ -1,6 +1,6 @@
-"""Whole-pixel changes of images: mirrored, moved.
+"""Changes of images by whole pixels: mirror, shift.
 
-On the CPU compiled loops, several times as fast as torch's operations, which do it elsewhere; both give the same.
+Compiled loops on the CPU, several times as fast as torch's operations, which serve elsewhere; results are equal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def mirror(images: Tensor, chosen: Tensor) -> Tensor:
     """Mirror the chosen images left to right.
 
     Args:
-        images: uint8 or float32 [N, C, H, W]; left as they are.
+        images: uint8 or float32 [N, C, H, W]; not changed.
         chosen: bool [N].
 
     Returns:
@@ -35,24 +35,24 @@ def mirror(images: Tensor, chosen: Tensor) -> Tensor:
     return out
 
 
-def move(images: Tensor, by: Tensor) -> Tensor:
-    """Show each image from another corner: the pixel (y, x) takes the value at (y, x) + by, 0 from outside.
+def shift(images: Tensor, by: Tensor) -> Tensor:
+    """Shift each image: the pixel (y, x) takes the value at (y, x) + by, 0 from outside.
 
     Args:
-        images: uint8 or float32 [N, C, H, W]; left as they are.
+        images: uint8 or float32 [N, C, H, W]; not changed.
         by: int64 [N, 2], pixels along y and along x, smaller than the image.
 
     Returns:
         Images of the same shape and type.
     """
     if images.device.type != "cpu":
-        return _move_with_torch(images, by)
+        return _shift_with_torch(images, by)
     out = torch.empty_like(images, memory_format=torch.contiguous_format)
-    split(_move, len(images), images.contiguous().numpy(), by.numpy(), out.numpy())
+    split(_shift, len(images), images.contiguous().numpy(), by.numpy(), out.numpy())
     return out
 
 
-def _move_with_torch(images: Tensor, by: Tensor) -> Tensor:
+def _shift_with_torch(images: Tensor, by: Tensor) -> Tensor:
     height, width = images.shape[2:]
     y = by[:, :1] + torch.arange(height, device=images.device)
     x = by[:, 1:] + torch.arange(width, device=images.device)
@@ -75,7 +75,7 @@ def _mirror(start: int, stop: int, images: Any, chosen: Any, out: Any) -> None:
 
 
 @_jit
-def _move(start: int, stop: int, images: Any, by: Any, out: Any) -> None:
+def _shift(start: int, stop: int, images: Any, by: Any, out: Any) -> None:
     _, channels, height, width = images.shape
     for i in range(start, stop):
         dy, dx = by[i]

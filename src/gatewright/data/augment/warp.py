@@ -1,6 +1,6 @@
-"""Warping images: each pixel takes the value at a place of its own, given by an affine map and a grid of displacements.
+"""Warp images: each pixel takes the value at a place given by an affine map and a grid of displacements.
 
-On the CPU it is one compiled loop; elsewhere torch's own operations, which give the same up to rounding.
+One compiled loop on the CPU; torch's operations elsewhere, which give the same up to rounding.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A program around a circuit in C."""
+"""A C program that runs a circuit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gatewright.formats.c.word import Word
 
 
 def driver_source(circuit: Circuit, name: str, word: Word) -> Iterator[str]:
-    """A program that evaluates the samples on its standard input."""
+    """Lines of a program that evaluates the samples on its standard input."""
     upper, encoder, head = name.upper(), circuit.encoder, circuit.head
     size = f"{upper}_FEATURES" if encoder else f"{upper}_INPUTS"
     kind = f"{name}_feature" if encoder else "uint8_t"

@@ -1,4 +1,4 @@
-"""Order of the gates for generated straight-line code, cut into functions that compilers handle in linear time."""
+"""Gates in functions of straight-line code, short enough that compilers handle them in linear time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Int32Array = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
-class Schedule:
-    """Which gates stand in which function, and which values are handed from one function to another.
+class Functions:
+    """Which function computes a gate, and which values functions hand to each other.
 
     Attributes:
-        order: int32 [live gates], gates in the order to compute them.
+        order: int32 [live gates], gates in the order of computation.
         starts: int32 [functions + 1], function i computes `order[starts[i]:starts[i + 1]]`.
         function: int32 [gates], the function that computes a gate, -1 for gates that no output needs.
-        slot: int32 [gates], place in the scratch array of a value that a later function reads, else -1.
+        slot: int32 [gates], place in the scratch array of a value that a later function reads, otherwise -1.
         n_slots: Length of the scratch array.
     """
 
@@ -71,7 +71,7 @@ def _depth_first(n_inputs: int, gate: Any, a: Any, b: Any, outputs: Any, order: 
 def _share_slots(
     n_inputs: int, gate: Any, a: Any, b: Any, order: Any, function: Any, n_functions: int, slot: Any
 ) -> int:
-    """Give values that later functions read a slot each, free again after the last function that reads it."""
+    """Give each value that later functions read a slot, which is free again after its last reader."""
     last = np.full(len(gate), -1, np.int32)
     for i in order:
         if USES_A[gate[i]] and a[i] >= n_inputs:
@@ -102,8 +102,8 @@ def _share_slots(
     return n_slots
 
 
-def make_schedule(circuit: Circuit, longest: int = 2000) -> Schedule:
-    """Order the live gates and cut them into functions.
+def split_into_functions(circuit: Circuit, longest: int = 2000) -> Functions:
+    """Order the live gates and split them into functions.
 
     Args:
         circuit: Any circuit.
@@ -117,4 +117,4 @@ def make_schedule(circuit: Circuit, longest: int = 2000) -> Schedule:
     function[order] = np.arange(n) // longest
     slot = np.full(circuit.n_gates, -1, np.int32)
     n_slots = _share_slots(circuit.n_inputs, circuit.gate, circuit.a, circuit.b, order, function, len(starts) - 1, slot)
-    return Schedule(order, starts, function, slot, n_slots)
+    return Functions(order, starts, function, slot, n_slots)

@@ -1,35 +1,35 @@
-"""The gates as straight-line C, in functions and sources that compilers handle in linear time and memory."""
+"""The gates as straight-line C, in functions and sources that take compilers linear time and bounded memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.formats.c.functions import Schedule
+from gatewright.formats.c.functions import Functions
 from gatewright.formats.c.word import Word
 from gatewright.formats.expressions import EXPRESSIONS
 
 LONGEST = 50
-"""Most gates in one C function: what gcc -O1 compiles fastest (an eighth faster than 100, a fourth of 2,000)."""
+"""Most gates in one C function: gcc -O1 compiles this an eighth faster than 100, and a fourth faster than 2,000."""
 
 LARGEST = 50_000
-"""Most gates in one source: gcc -O1 keeps a source in memory as a whole, at 6 kB a gate."""
+"""Most gates in one source: gcc -O1 keeps all of a source in memory, 6 kB per gate."""
 
 
-def gate_sources(circuit: Circuit, schedule: Schedule, name: str, word: Word) -> list[list[str]]:
-    """Lines of the gates' functions, a list for each source beyond the first; the first one ends with `NAME_gates`.
+def gate_sources(circuit: Circuit, split: Functions, name: str, word: Word) -> list[list[str]]:
+    """Lines of the gates' functions, a list per source; the first source ends with `NAME_gates`.
 
     Args:
         circuit: Any circuit.
-        schedule: Its gates in functions of `LONGEST`.
+        split: Its gates in functions of `LONGEST`.
         name: Prefix of every name in the code.
         word: The type to compute with.
     """
-    writer = _Gates(circuit, schedule, name, word)
-    functions = len(schedule.starts) - 1
+    writer = _Gates(circuit, split, name, word)
+    functions = len(split.starts) - 1
     each = LARGEST // LONGEST
     if functions <= each:
-        return [[*writer.functions(0, functions), *writer.whole([f"{name}_gates_{f}" for f in range(functions)])]]
+        return [[*writer.functions(0, functions), *writer.entry([f"{name}_gates_{f}" for f in range(functions)])]]
     calls, parts = [], []
     for part, first in enumerate(range(0, functions, each)):
         last = min(first + each, functions)
@@ -47,33 +47,33 @@ def gate_sources(circuit: Circuit, schedule: Schedule, name: str, word: Word) ->
             ]
         )
     prototypes = [f"void {call}({writer.arguments});" for call in calls]
-    return [[*prototypes, "", *writer.whole(calls)], *parts]
+    return [[*prototypes, "", *writer.entry(calls)], *parts]
 
 
 class _Gates:
-    """Writes functions of a schedule."""
+    """Writes the functions of a circuit."""
 
-    def __init__(self, circuit: Circuit, schedule: Schedule, name: str, word: Word) -> None:
+    def __init__(self, circuit: Circuit, split: Functions, name: str, word: Word) -> None:
         self.arguments = f"const {word.name} *restrict x, {word.name} *restrict y, {word.name} *restrict v"
-        self._name, self._word, self._schedule = name, word, schedule
+        self._name, self._word, self._split = name, word, split
         self._n_inputs = circuit.n_inputs
-        self._function, self._slot = schedule.function.tolist(), schedule.slot.tolist()
+        self._function, self._slot = split.function.tolist(), split.slot.tolist()
         self._gate, self._a, self._b = circuit.gate.tolist(), circuit.a.tolist(), circuit.b.tolist()
         self._readers: dict[int, list[int]] = {}
         for j, node in enumerate(circuit.outputs.tolist()):
             self._readers.setdefault(node, []).append(j)
 
     def functions(self, first: int, last: int) -> Iterator[str]:
-        """The functions from `first` up to before `last`."""
+        """The functions from `first` up to, but not including, `last`."""
         apart = last - first > 1
         if apart:
             yield "#if defined(__GNUC__)"
-            yield "#define APART static __attribute__((noinline)) /* one big function would take compilers for ever */"
+            yield "#define APART static __attribute__((noinline)) /* one big function would take compilers very long */"
             yield "#else"
             yield "#define APART static"
             yield "#endif"
             yield ""
-        starts, order = self._schedule.starts.tolist(), self._schedule.order.tolist()
+        starts, order = self._split.starts.tolist(), self._split.order.tolist()
         for f in range(first, last):
             yield f"{'APART' if apart else 'static'} void {self._name}_gates_{f}({self.arguments})"
             yield "{"
@@ -106,7 +106,7 @@ class _Gates:
         yield "    (void)x, (void)y, (void)v;"
         yield from (f"    {call}(x, y, v);" for call in calls)
 
-    def whole(self, calls: list[str]) -> Iterator[str]:
+    def entry(self, calls: list[str]) -> Iterator[str]:
         """`NAME_gates`: the functions one after the other, and outputs that are inputs."""
         word = self._word.name
         yield from self.caller(f"void {self._name}_gates(const {word} *x, {word} *y, {word} *v)", calls)

@@ -1,26 +1,25 @@
-"""The header of a circuit in C: what there is to call, and what it means."""
+"""The header of a circuit in C: types and functions, and what they mean."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.formats.c.functions import Schedule
+from gatewright.formats.c.functions import Functions
 from gatewright.formats.c.interface import FEATURE_TYPES, n_planes
 from gatewright.formats.c.word import Word
-from gatewright.formats.names import comment
+from gatewright.formats.names import comment, remarks
 
 
-def header(circuit: Circuit, schedule: Schedule, name: str, word: Word) -> Iterator[str]:
+def header(circuit: Circuit, split: Functions, name: str, word: Word) -> Iterator[str]:
     """Lines of `NAME.h`."""
     upper, encoder, head = name.upper(), circuit.encoder, circuit.head
-    yield f"/* {name}: a Boolean network of {len(schedule.order)} gates, written by gatewright."
-    for key, value in sorted(circuit.metadata.items()):
-        yield f" * {comment(key)}: {comment(value)}"
+    yield f"/* {name}: a Boolean network of {len(split.order)} gates, written by gatewright."
+    yield from (f" * {line}" for line in remarks(circuit.metadata))
     yield " *"
     where = "bit s % 64 of lane s / 64" if word.vector else "bit s"
-    yield f" * Samples are evaluated {word.bits} at a time, one a bit: sample s is {where}, least significant first."
-    yield " * Nothing is allocated and nothing is static but constants; scratch memory is the caller's workspace."
+    yield f" * Samples are evaluated {word.bits} at a time, one per bit: sample s is {where}, least significant first."
+    yield " * Nothing is allocated, and only constants are static; scratch memory is the caller's workspace."
     if encoder:
         yield f" * A sample is {encoder.n_features} features, those of shape {list(encoder.shape)} in C order."
         yield " * Input bit i is features[feature of i] >= threshold of i; features must not be NaN."
@@ -51,11 +50,11 @@ def header(circuit: Circuit, schedule: Schedule, name: str, word: Word) -> Itera
     if encoder:
         yield f"typedef {FEATURE_TYPES[encoder.dtype]} {name}_feature;"
     yield ""
-    yield "/* Scratch memory of one evaluation; need not be initialised. Threads need one each. */"
+    yield "/* Scratch memory of one evaluation; need not be initialised. Each thread needs its own. */"
     yield "typedef struct {"
     yield f"    {name}_word input[{max(1, circuit.n_inputs)}];"
     yield f"    {name}_word output[{max(1, circuit.n_outputs)}];"
-    yield f"    {name}_word value[{max(1, schedule.n_slots)}];"
+    yield f"    {name}_word value[{max(1, split.n_slots)}];"
     if head:
         yield f"    {name}_word plane[{head.n_classes}][{n_planes(head)}];"
     yield f"}} {name}_workspace;"

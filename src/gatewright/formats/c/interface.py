@@ -1,4 +1,4 @@
-"""What stands around the gates in C: thresholds in front, counts and the greatest of them behind, and both at once."""
+"""C around the gates: thresholds before them, counts and argmax after them, and everything in one call."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from gatewright.circuit.circuit import Encoder, Head
+from gatewright.features import feature_range
 from gatewright.formats.c.word import Word
 
 FEATURE_TYPES = {"bool": "uint8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 """C types of raw features."""
 
-_RANGES = {"bool": (0, 1), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
 _WIDER = {"bool": "int16_t", "uint8": "int16_t", "int16": "int32_t", "int32": "int64_t"}
 
 
@@ -37,7 +37,7 @@ def _thresholds(encoder: Encoder) -> tuple[str, list[str]]:
     """C type that holds all thresholds and compares exactly with the features, and the thresholds in it."""
     if encoder.dtype == "float32":
         return "float", [f"{t.hex()}f" for t in encoder.threshold.tolist()]
-    low, high = _RANGES[encoder.dtype]
+    low, high = feature_range(encoder.dtype)
     clipped = [int(t) for t in np.clip(encoder.threshold, low, high + 1)]  # below all values, above all values
     fits = max(clipped, default=0) <= high
     kind = FEATURE_TYPES[encoder.dtype] if fits else _WIDER[encoder.dtype]
@@ -70,7 +70,7 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     """`NAME_classify`: packed bits of some samples to counts and classes."""
     upper, planes, kind = name.upper(), n_planes(head), word.name
     cast = word.cast
-    # Outputs by class; where they stand in that order anyway, as they mostly do, no table is needed.
+    # Outputs by class; if they are in that order already, as most are, no table is needed.
     order = np.argsort(head.group, kind="stable")
     ordered = bool(np.all(order == np.arange(len(order))))
     if not ordered:
@@ -79,7 +79,7 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     yield from _table(_index_type(len(order)), f"{name}_class_size", map(str, sizes.tolist()))
     yield from _table("int32_t", f"{name}_offset_of", map(str, head.offset.tolist()))
     yield "/* Count all samples at once: bit s of plane[p] is bit p of the count of sample s. A number waits at each"
-    yield " * weight until a second one comes; then three of one weight become one, and a carry of the next weight. */"
+    yield " * weight for a second one; then a full adder makes three of a weight one, and a carry of the next weight. */"
     yield f"static void {name}_count(const {kind} *output, int32_t first, int32_t size, {kind} *plane)"
     yield "{"
     yield f"    {kind} waiting[{planes}];"
@@ -138,7 +138,7 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
 
 
 def _full_adder(word: Word, a: str, carry: str) -> Iterator[str]:
-    """Add two numbers of plane p's weight to it; the carry of the next weight takes the second one's place."""
+    """Add two numbers of plane p's weight to it; the carry of the next weight replaces the second one."""
     cast = word.cast
     yield f"const {word.name} differ = {cast}({a} ^ plane[p]), both = {cast}({a} & plane[p]);"
     yield f"plane[p] = {cast}(differ ^ {carry});"

@@ -1,4 +1,4 @@
-"""Words of generated C: an unsigned integer, or several 64-bit lanes that compilers put into vector registers."""
+"""Words of generated C: an unsigned integer, or 64-bit lanes that compilers put into vector registers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCALARS = (8, 16, 32, 64)
 """Bits of words that C99 has."""
 
 VECTORS = (128, 256, 512)
-"""Bits of words by the vector extension of gcc and clang, for any processor; fast on one that has such registers."""
+"""Bits of words by the vector extension of gcc and clang: on any processor, fast with registers of that size."""
 
 LANE = 64
 """Bits of a vector's lane."""
@@ -34,7 +34,7 @@ class Word:
         """The word type of a model.
 
         Raises:
-            OptionError: There are no words of so many bits.
+            OptionError: A word cannot have that number of bits.
         """
         if isinstance(bits, bool) or bits not in SCALARS + VECTORS:
             raise OptionError(f"word is {bits!r}, expected one of {SCALARS + VECTORS} bits")
@@ -47,7 +47,7 @@ class Word:
 
     @property
     def lanes(self) -> int:
-        """Number of integers it consists of."""
+        """Number of its integers."""
         return self.bits // LANE if self.vector else 1
 
     @property
@@ -67,11 +67,11 @@ class Word:
 
     @property
     def cast(self) -> str:
-        """What to put before an expression in parentheses: words narrower than int are promoted by every operator."""
+        """Cast for an expression in parentheses: every operator promotes words narrower than int."""
         return f"({self.name})" if self.bits < 32 else ""
 
     def bit(self, expression: str, sample: str) -> str:
-        """Bit of a sample, 0 or 1, of an expression that is an array's element."""
+        """Bit of a sample, 0 or 1, in an expression that is an array element."""
         if self.vector:
             return f"(({expression}[{sample} / {LANE}] >> ({sample} % {LANE})) & 1)"
         return f"(({expression} >> {sample}) & 1)"
@@ -83,7 +83,7 @@ class Word:
             target: Expression of the word.
             start: Statements to run before the first sample.
             bit: Expression of a sample's bit, 0 or 1.
-            step: Statement that goes on to the next sample.
+            step: Statement that advances to the next sample.
         """
         yield from start
         if not self.vector:
@@ -113,7 +113,7 @@ class Word:
         yield "#if !defined(__GNUC__)"
         yield "#error words of several lanes need the vector extension of gcc or clang: export with word=64 instead"
         yield "#endif"
-        yield "/* May lie at any multiple of 8 bytes, and share memory with arrays of uint64_t; on lines of its own"
-        yield f" * (multiples of {self.bits // 8} bytes) it is fastest. */"
+        yield "/* May lie at any multiple of 8 bytes, and share memory with arrays of uint64_t; aligned to its size"
+        yield f" * ({self.bits // 8} bytes) it is fastest. */"
         attributes = f"vector_size({self.bits // 8}), aligned({LANE // 8}), may_alias"
         yield f"typedef uint{LANE}_t {self.name} __attribute__(({attributes}));"

@@ -1,8 +1,8 @@
-"""Verilog-2001 export: a module, combinational or pipelined, and on request a testbench that checks itself.
+"""Verilog-2001: a module, combinational or pipelined, and on request a testbench that checks itself.
 
-Encoder and head are written as explicit gates, the same ones that `gatewright.circuit.cost` counts. For popcounts this
-was measured against sums with `+` (128 bits, yosys 0.70): 192 against 196 six-input tables, 403 against 513-545
-four-input tables for ecp5, 248 against 246-249 for ice40. Gates also let pipeline registers stand anywhere.
+Encoder and head are written as explicit gates, the same ones that `gatewright.circuit.cost` counts. Measured for popcounts
+of 128 bits against sums with `+` (yosys 0.70): 192 against 196 six-input tables, 403 against 513-545 four-input tables for
+ecp5, 248 against 246-249 for ice40. Explicit gates also allow pipeline registers anywhere.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.levels import logic_levels
 from gatewright.errors import OptionError
 from gatewright.formats.expressions import EXPRESSIONS
-from gatewright.formats.gate_level import Whole, make_whole
-from gatewright.formats.names import VERILOG_KEYWORDS, check_name, comment
-from gatewright.formats.output import write_files
-from gatewright.formats.verilog.handshake import stream_module, stream_testbench, testbench_head, testbench_ports
+from gatewright.formats.gate_level import GateLevel, to_gate_level
+from gatewright.formats.names import VERILOG_KEYWORDS, check_name, comment, remarks
+from gatewright.formats.verilog.handshake import stream_module
+from gatewright.formats.verilog.testbench import stream_testbench, testbench, vectors
 from gatewright.gates import USES_A, USES_B, Gate
+from gatewright.runtime.files import write_files
 
 
 def to_verilog(
@@ -40,91 +41,96 @@ def to_verilog(
     """Write a circuit as a Verilog-2001 module.
 
     Ports: input `features`, feature f at bits `f * W +: W` (W = 1 for bool, 8 for uint8, 16 for int16, 32 for int32
-    and for float32 as IEEE 754 bits), or without encoder input `bits`; output `class_index` and, if asked for,
-    `scores` (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added),
-    or without head output `outputs`; `clk` if there are registers, with `stream` also `enable`, without which they
-    stand still. Inputs that nothing depends on stay ports; outputs
-    that are constant stay outputs.
+    and for float32 as IEEE 754 bits), or without encoder input `bits`; output `class_index` and, on request, `scores`
+    (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added), or without
+    head output `outputs`; with registers `clk`, with `stream` also `enable`, which stops the registers while it is 0.
+    Inputs that nothing depends on stay ports; outputs that are constant stay outputs.
 
     Args:
         circuit: Any circuit.
         directory: Where to write `NAME.v`, with `stream` `NAME_stream.v`, and with samples `NAME_tb.v`, `NAME_vectors.hex`
             and, with `stream`, `NAME_stream_tb.v`.
         name: Name of the module.
-        encoder: Whether the encoder, if there is one, is part of the module.
-        head: Whether the head, if there is one, is part of the module.
-        scores: Whether the module also gives the counts of the classes.
-        pipeline: Register stages, spread evenly over the logic levels: a sample a clock, its result `pipeline` clocks
-            later.
-        stream: Also write a module `NAME_stream` around this one, with valid/ready handshakes in front and behind (see
+        encoder: Make the encoder, if the circuit has one, part of the module.
+        head: Make the head, if the circuit has one, part of the module.
+        scores: Also output the counts of the classes.
+        pipeline: Register stages, spread evenly over the logic levels: one sample per clock, its result `pipeline`
+            clocks later.
+        stream: Also write a module `NAME_stream` with valid/ready handshakes around this one (see
             `gatewright.formats.verilog.handshake`).
         samples: Samples for the testbench: raw features [n, *shape], or bool [n, n_inputs] without encoder. The
-            testbench prints PASS, or FAIL with the first sample that differs; that of the stream stops and starts at
-            both ends while it goes.
+            testbench prints PASS, or FAIL with the first sample that differs; that of the stream stalls both ends at
+            random.
 
     Returns:
         The files written.
 
     Raises:
-        OptionError: `name` is no identifier, `pipeline` is negative, or `scores` without a head.
+        OptionError: `name` is not an identifier, `pipeline` is negative, or `scores` without a head.
         ShapeError: `samples` do not fit (also DtypeError, DataError).
         UnsupportedError: The circuit has no outputs.
+
+    >>> import tempfile
+    >>> from gatewright import Circuit
+    >>> xor = Circuit(2, gate=[6], a=[0], b=[1], outputs=[2])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (path,) = to_verilog(xor, folder)
+    ...     print(path.read_text().splitlines()[6])
+    wire w2 = bits[0] ^ bits[1];
     """
     check_name(name, VERILOG_KEYWORDS)
     if isinstance(pipeline, bool) or not isinstance(pipeline, int) or pipeline < 0:
         raise OptionError(f"pipeline is {pipeline!r}, expected the number of register stages, 0 or more")
     if scores and not (head and circuit.head is not None):
         raise OptionError("scores need a head, and it must be part of the module")
-    whole = make_whole(circuit, encoder=encoder, head=head, scores=scores)
-    files = {f"{name}.v": _module(whole, name, pipeline, stream=stream)}
+    netlist = to_gate_level(circuit, encoder=encoder, head=head, scores=scores)
+    files = {f"{name}.v": _module(netlist, name, pipeline, stream=stream)}
     if stream:
-        files[f"{name}_stream.v"] = stream_module(whole, name, pipeline)
+        files[f"{name}_stream.v"] = stream_module(netlist, name, pipeline)
     if samples is not None:
-        inputs, outputs = whole.expected(samples)
-        files[f"{name}_tb.v"] = _testbench(whole, name, pipeline, len(inputs), stream=stream)
-        files[f"{name}_vectors.hex"] = _hex_lines(np.hstack([inputs, outputs]))
+        inputs, outputs = netlist.expected(samples)
+        files[f"{name}_tb.v"] = testbench(netlist, name, pipeline, len(inputs), stream=stream)
+        files[f"{name}_vectors.hex"] = vectors(np.hstack([inputs, outputs]))
         if stream:
-            files[f"{name}_stream_tb.v"] = stream_testbench(whole, name, pipeline, len(inputs))
+            files[f"{name}_stream_tb.v"] = stream_testbench(netlist, name, pipeline, len(inputs))
     return write_files(directory, {path: "\n".join(lines) + "\n" for path, lines in files.items()})
 
 
-def _module(whole: Whole, name: str, pipeline: int, *, stream: bool) -> Iterator[str]:
-    circuit = whole.gates
+def _module(netlist: GateLevel, name: str, pipeline: int, *, stream: bool) -> Iterator[str]:
+    circuit = netlist.gates
     yield f"// {name}: a Boolean network of {circuit.n_gates} gates, written by gatewright."
-    for key, value in sorted(whole.source.metadata.items()):
-        yield f"// {comment(key)}: {comment(value)}"
-    yield from (f"// {line}" for line in _meaning(whole, pipeline))
+    yield from (f"// {line}" for line in [*remarks(netlist.source.metadata), *_meaning(netlist, pipeline)])
     yield f"module {name} ("
     clock = ["input wire clk", *(["input wire enable"] if stream else [])] if pipeline else []
-    yield ",\n".join(f"    {port}" for port in [*clock, *whole.input_ports(), *whole.output_ports()])
+    yield ",\n".join(f"    {port}" for port in [*clock, *netlist.input_ports(), *netlist.output_ports()])
     yield ");"
     if circuit.n_inputs:
-        yield f"wire _unused_ok = &{{1'b0, {whole.input_name}}}; // inputs that nothing depends on are no mistake"
-    yield from _body(whole, pipeline, stream=stream)
+        yield f"wire _unused_ok = &{{1'b0, {netlist.input_name}}}; // some inputs may have no effect"
+    yield from _body(netlist, pipeline, stream=stream)
     yield "endmodule"
 
 
-def _meaning(whole: Whole, pipeline: int) -> Iterator[str]:
-    encoder, head = whole.source.encoder, whole.source.head
-    if whole.input_name == "features" and encoder is not None:
-        width = whole.feature_bits
+def _meaning(netlist: GateLevel, pipeline: int) -> Iterator[str]:
+    encoder, head = netlist.source.encoder, netlist.source.head
+    if netlist.input_name == "features" and encoder is not None:
+        width = netlist.feature_bits
         kind = {"float32": "IEEE 754 single precision, not NaN", "int16": "signed", "int32": "signed"}
         yield f"features[f * {width} +: {width}] is feature f, {kind.get(encoder.dtype, 'unsigned')};"
         yield f"features are those of a sample of shape {list(encoder.shape)} in C order."
-    if whole.outputs[0][0] == "class_index":
+    if netlist.outputs[0][0] == "class_index":
         yield "class_index is the lowest class among those with the greatest count."
         if head is not None:
             yield from (f"class {k}: {comment(label)}" for k, label in enumerate(head.class_names))
-    if whole.score_bits:
-        width = whole.score_bits
-        yield f"scores[k * {width} +: {width}] + ({whole.score_base}) is the count of class k."
+    if netlist.score_bits:
+        width = netlist.score_bits
+        yield f"scores[k * {width} +: {width}] + ({netlist.score_base}) is the count of class k."
     if pipeline:
-        yield f"A sample a clock; its result is there {pipeline} rising edges of clk later."
+        yield f"One sample per clock; its result follows {pipeline} rising edges of clk later."
 
 
-def _body(whole: Whole, pipeline: int, *, stream: bool) -> Iterator[str]:
+def _body(netlist: GateLevel, pipeline: int, *, stream: bool) -> Iterator[str]:
     """Wires, registers and outputs. Value of node n: `w<n>` where it is computed, `r<n>_<s>` s registers later."""
-    circuit = whole.gates
+    circuit = netlist.gates
     n_inputs = circuit.n_inputs
     constant = np.zeros(circuit.n_nodes, np.bool_)
     constant[n_inputs:] = (circuit.gate == Gate.FALSE) | (circuit.gate == Gate.TRUE)
@@ -146,7 +152,7 @@ def _body(whole: Whole, pipeline: int, *, stream: bool) -> Iterator[str]:
             return "1'b1" if gate[node - n_inputs] == Gate.TRUE else "1'b0"
         if at > stages[node]:
             return f"r{node}_{at - stages[node]}"
-        return f"{whole.input_name}[{node}]" if node < n_inputs else f"w{node}"
+        return f"{netlist.input_name}[{node}]" if node < n_inputs else f"w{node}"
 
     delays = [(n, k) for n in np.flatnonzero(last > stage).tolist() for k in range(1, int(last[n]) - stages[n] + 1)]
     yield from (f"reg r{n}_{k};" for n, k in delays)
@@ -162,52 +168,5 @@ def _body(whole: Whole, pipeline: int, *, stream: bool) -> Iterator[str]:
     elif pipeline:
         yield f"wire _unused_clk = &{{1'b0, clk{', enable' if stream else ''}}};"
     nodes = iter(circuit.outputs.tolist())
-    for name, width in whole.outputs:
+    for name, width in netlist.outputs:
         yield from (f"assign {name}[{j}] = {value(next(nodes), pipeline)};" for j in range(width))
-
-
-def _hex_lines(bits: npt.NDArray[np.bool_]) -> Iterator[str]:
-    """Each row as a hexadecimal number whose least significant bit is column 0."""
-    packed = np.packbits(bits, axis=1, bitorder="little")[:, ::-1]
-    yield from (row.tobytes().hex() for row in packed)
-
-
-def _testbench(whole: Whole, name: str, pipeline: int, n: int, *, stream: bool) -> Iterator[str]:
-    """One sample a clock (or, without registers, a time unit), each result compared with the vectors."""
-    n_inputs, n_outputs = whole.gates.n_inputs, whole.gates.n_outputs
-    yield from testbench_head(whole, name, f"{name}_tb", n)
-    ports = testbench_ports(whole)
-    if pipeline:
-        yield "reg clk;"
-        ports += [".clk(clk)", *([".enable(1'b1)"] if stream else [])]
-    yield "integer i, checked, failures;"
-    yield f"{name} dut ({', '.join(ports)});"
-    yield "initial begin"
-    yield f"    if ({n} > 0) $readmemh(VECTORS, vectors);"
-    yield "    checked = 0;"
-    yield "    failures = 0;"
-    if pipeline:
-        yield "    clk = 0;"
-    yield f"    for (i = 0; i < {n + pipeline if n else 0}; i = i + 1) begin"
-    if pipeline:
-        yield "        if (i >= 1) begin clk = 1; #1; clk = 0; end"
-    if n_inputs:
-        yield f"        if (i < {n}) {whole.input_name} = vectors[i][{n_inputs - 1}:0];"
-    yield "        #1;"
-    yield f"        if (i >= {pipeline}) begin"
-    yield f"            expected = vectors[i - {pipeline}][{n_inputs + n_outputs - 1}:{n_inputs}];"
-    yield "            checked = checked + 1;"
-    yield "            if (got !== expected) begin"
-    yield "                if (failures == 0)"
-    yield f'                    $display("FAIL sample %0d: got %h, expected %h", i - {pipeline}, got, expected);'
-    yield "                failures = failures + 1;"
-    yield "            end"
-    yield "        end"
-    yield "    end"
-    yield f"    if (failures == 0 && checked == {n})"
-    yield '        $display("PASS %0d samples", checked);'
-    yield "    else"
-    yield '        $display("FAIL %0d of %0d samples", failures, checked);'
-    yield "    $finish;"
-    yield "end"
-    yield "endmodule"

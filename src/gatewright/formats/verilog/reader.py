@@ -1,4 +1,4 @@
-"""Verilog back to a circuit, read by yosys rather than by a parser of our own: as other tools understand it."""
+"""Circuits from Verilog, read by yosys: as other tools understand the source."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import ToolError
 from gatewright.formats.blif import from_blif
-from gatewright.formats.output import read_bytes
+from gatewright.runtime.files import read_bytes
 from gatewright.runtime.programs import run_yosys
 
 _ENABLE = ("delete -input w:enable", "connect -nounset -set enable 1'b1", "tee -q opt_expr")
-"""Sets the input `enable` of modules that can be stopped, as those for streams: they are read as they run."""
+"""Hold the input `enable` of modules that can stall, as those for streams, at 1."""
 
 _STEPS = (
     "read_verilog source.v",
@@ -26,28 +26,26 @@ _STEPS = (
     "tee -q opt_clean",
     "write_blif netlist.blif",
 )
-"""What yosys does. What says a line per cell is silenced, the rest not, as its errors would be silenced, too."""
+"""Commands of yosys. Only those that print a line per cell are silenced, since `tee -q` silences errors as well."""
 
 
 def from_verilog(path: str | Path, *, like: Circuit | None = None, timeout: float = 600.0) -> Circuit:
-    """Read a Verilog module: combinational, or a pipeline whose ways all lead through the same number of registers.
+    """Read a Verilog module: combinational, or a pipeline with the same number of registers on every path.
 
     Args:
-        path: The source; of several modules the one that no other contains.
-        like: The circuit that was exported (without encoder and head as gates), to give its encoder, head and metadata
-            to what came back.
-        timeout: Seconds that yosys may take.
+        path: The source; of several modules, the one that no other contains is read.
+        like: The circuit that was exported without encoder and head; the result gets its encoder, head and metadata.
+        timeout: Time limit for yosys, in seconds.
 
     Returns:
-        The circuit that the outputs are (of a pipeline, once a sample has gone through). The names of the ports' bits are
-        in its metadata, as `from_blif` keeps them; the clock is no input, and an
-        input `enable` is held at 1.
+        The outputs as a circuit of the inputs; of a pipeline, after a sample has passed through it. The metadata have the
+        names of the ports' bits, as those of `from_blif`. The clock is not an input, and an input `enable` is held at 1.
 
     Raises:
-        DataError: There is no such file.
+        DataError: The file does not exist.
         MissingExtraError: yosys (the package pyosys) is not installed.
-        ToolError: yosys did not accept the file, or took too long.
-        UnsupportedError: It has registers that make no pipeline, or memories.
+        ToolError: yosys refused the file, or took too long.
+        UnsupportedError: The module has memories, or registers that form no pipeline.
         FormatError: It does not fit `like`.
     """
     source = read_bytes(path)

@@ -48,7 +48,7 @@ def round_unit(values: Any, peak: Any, first_row: int, out: Any) -> Any:
 
 @_jit
 def _quantize_unit(values: Any, first_row: int, out: Any) -> Any:
-    """Round one unit's rows as above, their peak being whatever it is."""
+    """Find one unit's peak and round its rows as `round_unit` does."""
     peak = as_float(peak_bits(types.uintp(values.ctypes.data), values.size // LANES))
     return round_unit(values, peak, first_row, out)
 
@@ -60,19 +60,9 @@ def _quantize(start: int, stop: int, values: Any, out: Any, scale: Any) -> None:
 
 
 @_jit
-def _sums(
-    start: int,
-    stop: int,
-    words: Any,
-    q: Any,
-    scale: Any,
-    repeat: int,
-    rows_a: Any,
-    rows_b: Any,
-    offsets: Any,
-    s0: Any,
-    sums: Any,
-) -> None:
+def _sums(start: int, stop: int, words: Any, grad: Any, wires: Any, s0: Any, sums: Any) -> None:
+    q, scale, repeat = grad
+    rows_a, rows_b, offsets = wires
     n_w, n_positions = words.shape[1], len(offsets)
     row_bytes = types.uintp(n_w * 8)
     words_at, q_at = types.uintp(words.ctypes.data), types.uintp(q.ctypes.data)
@@ -110,25 +100,12 @@ def _readers(row_a: Any, row_b: Any, block_rows: int, starts: Any, entries: Any)
 
 @_jit
 def _input(
-    start: int,
-    stop: int,
-    words: Any,
-    q: Any,
-    scale: Any,
-    repeat: int,
-    row_a: Any,
-    row_b: Any,
-    gate: Any,
-    positions: Any,
-    starts: Any,
-    entries: Any,
-    height: int,
-    width: int,
-    padding: int,
-    n: int,
-    out: Any,
-    out_scale: Any,
+    start: int, stop: int, words: Any, grad: Any, wires: Any, readers: Any, image: Any, n: int, out: Any, out_scale: Any
 ) -> None:
+    q, scale, repeat = grad
+    row_a, row_b, gate, positions = wires
+    starts, entries = readers
+    height, width, padding = image
     wide = width + 2 * padding
     block_rows = (height + 2 * padding) * wide
     vectors = (n + LANES - 1) // LANES
@@ -179,8 +156,8 @@ def int8_sums(
     """See `int8_reference.int8_sums`."""
     s0, sums = torch.empty(len(rows_a)), torch.empty(*rows_a.shape, 3)
     offsets = positions.numpy().astype(np.int64) * (words.shape[1] * 8)
-    args = (words.contiguous().numpy(), q.numpy(), scale.numpy(), repeat, rows_a.numpy(), rows_b.numpy(), offsets)
-    split(_sums, len(rows_a), *args, s0.numpy(), sums.numpy())
+    grad, wires = (q.numpy(), scale.numpy(), repeat), (rows_a.numpy(), rows_b.numpy(), offsets)
+    split(_sums, len(rows_a), words.contiguous().numpy(), grad, wires, s0.numpy(), sums.numpy())
     return s0, sums
 
 
@@ -203,8 +180,8 @@ def int8_input_grad(
     _readers(row_a.numpy(), row_b.numpy(), shape.padded_rows, starts, entries)
     units = blocks * shape.height * shape.width // shape.unit
     out, out_scale = torch.empty(units, shape.unit, q.shape[2], dtype=torch.int8), torch.empty(units)
-    wires = (row_a.numpy(), row_b.numpy(), gate.numpy(), positions.numpy(), starts, entries)
-    sizes = (shape.height, shape.width, shape.padding, n)
-    args = (words.contiguous().numpy(), q.numpy(), scale.numpy(), repeat, *wires, *sizes)
+    grad = (q.numpy(), scale.numpy(), repeat)
+    wires = (row_a.numpy(), row_b.numpy(), gate.numpy(), positions.numpy())
+    args = (words.contiguous().numpy(), grad, wires, (starts, entries), shape[:3], n)
     split(_input, blocks, *args, out.numpy(), out_scale.numpy())
     return out, out_scale

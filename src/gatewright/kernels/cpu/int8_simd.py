@@ -1,7 +1,7 @@
 """Vector loops on int8 gradients, written as LLVM IR: masked sums by dot products of bytes, and scaled additions.
 
 Where the processor multiplies bytes and adds them up in one instruction (AVX-512 VNNI), 64 masked gradients take one;
-elsewhere LLVM widens them. Sums are of whole numbers, so both give the same bits. Callers are in `int8_cpu.py`.
+elsewhere LLVM widens them. Sums are of whole numbers, so both give the same bits. Callers are in `int8.py`.
 """
 
 from __future__ import annotations

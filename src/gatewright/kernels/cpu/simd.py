@@ -1,8 +1,8 @@
 """Vector loops for the CPU kernels, written as LLVM IR because Numba cannot say "add where this bit is set".
 
 Each intrinsic works on raw addresses and on vectors of `LANES` float32; LLVM lowers them to AVX-512 (bits become mask
-registers straight from memory), AVX2 or NEON, whatever the machine has. Rows must be padded to a multiple of `LANES`
-floats; packed rows to whole 64-bit words. Callers are in `cpu.py`.
+registers straight from memory), AVX2 or NEON, by what the machine has. Rows must be padded to a multiple of `LANES`
+floats; packed rows to whole 64-bit words. Callers are the modules beside this one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The kernels of a head whose every class weighs every bit (`nn/weighted.py`) on the CPU, compiled by Numba."""
+"""The kernels of a head whose every class weighs every bit (`nn/weighted_sum.py`) on the CPU, compiled by Numba."""
 
 from __future__ import annotations
 

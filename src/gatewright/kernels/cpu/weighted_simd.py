@@ -1,4 +1,4 @@
-"""Vector loops of a head whose every class weighs every bit, written as LLVM IR. Callers are in `weigh_cpu.py`."""
+"""Vector loops of a head whose every class weighs every bit, written as LLVM IR. Callers are in `weighted.py`."""
 
 from __future__ import annotations
 

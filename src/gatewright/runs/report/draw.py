@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import require_extra
-from gatewright.runs.results import Row
 from gatewright.runs.report.published import Published
+from gatewright.runs.results import Row
 
 OWN = "#1f4e9c"
 COLOURS = ("#d1495b", "#edae49", "#66a182", "#8d6a9f", "#7a7a7a")

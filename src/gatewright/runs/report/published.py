@@ -6,7 +6,7 @@ from importlib import resources
 
 import yaml
 
-from gatewright.training.config import Section
+from gatewright.runtime.schema import Section
 
 
 class Published(Section):
@@ -29,7 +29,8 @@ class Published(Section):
 
 def published() -> list[Published]:
     """All rows, by data set, method and gates."""
-    tree = yaml.safe_load(resources.files("gatewright.runs.report").joinpath("published.yaml").read_text(encoding="utf-8"))
+    file = resources.files("gatewright.runs.report").joinpath("published.yaml")
+    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
     rows = [
         Published(method=method, data=name, accuracy=float(accuracy), gates=gates, source=about["source"])
         for method, about in tree.items()

@@ -1,17 +1,17 @@
-"""From a circuit through one sweep to a new circuit: the frame that all passes share."""
+"""From a circuit through the sweep to a new circuit, once (`rewrite`) or until nothing changes (`simplify`)."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from enum import Flag, auto
+from typing import Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from gatewright.circuit.circuit import Circuit, Encoder, Head
-from gatewright.circuit.simplify.record import PassRecord
+from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.simplify.records import PassRecord
+from gatewright.circuit.simplify.rules import Rule, encoder_relations, fold_outputs
 from gatewright.circuit.simplify.sweep import RULES, mark_live, sweep
 from gatewright.gates import NEGATE, NEGATE_A, NEGATE_B, Gate
 
@@ -19,29 +19,53 @@ Int32Array = npt.NDArray[np.int32]
 UInt8Array = npt.NDArray[np.uint8]
 
 
-class Rule(Flag):
-    """What a sweep may do besides propagating constants, wires and inverters, which it always does."""
-
-    NONE = 0
-    EQUAL = auto()
-    ABSORB = auto()
-    SHARE = auto()
-    ENCODER = auto()
-    OUTPUTS = auto()
-    DEAD = auto()
-    ALL = EQUAL | ABSORB | SHARE | ENCODER | OUTPUTS | DEAD
+@overload
+def simplify(circuit: Circuit, *, return_records: Literal[False] = False) -> Circuit: ...
 
 
-def rewrite(circuit: Circuit, name: str, rules: Rule) -> tuple[Circuit, PassRecord]:
+@overload
+def simplify(circuit: Circuit, *, return_records: Literal[True]) -> tuple[Circuit, list[PassRecord]]: ...
+
+
+def simplify(circuit: Circuit, *, return_records: bool = False) -> Circuit | tuple[Circuit, list[PassRecord]]:
+    """Simplify a circuit without loss: same outputs (with a head, counts) for every input the encoder can make.
+
+    One sweep applies all rules and its result is almost always final; the sweep is repeated until nothing changes.
+
+    Args:
+        circuit: The circuit; it is not changed.
+        return_records: Also return what each sweep removed.
+
+    Returns:
+        The simplified circuit, with the same inputs and encoder; with `return_records`, also one record per sweep.
+
+    Example:
+        >>> from gatewright.circuit import Circuit, simplify
+        >>> circuit = Circuit(n_inputs=2, gate=[7, 1], a=[0, 0], b=[1, 2], outputs=[3])  # x AND (x OR y)
+        >>> simplify(circuit).n_gates
+        0
+        >>> small, records = simplify(circuit, return_records=True)
+        >>> records[0].removed
+        {'absorption': 1, 'dead': 1}
+    """
+    records: list[PassRecord] = []
+    while True:
+        smaller, record = rewrite(circuit, Rule.ALL)
+        records.append(record)
+        if smaller.same_as(circuit):
+            return (circuit, records) if return_records else circuit
+        circuit = smaller
+
+
+def rewrite(circuit: Circuit, rules: Rule) -> tuple[Circuit, PassRecord]:
     """Run one sweep with the given rules.
 
     Args:
         circuit: The circuit; it is not changed.
-        name: Name for the record.
         rules: What the sweep may do.
 
     Returns:
-        The new circuit and what went for which reason.
+        The new circuit, and how many gates each rule removed.
     """
     start = time.perf_counter()
     if Rule.DEAD in rules:
@@ -77,68 +101,7 @@ def rewrite(circuit: Circuit, name: str, rules: Rule) -> tuple[Circuit, PassReco
     removed["inverters"] -= len(added) - n_constants
     result = Circuit(circuit.n_inputs, new_gate, new_a, new_b, new_outputs, circuit.encoder, head, circuit.metadata)
     removed = {rule: number for rule, number in removed.items() if number}
-    return result, PassRecord(name, circuit.n_gates, result.n_gates, removed, time.perf_counter() - start)
-
-
-def encoder_relations(encoder: Encoder) -> tuple[Int32Array, Int32Array, Int32Array]:
-    """What the encoder says about the inputs, for every sample without NaN.
-
-    Returns:
-        (literal, feature, rank), each int32 [bits]. `literal` stands for the input: the first input with the same
-        feature and threshold, or a constant where the feature's type settles the comparison. Of two inputs of one
-        feature, the one of higher rank implies the other.
-    """
-    literal = np.arange(2, 2 * encoder.n_bits + 2, 2, dtype=np.int32)
-    order = np.lexsort((np.arange(encoder.n_bits), encoder.threshold, encoder.feature))
-    feature, threshold = encoder.feature[order], encoder.threshold[order]
-    new = np.ones(encoder.n_bits, np.bool_)
-    new[1:] = (np.diff(feature) != 0) | (np.diff(threshold) != 0)
-    rank = np.empty(encoder.n_bits, np.int32)
-    rank[order] = np.cumsum(new)
-    firsts = order[new]
-    literal[order] = literal[firsts[np.cumsum(new) - 1]]
-    if encoder.dtype != "float32":
-        lowest, highest = (0, 1) if encoder.dtype == "bool" else _range(encoder.dtype)
-        literal[encoder.threshold <= lowest] = 1
-        literal[encoder.threshold > highest] = 0
-    return literal, encoder.feature, rank
-
-
-def _range(dtype: str) -> tuple[int, int]:
-    info = np.iinfo(dtype)
-    return int(info.min), int(info.max)
-
-
-def fold_outputs(outputs: Int32Array, head: Head) -> tuple[Int32Array, Head]:
-    """Move outputs whose sum is known into the head's offsets: constants, and pairs of one class that are inverse.
-
-    Args:
-        outputs: int32 [outputs], literals.
-        head: The head that groups them.
-
-    Returns:
-        The outputs that remain, in their order, and the head that goes with them.
-    """
-    offset = head.offset.copy()
-    np.add.at(offset, head.group[outputs == 1], 1)
-    node, negated = outputs >> 1, outputs & 1
-    # Sort into runs of one class and node; within a run the plain outputs come before the inverted ones.
-    order = np.lexsort((negated, node, head.group))
-    run_start = np.ones(len(order), np.bool_)
-    run_start[1:] = (np.diff(node[order]) != 0) | (np.diff(head.group[order]) != 0)
-    run = np.cumsum(run_start) - 1
-    n_runs = int(run[-1]) + 1 if len(run) else 0
-    inverted = np.bincount(run, weights=negated[order], minlength=n_runs).astype(np.int64)
-    size = np.bincount(run, minlength=n_runs)
-    pairs = np.minimum(inverted, size - inverted)
-    place = np.arange(len(order)) - np.flatnonzero(run_start)[run]
-    place = np.where(negated[order] == 1, place - (size - inverted)[run], place)
-    keep = np.empty(len(order), np.bool_)
-    keep[order] = place >= pairs[run]
-    keep &= node > 0
-    settled = pairs * (node[order][run_start] > 0)
-    np.add.at(offset, head.group[order][run_start], settled)
-    return outputs[keep], replace(head, group=head.group[keep], offset=offset)
+    return result, PassRecord("sweep", circuit.n_gates, result.n_gates, removed, time.perf_counter() - start)
 
 
 @njit(cache=True, nogil=True)

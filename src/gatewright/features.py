@@ -1,0 +1,168 @@
+"""The types that raw features can have, and the one check of samples.
+
+Features are numbers of one of five types. What the rest of gatewright needs to know of a type stands here: its width, its
+values, which thresholds compare exactly with it, and which other types convert to it without loss.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.errors import DataError, DtypeError, ShapeError, unknown_name
+
+Array = npt.NDArray[Any]
+
+FEATURE_BITS: Mapping[str, int] = MappingProxyType({"bool": 1, "uint8": 8, "int16": 16, "int32": 32, "float32": 32})
+"""Width of a feature in bits: two's complement for signed integers, IEEE 754 for float32."""
+
+FEATURE_DTYPES = tuple(FEATURE_BITS)
+"""NumPy names of the types a feature can have."""
+
+INTEGER_DTYPES = tuple(name for name in FEATURE_DTYPES if "int" in name)
+"""The integer types among them, narrowest first."""
+
+
+def feature_range(dtype: str) -> tuple[float, float]:
+    """Least and greatest value of a feature type: 0 and 255 for uint8, minus and plus infinity for float32."""
+    if dtype == "float32":
+        return -math.inf, math.inf
+    if dtype == "bool":
+        return 0.0, 1.0
+    if dtype not in FEATURE_DTYPES:
+        raise unknown_name("feature dtype", str(dtype), FEATURE_DTYPES)
+    ends = np.iinfo(dtype)
+    return float(ends.min), float(ends.max)
+
+
+def exact_thresholds(thresholds: npt.NDArray[np.float64], dtype: str) -> npt.NDArray[np.float64]:
+    """Round thresholds to values that compare exactly with features of a type.
+
+    For integer and Boolean features they are rounded up to whole numbers, which changes no `x >= threshold`; for float32
+    features to the nearest float32.
+
+    Args:
+        thresholds: float64, any shape.
+        dtype: One of `FEATURE_DTYPES`.
+    """
+    return thresholds.astype(np.float32).astype(np.float64) if dtype == "float32" else np.ceil(thresholds)
+
+
+def as_array(x: Any, name: str) -> Array:
+    """NumPy view of anything that offers `__array__` or `__dlpack__`: torch's CPU tensors, Arrow, but not CuPy.
+
+    Args:
+        x: The array-like.
+        name: What to call it in messages.
+
+    Raises:
+        DtypeError: It cannot be viewed as an array of numbers.
+    """
+    x = _without_lists(x, name)
+    try:
+        if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
+            return np.from_dlpack(x)
+        array = np.asarray(x)
+    except (TypeError, ValueError, RuntimeError, BufferError) as error:
+        raise DtypeError(
+            f"{name} of type {type(x).__name__} cannot be read as a NumPy array ({error}); "
+            "give an array in CPU memory, detached from any gradient"
+        ) from error
+    if array.dtype.kind not in "buif":
+        raise DtypeError(f"{name} has dtype {array.dtype}, expected numbers or Booleans")
+    return array
+
+
+def check_shape(given: Sequence[int], shape: tuple[int, ...], name: str = "x") -> None:
+    """Check that samples are shaped [n, *shape] or flattened [n, features].
+
+    Args:
+        given: Shape of the samples.
+        shape: Shape of one sample.
+        name: What to call the samples in messages.
+
+    Raises:
+        ShapeError: They have another shape.
+    """
+    given, flat = tuple(given), math.prod(shape)
+    if given and given[1:] in {shape, (flat,)}:
+        return
+    sides = ", ".join(map(str, shape))
+    wanted = f"(n, {sides})" + (f" or (n, {flat})" if len(shape) > 1 else "")
+    hint = f"; a single sample is x[None], shape (1, {sides})" if given == shape else ""
+    raise ShapeError(f"{name} has shape {given}, expected {wanted}{hint}")
+
+
+def check_samples(x: Any, shape: tuple[int, ...], dtype: str, name: str = "x") -> Array:
+    """Check raw samples: their shape, and that their type converts to the features' type without loss.
+
+    Values are not looked at; `check_numbers` does that.
+
+    Args:
+        x: Array-like [n, *shape] or flattened [n, features]; see `as_array`.
+        shape: Shape of one sample.
+        dtype: Type of the features, one of `FEATURE_DTYPES`.
+        name: What to call the samples in messages.
+
+    Returns:
+        The samples as they came: shape, type and strides of `x`, without a copy.
+
+    Raises:
+        ShapeError: The samples have another shape.
+        DtypeError: Their type can hold values that `dtype` cannot.
+
+    >>> check_samples(np.zeros((5, 784), np.uint8), (1, 28, 28), "int16").shape
+    (5, 784)
+    """
+    array = as_array(x, name)
+    check_shape(array.shape, shape, name)
+    if not np.can_cast(array.dtype, dtype, "safe"):
+        raise DtypeError(
+            f"{name} is {array.dtype}, which {dtype} features cannot hold without loss; convert it the way the training "
+            f"data were, for example {name}.astype({dtype!r})"
+        )
+    return array
+
+
+def check_numbers(flat: Array, first: int = 0, name: str = "x") -> None:
+    """Refuse NaN, which no threshold compares with.
+
+    Args:
+        flat: Samples [n, features].
+        first: Number of the first sample, for the message.
+        name: What to call the samples in the message.
+
+    Raises:
+        DataError: A feature is NaN; the message names the first such sample and feature.
+    """
+    if flat.dtype.kind == "f" and np.isnan(flat).any():
+        sample, feature = np.argwhere(np.isnan(flat))[0]
+        raise DataError(
+            f"{name} contains NaN: sample {first + sample}, feature {feature}; fill missing values or drop the sample"
+        )
+
+
+def _without_lists(x: Any, name: str) -> Any:
+    """View Arrow's lists of one size, nested or not, and its tensors of one shape as arrays; return anything else as is.
+
+    NumPy itself would make Python objects of them.
+    """
+    arrow = sys.modules.get("pyarrow")  # whoever has an Arrow array has imported it
+    if arrow is None or not isinstance(x, (arrow.Array, arrow.ChunkedArray)):
+        return x
+    x = x.combine_chunks() if isinstance(x, arrow.ChunkedArray) else x
+    if isinstance(x, arrow.FixedShapeTensorArray) and not x.null_count:
+        return x.to_numpy_ndarray()
+    shape = [len(x)]
+    while not x.null_count and isinstance(x, arrow.FixedSizeListArray):
+        shape.append(x.type.list_size)
+        x = x.flatten()
+    if x.null_count:
+        raise DtypeError(f"{name} has {x.null_count} null(s) in Arrow's array, expected a number everywhere")
+    return np.asarray(x).reshape(shape)

@@ -1,0 +1,165 @@
+"""A run's folder: what is in it, and the sink that a training run writes to.
+
+The folder holds `config.yaml` and `metrics.jsonl`, and at the end `model.safetensors` and `result.json`. While the run
+lasts, it also holds `checkpoint.safetensors` and `best-STEP.safetensors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gatewright.errors import FormatError, OptionError
+from gatewright.runs.result import RESULT, RunResult
+from gatewright.runtime.files import write_text_atomically
+from gatewright.training import load
+from gatewright.training.checkpoint import load_state, save_state
+from gatewright.training.config import RunConfig
+from gatewright.training.metrics import MetricsLog
+from gatewright.training.processes import Ranks
+from gatewright.training.sink import Sink, Weights
+from gatewright.training.trainer import Trainer
+
+CONFIG = "config.yaml"
+CHECKPOINT = "checkpoint.safetensors"
+MODEL = "model.safetensors"
+
+FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.device", "train.graph", "train.log_every"})
+"""Options that may differ between a checkpoint and the run that resumes from it: they do not change the result."""
+
+
+class RunFolder(Sink):
+    """The folder of one run.
+
+    Args:
+        path: The folder; `create` makes it.
+        config: The run's options.
+        tensorboard: Whether to write TensorBoard events as well.
+    """
+
+    def __init__(self, path: Path, config: RunConfig, *, tensorboard: bool = False) -> None:
+        self.path = path
+        self.checkpoint_path = path / CHECKPOINT
+        self._config = config
+        self._tensorboard = tensorboard
+        self._log: MetricsLog | None = None
+
+    def finished(self, *, resume: bool) -> RunResult | None:
+        """The result if the run is finished.
+
+        Raises:
+            OptionError: The folder holds a run, and is not to be resumed.
+            FormatError: The finished run has other options.
+        """
+        if not resume and any((self.path / file).exists() for file in (CHECKPOINT, RESULT, MODEL)):
+            raise OptionError(f"{self.path} holds a run already; go on with --resume, or choose another --out")
+        if resume and (self.path / RESULT).exists():
+            config = self.path / CONFIG
+            check_same_run(load.load_file(config).as_dict(), self._config.as_dict(), config)
+            return RunResult.load(self.path)
+        return None
+
+    def create(self) -> None:
+        """Make the folder and write the config."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(self.path / CONFIG, load.dump(self._config))
+
+    def resume(self, trainer: Trainer, processes: Ranks) -> None:
+        """Resume from the checkpoint, which the main process reads for all.
+
+        Raises:
+            FormatError: The checkpoint is missing, damaged, or of a run with other options; the message names the entry.
+        """
+        path = self.checkpoint_path
+        state = processes.from_main(load_state(path, "checkpoint") if processes.main else {})
+        with naming(path, "does not fit this run"):
+            check_same_run(state["config"], self._config.as_dict(), path)
+            trainer.load_state_dict(state)
+        if processes.main and trainer.best is not None and not self._best(trainer.best.step).exists():
+            raise FormatError(f"the best weights so far are missing: {self._best(trainer.best.step)}")
+
+    def begin(self, step: int) -> None:
+        self._log = MetricsLog(self.path, step, tensorboard=self._tensorboard)
+
+    def metrics(self, step: int, values: Mapping[str, Any]) -> None:
+        if self._log is not None:
+            self._log.write(step, values)
+
+    def keep(self, step: int, weights: Weights) -> None:
+        save_state(self._best(step), {"model": weights}, "weights")
+
+    def kept(self, step: int) -> Weights:
+        weights: Weights = load_state(self._best(step), "weights")["model"]
+        return weights
+
+    def checkpoint(self, state: dict[str, Any]) -> None:
+        save_state(self.checkpoint_path, {"config": self._config.as_dict(), **state}, "checkpoint")
+        kept = None if state["best"] is None else self._best(state["best"][0])
+        for path in self._all_best():
+            if path != kept:
+                path.unlink()
+
+    def end(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def finish(self, result: RunResult) -> None:
+        """Write the result, then remove what only a run under way needs."""
+        result.save(self.path)
+        for path in (self.checkpoint_path, *self._all_best()):
+            path.unlink(missing_ok=True)
+
+    def _best(self, step: int) -> Path:
+        return self.path / f"best-{step:08d}.safetensors"
+
+    def _all_best(self) -> Iterator[Path]:
+        return self.path.glob("best-*.safetensors")
+
+
+def read_model(folder: Path) -> dict[str, Any]:
+    """The model file of a finished run.
+
+    Raises:
+        FormatError: The folder holds no finished run, or the file is damaged.
+    """
+    path = folder / MODEL
+    if not path.exists():
+        if (folder / CHECKPOINT).exists():
+            raise FormatError(f"the run in {folder} is not finished; go on with: gatewright train {folder} --resume")
+        raise FormatError(f"{folder} holds no run (there is no {MODEL} in it)")
+    return load_state(path, "model")
+
+
+@contextmanager
+def naming(path: Path, problem: str) -> Iterator[None]:
+    """Turn what goes wrong with the contents of a file into an error that names the file and the entry."""
+    try:
+        yield
+    except FormatError:
+        raise
+    except KeyError as error:
+        raise FormatError(f"{path} has no entry {error}") from error
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise FormatError(f"{path} {problem}: {error}") from error
+
+
+def check_same_run(saved: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
+    """Refuse to resume a run under options that would change its result, naming the first that differs."""
+    # Options that a later version has added are at their defaults in what an earlier one has saved.
+    one, two = _flat(RunConfig.model_validate(saved).as_dict()), _flat(wanted)
+    for key in sorted(set(one) | set(two)):
+        if key not in FREE_ON_RESUME and one.get(key) != two.get(key):
+            raise FormatError(
+                f"{path} is of a run with {key} = {one.get(key)!r}, but {two.get(key)!r} is asked for now; resume with "
+                "the same options, or train into another folder"
+            )
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

@@ -1,0 +1,1 @@
+"""Measured rows as plots and tables, beside what others have published."""

@@ -1,0 +1,68 @@
+"""Sections of `discretization`: when layers are frozen while the rest of the network continues to learn."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import PositiveFloat, PositiveInt
+
+from gatewright.runtime.schema import Choice, Section
+from gatewright.training.config.values import Moment, Share, at_step
+from gatewright.training.learners import Learner, Learning
+
+
+class Freezing(Section):
+    """Base of the ways of freezing layers.
+
+    Attributes:
+        kind: Names the section.
+    """
+
+    kind: str
+
+    def build(self, learning: Learning) -> Learner | None:
+        """What is stepped after the optimizer, or None."""
+        raise NotImplementedError
+
+
+FREEZING: Choice[Freezing] = Choice("kind", "none")
+
+
+@FREEZING.register
+class AdaptiveFreezing(Freezing):
+    """The paper's adaptive discretization: a layer is frozen once its mean entropy has converged.
+
+    Attributes:
+        kind: `adaptive`.
+        start: Moment from which layers may be frozen.
+        patience: Steps in a row for which a layer's mean entropy must be steady.
+        decay: Of the entropy's moving average.
+        tolerance: Greatest distance of a steady entropy from its average.
+    """
+
+    kind: Literal["adaptive"]
+    start: Moment = 2 / 3
+    patience: PositiveInt = 100
+    decay: Share = 0.99
+    tolerance: PositiveFloat = 5e-4
+
+    def build(self, learning: Learning) -> Learner:
+        from gatewright.learning import AdaptiveDiscretization
+
+        return AdaptiveDiscretization(
+            learning.model,
+            **self.model_dump(exclude={"kind", "start"}),
+            start=at_step(self.start, learning.steps),
+            every=learning.decision_steps,
+            reduce=learning.reduce,
+        )
+
+
+@FREEZING.register
+class NoFreezing(Freezing):
+    """No layer is frozen while the network learns; it is discretized at the end."""
+
+    kind: Literal["none"]
+
+    def build(self, learning: Learning) -> Learner | None:  # noqa: ARG002 - that of all sections
+        return None

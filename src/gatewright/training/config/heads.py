@@ -1,0 +1,117 @@
+"""Sections of `model.head`: how the last bits become scores.
+
+A head of your own is a subclass of `Head`, registered with `HEADS.register`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import PositiveFloat, PositiveInt
+
+from gatewright.errors import OptionError
+from gatewright.runtime.schema import Choice, Section
+from gatewright.training.config.values import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Head(Section):
+    """Base of the heads.
+
+    Attributes:
+        kind: Names the section.
+    """
+
+    kind: str
+
+    def check(self, width: int, classes: int, label_shape: Shape, where: str) -> None:
+        """Refuse what the head cannot decide from.
+
+        Args:
+            width: Bits per sample, or channels per pixel where pixels have classes.
+            classes: Number of classes.
+            label_shape: Shape of one sample's labels.
+            where: Key of the last layer, for messages.
+
+        Raises:
+            OptionError: The head does not fit.
+        """
+
+    def build(
+        self, width: int, classes: int, label_shape: Shape, *, tau: float | None, generator: torch.Generator
+    ) -> torch.nn.Module:
+        """The module; the arguments are those of `check`, the temperature, and the source of randomness."""
+        raise NotImplementedError
+
+    def rate(self, default: float) -> float:
+        """Learning rate of the head's own parameters, where that of the layers is `default`."""
+        return default
+
+
+HEADS: Choice[Head] = Choice("kind", "sum")
+
+
+@HEADS.register
+class SumHead(Head):
+    """Each class counts the bits of its own group."""
+
+    kind: Literal["sum"]
+
+    def check(self, width: int, classes: int, label_shape: Shape, where: str) -> None:
+        if width % classes:
+            below = max(1, width // classes) * classes
+            what = "channels" if label_shape else "bits"
+            raise OptionError(
+                f"{where} has {width} {what}, which do not divide into {classes} classes; "
+                f"take {below} or {below + classes}"
+            )
+
+    def build(
+        self,
+        width: int,  # noqa: ARG002 - those of all heads
+        classes: int,
+        label_shape: Shape,
+        *,
+        tau: float | None,
+        generator: torch.Generator,  # noqa: ARG002
+    ) -> torch.nn.Module:
+        from gatewright.nn import GroupSum, PixelGroupSum
+
+        return (PixelGroupSum if label_shape else GroupSum)(classes, tau=tau)
+
+
+@HEADS.register
+class WeightedHead(Head):
+    """Each class weighs every bit with a learned whole number: more adders, but far fewer gates.
+
+    Attributes:
+        kind: `weighted`.
+        limit: Greatest magnitude of a weight.
+        lr: Learning rate of the weights, which follows the schedule of the gates'.
+    """
+
+    kind: Literal["weighted"]
+    limit: PositiveInt = 1
+    lr: PositiveFloat = 0.001
+
+    def check(self, width: int, classes: int, label_shape: Shape, where: str) -> None:  # noqa: ARG002 - those of all heads
+        if label_shape:
+            raise OptionError("model.head is weighted, which decides for whole samples, but the labels are of pixels")
+
+    def build(
+        self,
+        width: int,
+        classes: int,
+        label_shape: Shape,  # noqa: ARG002 - those of all heads
+        *,
+        tau: float | None,
+        generator: torch.Generator,
+    ) -> torch.nn.Module:
+        from gatewright.nn import WeightedSum
+
+        return WeightedSum(width, classes, limit=self.limit, tau=tau, generator=generator)
+
+    def rate(self, default: float) -> float:  # noqa: ARG002 - that of all heads
+        return self.lr
