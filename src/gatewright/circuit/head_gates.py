@@ -45,6 +45,27 @@ def with_head_gates(circuit: Circuit, *, output: str = "index", adders: str = "o
     return builder.build(outputs, encoder=circuit.encoder, metadata=circuit.metadata)
 
 
+def head_alone(circuit: Circuit) -> Circuit:
+    """The head of a circuit on its own: the inputs are the bits that it counts, each once.
+
+    Args:
+        circuit: A circuit with a head.
+
+    Returns:
+        A circuit whose gates are the inverters that the head reads.
+    """
+    head = circuit.head
+    if head is None:
+        raise OptionError("the circuit has no head")
+    bit, inverted = _counted(circuit)
+    bits, at = np.unique(bit, return_inverse=True)
+    inverters = np.unique(at[inverted])
+    outputs = np.where(inverted, len(bits) + np.searchsorted(inverters, at), at)
+    return Circuit(
+        len(bits), np.full(len(inverters), Gate.NOT_A), inverters, np.zeros_like(inverters), outputs, head=head
+    )
+
+
 def head_gates(
     builder: Builder, circuit: Circuit, nodes: npt.NDArray[np.int32], head: Head, adders: str = "ops"
 ) -> Number:
@@ -97,20 +118,26 @@ def _weights(circuit: Circuit, head: Head) -> tuple[Int64Array, Int64Array, Int6
     Returns:
         (bits, weights, offset): int64 [bits] nodes of the circuit, int64 [groups, bits], int64 [groups].
     """
-    node = circuit.outputs.astype(np.int64)
-    sign = np.ones(len(node), np.int64)
-    for gate, operand in ((Gate.NOT_A, circuit.a), (Gate.NOT_B, circuit.b)):
-        inverted = np.zeros(circuit.n_nodes, np.bool_)
-        inverted[circuit.n_inputs :] = circuit.gate == gate
-        where = np.flatnonzero(inverted[circuit.outputs])
-        node[where] = operand[circuit.outputs[where] - circuit.n_inputs]
-        sign[where] = -1
-    bits, at = np.unique(node, return_inverse=True)
+    bit, inverted = _counted(circuit)
+    bits, at = np.unique(bit, return_inverse=True)
     weights = np.zeros((head.n_groups, len(bits)), np.int64)
-    np.add.at(weights, (head.group, at), sign)
+    np.add.at(weights, (head.group, at), np.where(inverted, -1, 1))
     offset = head.offset.copy()
-    np.add.at(offset, head.group, (sign < 0).astype(np.int64))
+    np.add.at(offset, head.group, inverted.astype(np.int64))
     return bits, weights, offset
+
+
+def _counted(circuit: Circuit) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
+    """The node that each output reads, inverters left out, and whether there is one."""
+    node = circuit.outputs.astype(np.int64)
+    inverted = np.zeros(len(node), np.bool_)
+    for gate, operand in ((Gate.NOT_A, circuit.a), (Gate.NOT_B, circuit.b)):
+        is_inverter = np.zeros(circuit.n_nodes, np.bool_)
+        is_inverter[circuit.n_inputs :] = circuit.gate == gate
+        here = is_inverter[circuit.outputs]
+        node[here] = operand[circuit.outputs[here] - circuit.n_inputs]
+        inverted |= here
+    return node, inverted
 
 
 class _Counters:

@@ -103,7 +103,9 @@ def refuse_places(circuit: Circuit, target: str) -> None:
         )
 
 
-def to_gate_level(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = False) -> GateLevel:
+def to_gate_level(
+    circuit: Circuit, *, encoder: bool, head: bool, scores: bool = False, adders: str = "ops"
+) -> GateLevel:
     """Turn encoder and head into gates and simplify everything together.
 
     Args:
@@ -111,6 +113,7 @@ def to_gate_level(circuit: Circuit, *, encoder: bool, head: bool, scores: bool =
         encoder: Turn the encoder, if the circuit has one, into gates; without, the Boolean inputs are the interface.
         head: Turn the head, if the circuit has one, into gates; without, the outputs are the interface.
         scores: Make the counts of the classes outputs, after the class.
+        adders: One of `gatewright.circuit.adders.ADDERS`.
 
     Raises:
         UnsupportedError: There would be no output, the head has places, or counts would exceed 62 bits.
@@ -126,7 +129,7 @@ def to_gate_level(circuit: Circuit, *, encoder: bool, head: bool, scores: bool =
             raise UnsupportedError("the head's offsets are too far apart for gates that count exactly")
         builder = Builder(circuit.n_inputs)
         nodes = builder.include(circuit, np.arange(circuit.n_inputs))
-        sums = class_counts(builder, circuit, nodes, replace(circuit.head, offset=offset))
+        sums = class_counts(builder, circuit, nodes, replace(circuit.head, offset=offset), adders)
         index = argmax(builder, sums)
         outputs, result = (("class_index", len(index)),), list(index)
         if scores:
