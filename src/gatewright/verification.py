@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.circuit import io
+from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.arithmetic import index_bits
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder
@@ -164,7 +165,7 @@ def _aligned(
         raise ShapeError(f"{source} gives classes, but the circuit to compare it with has no head")
     if classes or raw:
         small = simplify(circuit)
-        expected = to_gate_level(small, encoder=raw, head=classes, scores=scores)
+        expected = _like(netlist, small, encoder=raw, head=classes, scores=scores)
         _check(expected)
         wanted = expected.gates.replace(encoder=None if raw else encoder)
         names = [(name, j) for name, size in expected.outputs for j in range(size)]
@@ -182,6 +183,12 @@ def _aligned(
     order = _output_order(ports, [("outputs", j) for j in range(like.n_outputs)], netlist, source)
     got = _rewired(netlist, circuit.n_inputs, found, order)
     return circuit, got.replace(encoder=like.encoder, head=like.head), None, None
+
+
+def _like(netlist: Circuit, circuit: Circuit, **parts: bool) -> GateLevel:
+    """The circuit as gates, with the adders that the netlist has most likely: adders of one kind are easy to compare."""
+    kinds = [to_gate_level(circuit, **parts, adders=adders) for adders in (ADDERS if parts["head"] else ["ops"])]
+    return min(kinds, key=lambda kind: abs(kind.gates.n_gates - simplify(netlist).n_gates))
 
 
 def _check(gate_level: GateLevel) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.circuit.aig import write_aig
-from gatewright.circuit.arithmetic import with_encoder_gates, with_head_gates
+from gatewright.circuit.arithmetic import with_encoder_gates
 from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.head_gates import with_head_gates
 from gatewright.circuit.levels import logic_levels
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import ToolError
