@@ -78,9 +78,13 @@ class GroupSum(nn.Module):
             )
         return features // self.classes
 
+    def rule(self, features: int) -> float:
+        """The temperature for this many independent bits."""
+        return default_tau(self.group_size(features))
+
     def temperature(self, features: int) -> float:
         """The temperature that applies to this many bits."""
-        return default_tau(self.group_size(features)) if self.tau is None else self.tau
+        return self.rule(features) if self.tau is None else self.tau
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes) of bits or values (N, F)."""

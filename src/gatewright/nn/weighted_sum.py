@@ -114,10 +114,15 @@ class WeightedSum(nn.Module):
         if tau is not None and not (math.isfinite(tau) and tau > 0):
             raise OptionError(f"tau must be a positive number, got {tau}")
         self.features, self.classes, self.limit = features, classes, limit
-        self.tau = tau if tau is not None else math.sqrt(DENSITY * features) / 2
+        self.tau = tau if tau is not None else self.rule(features)
         own = torch.arange(features) * classes // features
         start = torch.rand(classes, features, generator=generator) - 0.5
         self.weight = nn.Parameter(start + nn.functional.one_hot(own, classes).T)
+
+    @staticmethod
+    def rule(features: int) -> float:
+        """The temperature for this many independent bits."""
+        return math.sqrt(DENSITY * features) / 2
 
     def whole(self) -> npt.NDArray[np.int8]:
         """The weights as integers, int8 [C, F]."""
