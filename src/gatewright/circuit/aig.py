@@ -15,9 +15,8 @@ import numpy.typing as npt
 from numba import njit
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.circuit.simplify.tables import A_FALSE, B_FALSE
 from gatewright.errors import FormatError, OptionError, UnsupportedError
-from gatewright.gates import NEGATE_A, NEGATE_B, USES_A, USES_B, Gate
+from gatewright.gates import A_FALSE, B_FALSE, NEGATE_A, NEGATE_B, USES_A, USES_B, Gate
 
 Int32Array = npt.NDArray[np.int32]
 INPUT_NAMES, OUTPUT_NAMES = "aiger.inputs", "aiger.outputs"
