@@ -104,8 +104,7 @@ def classify(circuit: Circuit, bits: npt.ArrayLike | PackedBits) -> npt.NDArray[
     Returns:
         int64 [n], with places [n, *places].
     """
-    winners: npt.NDArray[np.int64] = np.argmax(counts(circuit, bits), axis=-1).astype(np.int64)
-    return winners
+    return np.asarray(counts(circuit, bits).argmax(axis=-1), np.int64)
 
 
 def _blocks(circuit: Circuit, bits: BoolArray | PackedBits) -> Iterator[tuple[slice, BoolArray]]:

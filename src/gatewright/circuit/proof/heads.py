@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.arithmetic import popcount
-from gatewright.circuit.builder import Builder
+from gatewright.circuit.builder import Builder, side_by_side
 from gatewright.circuit.circuit import Circuit, Head
 from gatewright.circuit.evaluate import evaluate
 from gatewright.circuit.simplify import simplify
@@ -129,12 +129,8 @@ def _match(
 
 def _structural_keys(one: Circuit, two: Circuit) -> tuple[list[Key], list[Key]]:
     """Simplify both together: what becomes one node is probably equal."""
-    builder = Builder(one.n_inputs)
-    inputs = np.arange(one.n_inputs)
-    outputs = np.concatenate([builder.include(c, inputs)[c.outputs] for c in (one, two)])
     # Both have the same encoder, or the caller has already replaced different ones by gates.
-    encoder = one.encoder if two.encoder is not None else None
-    joint = simplify(builder.build(outputs, encoder=encoder))
+    joint = simplify(side_by_side(one, two, one.encoder if two.encoder is not None else None))
     keys: list[Key] = []
     for node in joint.outputs.tolist():
         gate = joint.gate[node - joint.n_inputs] if node >= joint.n_inputs else Gate.A
@@ -152,6 +148,4 @@ def _signatures(circuit: Circuit, patterns: npt.NDArray[np.bool_]) -> list[Key]:
     values = evaluate(circuit, patterns).T
     inverted = values[:, 0]
     packed = np.packbits(values ^ inverted[:, None], axis=1)
-    used: list[bool] = np.any(packed, axis=1).tolist()
-    phases: list[int] = inverted.astype(int).tolist()
-    return [(row.tobytes() if some else None, phase) for row, some, phase in zip(packed, used, phases, strict=True)]
+    return [(row.tobytes() if row.any() else None, int(phase)) for row, phase in zip(packed, inverted, strict=True)]

@@ -75,7 +75,7 @@ class Sweeper:
         """Free the solver."""
         self._solver.delete()
 
-    def equal(self, pairs: list[tuple[int, int]]) -> tuple[bool | None, npt.NDArray[np.bool_] | None]:
+    def equal(self, pairs: list[list[int]]) -> tuple[bool | None, npt.NDArray[np.bool_] | None]:
         """Whether the literals of every pair are equal.
 
         Returns:
@@ -94,7 +94,7 @@ class Sweeper:
                 return same, None if same is None else self._pattern()
         return True, None
 
-    def _cone(self, pairs: list[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+    def _cone(self, pairs: list[list[int]]) -> npt.NDArray[np.bool_]:
         first = self.aig.n_inputs + 1
         cone = np.zeros(self._n, np.bool_)
         cone[[literal >> 1 for pair in pairs for literal in pair]] = True
@@ -170,11 +170,11 @@ class Sweeper:
         return True
 
     def _solve(self, assumptions: list[int], conflicts: int | None) -> bool | None:
+        self._solver.conf_budget(-1 if conflicts is None else conflicts)
+        result: bool | None
         if conflicts is not None:
-            self._solver.conf_budget(conflicts)
-            result: bool | None = self._solver.solve_limited(assumptions=assumptions)
+            result = self._solver.solve_limited(assumptions=assumptions)
             return result
-        self._solver.conf_budget(-1)
         with _interrupted(self._solver, self.deadline):
             result = self._solver.solve_limited(assumptions=assumptions, expect_interrupt=True)
         self._solver.clear_interrupt()
