@@ -170,11 +170,11 @@ class Sweeper:
         return True
 
     def _solve(self, assumptions: list[int], conflicts: int | None) -> bool | None:
-        self._solver.conf_budget(-1 if conflicts is None else conflicts)
-        result: bool | None
         if conflicts is not None:
-            result = self._solver.solve_limited(assumptions=assumptions)
+            self._solver.conf_budget(conflicts)
+            result: bool | None = self._solver.solve_limited(assumptions=assumptions)
             return result
+        self._solver.conf_budget(-1)
         with _interrupted(self._solver, self.deadline):
             result = self._solver.solve_limited(assumptions=assumptions, expect_interrupt=True)
         self._solver.clear_interrupt()
