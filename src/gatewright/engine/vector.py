@@ -31,7 +31,6 @@ _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(_I64, LANES)
 _ALIGN = 8 * LANES
 
-
 cgutils: Any = _cgutils  # has no types of its own
 _intrinsic: Any = intrinsic(prefer_literal=True)
 
@@ -73,12 +72,7 @@ def run_gates(typingctx: Any, words: Any, rows: Any, program: Any, op: Any, firs
 
     def codegen(_context: Any, builder: Any, _signature: Any, args: Sequence[Any]) -> Any:
         _, rows_, program_, op_, first_, last_ = args
-        functions = (
-            builder.and_,
-            lambda x, y: builder.and_(x, builder.not_(y)),
-            builder.xor,
-            builder.or_,
-        )
+        functions = builder.and_, lambda x, y: builder.and_(x, builder.not_(y)), builder.xor, builder.or_
         done = builder.append_basic_block("done")
         switch = builder.switch(op_, done)
         for number, function in enumerate(functions):
