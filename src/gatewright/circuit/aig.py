@@ -163,9 +163,9 @@ def _encode(n_inputs: int, left: Int32Array, right: Int32Array) -> UInt8Array:
 
 
 @njit(cache=True, nogil=True)
-def _decode(raw: UInt8Array, n_inputs: int, n_ands: int) -> tuple[Int32Array, Int32Array, int, int]:
-    """(left, right, bytes read, AND at fault or -1)."""
-    left, right = np.empty(n_ands, np.int32), np.empty(n_ands, np.int32)
+def _decode(raw: UInt8Array, n_inputs: int, n_ands: int) -> tuple[Int32Array, int, int]:
+    """(left and right literals [2, ANDs], bytes read, AND at fault or -1)."""
+    literals = np.empty((2, n_ands), np.int32)
     at = 0
     for i in range(n_ands):
         previous = np.int64(2 * (n_inputs + 1 + i))
@@ -175,7 +175,7 @@ def _decode(raw: UInt8Array, n_inputs: int, n_ands: int) -> tuple[Int32Array, In
             start = at
             while True:
                 if at >= len(raw) or shift > 28:
-                    return left, right, start, i
+                    return literals, start, i
                 byte = np.int64(raw[at])
                 at += 1
                 delta |= (byte & 127) << shift
@@ -183,13 +183,10 @@ def _decode(raw: UInt8Array, n_inputs: int, n_ands: int) -> tuple[Int32Array, In
                 if byte < 128:
                     break
             if delta > previous or (step == 0 and delta == 0):
-                return left, right, start, i
+                return literals, start, i
             previous -= delta
-            if step == 0:
-                left[i] = previous
-            else:
-                right[i] = previous
-    return left, right, at, -1
+            literals[step, i] = previous
+    return literals, at, -1
 
 
 def write_aig(circuit: Circuit, *, inputs: Sequence[str] = (), outputs: Sequence[str] = (), comment: str = "") -> bytes:
@@ -247,7 +244,7 @@ def read_aig(data: bytes, *, source: str = "AIGER data") -> Circuit:
             raise FormatError(f"{source}: output {j} at byte {at} is {line[:20]!r}, expected a literal on a line")
         outputs[j] = int(line)
         at = end + 1
-    left, right, read, fault = _decode(np.frombuffer(data, np.uint8)[at:], n_inputs, n_ands)
+    (left, right), read, fault = _decode(np.frombuffer(data, np.uint8)[at:], n_inputs, n_ands)
     if fault >= 0:
         raise FormatError(f"{source}: AND {fault} of {n_ands} at byte {at + read} is truncated or damaged")
     names = _read_symbols(data, at + read, (n_inputs, n_outputs), source)

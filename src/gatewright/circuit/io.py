@@ -23,11 +23,12 @@ import numpy as np
 import numpy.typing as npt
 import safetensors
 import safetensors.numpy
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import FormatError
 from gatewright.runtime.files import write_atomically
+from gatewright.runtime.schema import Section
 
 FORMAT: Literal["gatewright circuit"] = "gatewright circuit"
 VERSION = 1
@@ -46,30 +47,26 @@ _DTYPES = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _EncoderFields(_Strict):
+class _EncoderFields(Section):
     shape: list[int]
     dtype: str
     feature_names: list[str]
 
 
-class _HeadFields(_Strict):
+class _HeadFields(Section):
     tau: float
     class_names: list[str]
-    places: list[int] = []  # pydantic copies it; not in the file if empty, as in files before heads had places
+    places: list[int] = Field([])  # pydantic copies it; not in the file if empty, as in files before heads had places
 
 
-class _Fields(_Strict):
+class _Fields(Section):
     n_inputs: int
     encoder: _EncoderFields | None
     head: _HeadFields | None
     metadata: dict[str, str]
 
 
-class _Header(_Strict):
+class _Header(Section):
     format: Literal["gatewright circuit"]
     version: int
     circuit: _Fields
