@@ -187,8 +187,8 @@ def make_plan(circuit: Circuit, known: npt.NDArray[np.uint8] | None = None) -> P
         )
 
     ops = op[order]
-    starts = np.concatenate([[0], np.flatnonzero(ops[1:] != ops[:-1]) + 1]) if len(ops) else np.zeros(0, np.int64)
-    stops = np.concatenate([starts[1:], [len(ops)]])[: len(starts)]
+    starts = np.flatnonzero(np.diff(ops, prepend=np.uint8(255)))
+    stops = np.append(starts, len(ops))[1:]
     return Plan(
         n_slots=n_slots,
         inputs=inputs,

@@ -63,7 +63,7 @@ def _splat(element: Any, value: int, lanes: int) -> ir.Constant:
 def run_gates(typingctx: Any, words: Any, rows: Any, program: Any, op: Any, first: Any, last: Any) -> Any:
     """Run the steps first..last-1 of a program (see `Plan`), all of one op, on `rows`."""
     n_words = getattr(words, "literal_value", None)
-    if n_words is None:  # Numba asks for other types, too
+    if n_words is None:  # Numba also tries types that are not literal
         return None
 
     def codegen(_context: Any, builder: Any, _signature: Any, args: Sequence[Any]) -> Any:
@@ -103,7 +103,7 @@ def count16(typingctx: Any, words: Any, rows: Any, chosen: Any, planes: Any, n_p
     significant first), `invert` 0 or -1: whether the inverses of the rows are counted.
     """
     n_words = getattr(words, "literal_value", None)
-    if n_words is None:  # Numba asks for other types, too
+    if n_words is None:  # Numba also tries types that are not literal
         return None
 
     def codegen(_context: Any, builder: Any, _signature: Any, args: Sequence[Any]) -> Any:

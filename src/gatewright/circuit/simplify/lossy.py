@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.evaluate import evaluate
-from gatewright.circuit.packed import PackedBits
+from gatewright.circuit.packed import BoolArray, PackedBits
 from gatewright.circuit.simplify.rewriting import PassRecord, simplify
 from gatewright.errors import OptionError, ShapeError
 from gatewright.gates import IS_LOGIC, Gate
@@ -20,7 +20,7 @@ _VALUES = 1 << 26
 _VARIES = 255
 
 
-def by_samples(circuit: Circuit, bits: npt.NDArray[np.bool_], *, tolerance: float = 0.0) -> tuple[Circuit, PassRecord]:
+def by_samples(circuit: Circuit, bits: BoolArray, *, tolerance: float = 0.0) -> tuple[Circuit, PassRecord]:
     """Replace what looks constant, or equal (or inverse) to an earlier node, on samples; then simplify.
 
     On these samples every output stays as it is (with a tolerance, nearly so). On others it may change, so the result has
@@ -69,9 +69,7 @@ def by_samples(circuit: Circuit, bits: npt.NDArray[np.bool_], *, tolerance: floa
     return smaller, PassRecord("samples", circuit.n_gates, smaller.n_gates, {"samples": gone} if gone else {}, seconds)
 
 
-def _signatures(
-    circuit: Circuit, bits: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+def _signatures(circuit: Circuit, bits: BoolArray) -> tuple[npt.NDArray[np.uint64], BoolArray, npt.NDArray[np.int64]]:
     """Of every node: a hash of its values, the phase in which the first one is FALSE; that phase; how many are TRUE."""
     every = circuit.replace(outputs=np.arange(circuit.n_nodes), head=None)
     rng = np.random.default_rng(0)
