@@ -108,10 +108,8 @@ def verify(one: Circuit | str | Path, two: Circuit | str | Path, *, timeout: flo
 def _names(circuit: Circuit, kind: str) -> list[str]:
     """Names of the inputs or outputs of a netlist, in order; empty if not all have one."""
     count = circuit.n_inputs if kind == "inputs" else circuit.n_outputs
-    table: Mapping[str, str] = {}
-    for key, text in circuit.metadata.items():
-        if key.endswith(f".{kind}"):
-            table = json.loads(text)
+    tables = [json.loads(text) for key, text in circuit.metadata.items() if key.endswith(f".{kind}")]
+    table = tables[-1] if tables else {}
     return [table[str(i)] for i in range(count)] if len(table) == count else []
 
 
@@ -124,17 +122,14 @@ def _bits(names: Sequence[str]) -> dict[tuple[str, int], int]:
 def _in_order_of(a: Circuit, b: Circuit) -> Circuit:
     """Netlist b with the ports of netlist a."""
     order = []
-    for kind in ("inputs", "outputs"):
+    for kind, size in (("inputs", b.n_inputs), ("outputs", b.n_outputs)):
         names, others = _names(a, kind), _names(b, kind)
         same = bool(names) and len(set(names)) == len(names) and set(names) == set(others)
         place = {name: i for i, name in enumerate(others)}
-        size = b.n_inputs if kind == "inputs" else b.n_outputs
         order.append([place[name] for name in names] if same else list(range(size)))
     if len(order[0]) != a.n_inputs:
         return b  # `prove` explains
-    inputs = np.empty(b.n_inputs, np.int64)
-    inputs[order[0]] = np.arange(b.n_inputs)
-    return _rewired(b, b.n_inputs, inputs, order[1])
+    return _rewired(b, b.n_inputs, np.argsort(order[0]), order[1])
 
 
 def _rewired(circuit: Circuit, n_inputs: int, inputs: np.ndarray, outputs: Sequence[int]) -> Circuit:

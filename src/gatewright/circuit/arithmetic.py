@@ -108,18 +108,17 @@ def encoder_gates(builder: Builder, encoder: Encoder) -> Int32Array:
         int32 [bits], the node of each Boolean input.
     """
     width = FEATURE_BITS[encoder.dtype]
-    true, false = builder.constant(True), builder.constant(False)
     feature = encoder.feature.astype(np.int64)
     if encoder.dtype == "float32":
         sign = feature * width + 31
         # x >= t is, for t > 0: x not negative and |x| >= |t|; else: x not negative or not |x| >= next above |t|.
         positive = encoder.threshold > 0
         key = np.abs(encoder.threshold).astype(np.float32).view(np.uint32).astype(np.int64) + np.where(positive, 0, 1)
-        magnitude = _at_least(builder, feature * width, key, 31, true, false)
+        magnitude = _at_least(builder, feature * width, key, 31)
         return builder.append(np.where(positive, Gate.NOT_A_AND_B, Gate.NAND), sign, magnitude)
     signed = encoder.dtype in {"int16", "int32"}
     key = np.clip(encoder.threshold.astype(np.int64) + (1 << (width - 1) if signed else 0), 0, 1 << width)
-    return _at_least(builder, feature * width, key, width, true, false, inverted_top=signed)
+    return _at_least(builder, feature * width, key, width, inverted_top=signed)
 
 
 def with_encoder_gates(circuit: Circuit) -> Circuit:
@@ -161,12 +160,11 @@ def _at_least(
     first_bit: npt.NDArray[np.int64],
     key: npt.NDArray[np.int64],
     width: int,
-    true: int,
-    false: int,
     *,
     inverted_top: bool = False,
 ) -> Int32Array:
     """Nodes of `value >= key` for unsigned values of `width` bits at inputs `first_bit` and up; keys 0 .. 2**width."""
+    true, false = builder.constant(True), builder.constant(False)
     # Chains that agree so far are one: `chain` numbers them, `node` is the comparison of the low bits in each.
     _, chain = np.unique(first_bit, return_inverse=True)
     node = np.full(int(chain.max()) + 1 if len(chain) else 0, true, np.int32)
