@@ -14,8 +14,9 @@ from gatewright.circuit.arithmetic import argmax, index_bits, one_hot, popcount
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Head
 from gatewright.circuit.sharing import Int64Array, Part, Pattern, Sharing
+from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError
-from gatewright.gates import Gate
+from gatewright.gates import IS_LOGIC, Gate
 
 
 def with_head_gates(circuit: Circuit, *, output: str = "index", adders: str = "ops") -> Circuit:
@@ -103,28 +104,28 @@ def class_counts(
     Returns:
         A number per group, of as many bits as its greatest count needs.
     """
-    bits, weights, offset = _weights(circuit, head)
-    if not len(bits) or np.count_nonzero(weights, axis=0).max() == 1 == np.abs(weights).max():
-        # Each bit counts once for one class: there is nothing to share.
-        outputs = nodes[circuit.outputs]
-        return [popcount(builder, outputs[head.group == k], int(head.offset[k]), adders) for k in range(head.n_groups)]
-    greatest = head.offset + np.bincount(head.group, minlength=head.n_groups)
-    return _Counters(builder, nodes[bits], weights, adders).counts(offset, [int(n).bit_length() for n in greatest])
+    bits = np.unique(_counted(circuit)[0])
+    if len(bits) == circuit.n_outputs:  # each bit counts once: there is nothing to share
+        return _count_apart(builder, nodes[circuit.outputs], head, adders)
+    # Sharing few bits may not pay, so both ways are built on their own, and the smaller one is taken over.
+    alone = head_alone(circuit).replace(head=head)
+    ways = []
+    for shared in (False, True):
+        own = Builder(alone.n_inputs)
+        inside = own.include(alone, np.arange(alone.n_inputs))
+        if shared:
+            numbers = _Counters(own, alone, head, adders).counts()
+        else:
+            numbers = _count_apart(own, inside[alone.outputs], head, adders)
+        ways.append((simplify(own.build([bit for number in numbers for bit in number])), [len(n) for n in numbers]))
+    gates, widths = min(ways, key=lambda way: np.count_nonzero(IS_LOGIC[way[0].gate]))
+    result = builder.include(gates, nodes[bits])[gates.outputs]
+    return [number.tolist() for number in np.split(result, np.cumsum(widths)[:-1])]
 
 
-def _weights(circuit: Circuit, head: Head) -> tuple[Int64Array, Int64Array, Int64Array]:
-    """The head as `offset + weights @ bits`, a node and its inverter being one bit.
-
-    Returns:
-        (bits, weights, offset): int64 [bits] nodes of the circuit, int64 [groups, bits], int64 [groups].
-    """
-    bit, inverted = _counted(circuit)
-    bits, at = np.unique(bit, return_inverse=True)
-    weights = np.zeros((head.n_groups, len(bits)), np.int64)
-    np.add.at(weights, (head.group, at), np.where(inverted, -1, 1))
-    offset = head.offset.copy()
-    np.add.at(offset, head.group, inverted.astype(np.int64))
-    return bits, weights, offset
+def _count_apart(builder: Builder, outputs: npt.NDArray[np.int32], head: Head, adders: str) -> list[Number]:
+    """A popcount per group."""
+    return [popcount(builder, outputs[head.group == k], int(head.offset[k]), adders) for k in range(head.n_groups)]
 
 
 def _counted(circuit: Circuit) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
@@ -147,29 +148,36 @@ class _Counters:
     inverters, which simplification absorbs, and a constant per class.
     """
 
-    def __init__(self, builder: Builder, bits: npt.NDArray[np.int32], weights: Int64Array, adders: str) -> None:
-        self._builder = builder
-        self._adders = adders
+    def __init__(self, builder: Builder, alone: Circuit, head: Head, adders: str) -> None:
+        """Fill the counters with the inputs of a head on its own."""
+        self._builder, self._adders = builder, adders
         self._columns: dict[Pattern, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._greatest: dict[Pattern, int] = defaultdict(int)
-        self._constant = np.zeros(len(weights), np.int64)
+        # The head is constant + weights @ bits: an inverted bit weighs -1 and leaves a 1.
+        bit, inverted = _counted(alone)
+        weights = np.zeros((head.n_groups, alone.n_inputs), np.int64)
+        np.add.at(weights, (head.group, bit), np.where(inverted, -1, 1))
+        self._constant = head.offset.copy()
+        np.add.at(self._constant, head.group, inverted.astype(np.int64))
+        counted = head.offset + np.bincount(head.group, minlength=head.n_groups)
+        self._widths = [int(greatest).bit_length() for greatest in counted]
         columns, which, uses = np.unique(weights.T, axis=0, return_inverse=True, return_counts=True)
         self._sharing = Sharing(columns, uses)
         parts = [self._sharing.of_column(column) for column in columns]
-        for bit, column in zip(bits.tolist(), which.ravel().tolist(), strict=True):
-            self._hand_on([bit], parts[column])
+        for i, column in enumerate(which.ravel().tolist()):
+            self._hand_on([i], parts[column])
 
-    def counts(self, offset: Int64Array, widths: Sequence[int]) -> list[Number]:
-        """The sums, modulo 2 ** width each."""
+    def counts(self) -> list[Number]:
+        """The count of each group; arithmetic is modulo a power of two that no count reaches."""
         while shared := [pattern for pattern in self._columns if len(pattern) > 1]:
             pattern = max(shared, key=lambda p: (len(p), p))
             width = self._greatest[pattern].bit_length()
             number = add_columns(self._builder, self._columns.pop(pattern), width, self._adders)
             self._hand_on(number, self._sharing.of_counter(pattern))
         numbers = []
-        for k, width in enumerate(widths):
+        for k, width in enumerate(self._widths):
             columns = self._columns[(k, 0, 1),]
-            constant = int(offset[k] + self._constant[k]) % (1 << width)
+            constant = int(self._constant[k]) % (1 << width)
             for power in range(width):
                 if constant >> power & 1:
                     columns[power].append(self._builder.constant(True))
