@@ -24,11 +24,12 @@ ROOT = HERE.parent
 
 
 COMPLETE = (
-    "Rows that no cheaper row of the same data equals; all rows are in [docs/pareto.md](docs/pareto.md). Accuracy: mean and "
-    "sample standard deviation over seeds, test read once. Costs: of the circuit in the zoo, one of these seeds, complete with "
-    "encoder, popcount and argmax (`python benchmarks/zoo_cost.py`). *Total ops* are two-input gates; *logic ops* leave out "
-    "encoder and head, as papers do; *NAND + INV* is the count of the public benchmark of logic networks, by yosys; *LUT6* are "
-    "six-input tables, by ABC."
+    "Rows that no cheaper row of the same data equals; all rows are in [docs/pareto.md](docs/pareto.md). "
+    "Accuracy: mean and sample standard deviation over seeds, test read once. "
+    "Costs: of the circuit in the zoo, one of these seeds, complete with encoder, popcount and argmax "
+    "(`python benchmarks/zoo_cost.py`). *Total ops* are two-input gates; *logic ops* leave out encoder and head, "
+    "as papers do; *NAND + INV* is the count of the public benchmark of logic networks, by yosys; "
+    "*LUT6* are six-input tables, by ABC."
 )
 
 
