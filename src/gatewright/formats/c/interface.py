@@ -25,12 +25,11 @@ def _table(kind: str, name: str, values: Iterable[str]) -> Iterator[str]:
     entries = list(values) or ["0"]
     yield f"static const {kind} {name}[{len(entries)}] = {{"
     yield from (f"    {', '.join(entries[i : i + 16])}," for i in range(0, len(entries), 16))
-    yield "};"
-    yield ""
+    yield "};\n"
 
 
 def _index_type(largest: int) -> str:
-    return next(f"uint{bits}_t" for bits in (8, 16, 32) if largest < 1 << bits)
+    return f"{np.min_scalar_type(largest)}_t"
 
 
 def _thresholds(encoder: Encoder) -> tuple[str, list[str]]:
@@ -56,14 +55,13 @@ def encode_function(encoder: Encoder, name: str, word: Word) -> Iterator[str]:
     yield f"    for (int32_t i = 0; i < {upper}_INPUTS; i++) {{"
     lines = word.packed(
         "input[i]",
-        [f"const {name}_feature *feature = features + {name}_feature_of[i];"],
+        f"const {name}_feature *feature = features + {name}_feature_of[i];",
         f"*feature >= {name}_threshold_of[i]",
         f"feature += {upper}_FEATURES;",
     )
     yield from (f"        {line}" for line in lines)
     yield "    }"
-    yield "}"
-    yield ""
+    yield "}\n"
 
 
 def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
@@ -104,8 +102,7 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     yield "            plane[p] = sum;"
     yield "        }"
     yield "    }"
-    yield "}"
-    yield ""
+    yield "}\n"
     yield f"void {name}_classify(const {kind} *input, int32_t samples, int32_t *classes, int32_t *counts,"
     yield f"    {name}_workspace *work)"
     yield "{"
@@ -133,8 +130,7 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     yield "            classes[s] = best;"
     yield "        }"
     yield "    }"
-    yield "}"
-    yield ""
+    yield "}\n"
 
 
 def _full_adder(word: Word, a: str, carry: str) -> Iterator[str]:
@@ -160,8 +156,7 @@ def predict_functions(name: str) -> Iterator[str]:
     yield f"        counts = counts ? counts + (intptr_t)now * {upper}_CLASSES : counts;"
     yield "        samples -= now;"
     yield "    }"
-    yield "}"
-    yield ""
+    yield "}\n"
     yield f"int32_t {name}_predict(const {name}_feature *features, int32_t *counts, {name}_workspace *work)"
     yield "{"
     yield "    int32_t best;"
