@@ -100,8 +100,7 @@ def _samples(circuit: Circuit, samples: npt.NDArray[Any] | None) -> list[list[fl
 
 def _packed(values: npt.NDArray[Any], dtype: str | None = None) -> dict[str, str]:
     """An array as base64 of little-endian numbers of the narrowest type that holds it."""
-    largest = int(values.max(initial=0)) if dtype is None else 0
-    kind = dtype or next(f"uint{bits}" for bits in (8, 16, 32) if largest < 1 << bits)
+    kind = dtype or np.min_scalar_type(int(values.max(initial=0))).name
     data = values.astype(np.dtype(kind).newbyteorder("<")).tobytes()
     return {"type": kind, "base64": base64.b64encode(data).decode()}
 

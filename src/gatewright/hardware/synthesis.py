@@ -209,8 +209,8 @@ def _place(
     target: Target, device: Device, needed: int, pnr: list[str | Path], folder: Path, timeout: float
 ) -> tuple[int, float | None]:
     """(Logic cells, highest clock in MHz) after placing and routing `top`, which needs so many cells, on a device."""
-    commands = [*_map_commands("model.v top.v", "top", target), *target.place_commands("top.json")]
-    run_yosys(commands, folder, timeout)
+    to_cells = f"{target.synth} -run map_cells: -json top.json"
+    run_yosys([*_map_commands("model.v top.v", "top", target), to_cells], folder, timeout)
     empty = keep_empty(folder / "top.json", device, needed)
     command: list[str | Path] = [*pnr, *device.options, *target.pnr_options, "--json", "top.json", "--top", "top"]
     command += ["--freq", str(_GOAL_MHZ), "--timing-allow-fail", "--seed", str(_SEED), "--report", "report.json", "-q"]

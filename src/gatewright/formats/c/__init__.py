@@ -23,6 +23,7 @@ from gatewright.formats.gate_level import refuse_places
 from gatewright.formats.names import C_KEYWORDS, check_name
 from gatewright.runtime.files import write_files
 
+
 def to_c(
     circuit: Circuit, directory: str | Path, *, name: str = "model", word: int = 64, driver: bool = False
 ) -> list[Path]:
