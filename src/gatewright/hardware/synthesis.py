@@ -108,8 +108,7 @@ def _write_parts(circuit: Circuit, folder: Path) -> list[str]:
     core = simplify(circuit)
     parts = {}
     if core.encoder is not None:
-        comparators = core.replace(gate=_EMPTY, a=_EMPTY, b=_EMPTY, outputs=used_inputs(core), head=None)
-        parts["encoder"] = comparators
+        parts["encoder"] = core.replace(gate=_EMPTY, a=_EMPTY, b=_EMPTY, outputs=used_inputs(core), head=None)
     parts["logic"] = core.replace(encoder=None, head=None)
     if core.head is not None:
         n = core.n_outputs
@@ -139,11 +138,9 @@ def _map_commands(files: str, top: str, target: Target) -> Iterator[str]:
         yield target.library
     yield f"read_verilog {files}"
     yield f"hierarchy -check -top {top}"
-    yield "proc"
-    yield "flatten"
+    yield from ("proc", "flatten")
     yield "delete t:$scopeinfo"  # remarks of flatten that place and route would take for cells
-    yield "simplemap"
-    yield "opt_clean"
+    yield from ("simplemap", "opt_clean")
     if target.synth:
         yield f"{target.synth} -run map_ffs:map_luts"
     yield f"abc -lut {target.table_inputs} -script +strash;dc2;if,-K,{target.table_inputs};mfs2"

@@ -34,11 +34,7 @@ def use_threads(count: int) -> Iterator[None]:
 def split(kernel: Callable[..., Any], total: int, *args: Any, multiple: int = 1) -> None:
     """Call `kernel(start, stop, *args)` on ranges that cover 0..total, on as many threads as torch uses.
 
-    Args:
-        kernel: A function that releases the GIL.
-        total: Length of the range.
-        *args: Passed on.
-        multiple: Every start is a multiple of this.
+    The kernel releases the GIL. Every start is a multiple of `multiple`.
     """
     threads = torch.get_num_threads()
     units = -(-total // multiple)

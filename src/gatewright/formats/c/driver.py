@@ -41,13 +41,11 @@ def driver_source(circuit: Circuit, name: str, word: Word) -> Iterator[str]:
     yield "        for (int32_t s = 0; s < samples; s++) {"
     if head:
         yield '            printf("%ld", (long)classes[s]);'
-        yield f"            for (int32_t k = 0; k < {upper}_CLASSES; k++) {{"
+        yield f"            for (int32_t k = 0; k < {upper}_CLASSES; k++)"
         yield f'                printf(" %ld", (long)counts[s * {upper}_CLASSES + k]);'
-        yield "            }"
     else:
-        yield f"            for (int32_t j = 0; j < {upper}_OUTPUTS; j++) {{"
+        yield f"            for (int32_t j = 0; j < {upper}_OUTPUTS; j++)"
         yield f"                putchar('0' + (int){word.bit('work.output[j]', 's')});"
-        yield "            }"
     yield "            putchar('\\n');"
     yield "        }"
     yield f"    }} while (samples == {upper}_WORD_BITS);"

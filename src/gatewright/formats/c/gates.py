@@ -54,24 +54,20 @@ class _Gates:
             yield "#if defined(__GNUC__)"
             yield "#define APART static __attribute__((noinline)) /* one big function would take compilers very long */"
             yield "#else\n#define APART static\n#endif\n"
+        cast, zero, one = self._word.cast, self._word.zero, self._word.one
         starts, order = self._split.starts.tolist(), self._split.order.tolist()
         for f in range(first, last):
             yield f"{'APART' if apart else 'static'} void {self._name}_gates_{f}({self.arguments})"
             yield "{"
             yield "    (void)x, (void)y, (void)v;"
             for i in order[starts[f] : starts[f + 1]]:
-                yield from self._statements(i)
+                a, b = self._value(self._a[i], f), self._value(self._b[i], f)
+                text = EXPRESSIONS[self._gate[i]].format(a=a, b=b, zero=zero, one=one)
+                yield f"    const {self._word.name} g{i} = {f'{cast}({text})' if cast else text};"
+                yield from (f"    y[{j}] = g{i};" for j in self._readers.get(self._n_inputs + i, ()))
+                if self._slot[i] >= 0:
+                    yield f"    v[{self._slot[i]}] = g{i};"
             yield "}\n"
-
-    def _statements(self, i: int) -> Iterator[str]:
-        cast, f = self._word.cast, self._function[i]
-        a, b = self._value(self._a[i], f), self._value(self._b[i], f)
-        text = EXPRESSIONS[self._gate[i]].format(a=a, b=b, zero=self._word.zero, one=self._word.one)
-        yield f"    const {self._word.name} g{i} = {f'{cast}({text})' if cast else text};"
-        for j in self._readers.get(self._n_inputs + i, ()):
-            yield f"    y[{j}] = g{i};"
-        if self._slot[i] >= 0:
-            yield f"    v[{self._slot[i]}] = g{i};"
 
     def _value(self, node: int, f: int) -> str:
         if node < self._n_inputs:
