@@ -53,12 +53,13 @@ def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list
     The directory is made if it does not exist. Text is written as UTF-8 with plain newlines.
 
     Raises:
-        OptionError: The directory is a file.
+        OptionError: The directory is a file, or would be inside one.
     """
     folder = Path(directory)
-    if folder.exists() and not folder.is_dir():
-        raise OptionError(f"{folder} is a file, expected a directory to write to")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OptionError(f"{folder} is a file or would be inside one, expected a directory to write to") from error
     for name, content in files.items():
         raw = content if isinstance(content, bytes) else content.encode()
         write_atomically(folder / name, methodcaller("write_bytes", raw))

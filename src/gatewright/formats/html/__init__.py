@@ -1,6 +1,6 @@
 """A web page that runs the circuit: one file without network access, equal to the other exports, ties included.
 
-The parts of the page lie in `page/`: `circuit.js` computes, `page.js` shows. This file joins them with a circuit.
+The parts of the page lie beside this file, which joins them with a circuit: `circuit.js` computes, `page.js` shows.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _page(circuit: Circuit, title: str, model: dict[str, Any]) -> str:
     about = "".join(
         f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>\n" for k, v in sorted(circuit.metadata.items())
     )
-    folder = resources.files("gatewright.formats") / "page"
+    folder = resources.files(__name__)
     # A `<` in the JSON could end the script that it stands in.
     text = json.dumps(model, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = (folder / "page.html").read_text(encoding="utf-8")
