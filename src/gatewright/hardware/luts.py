@@ -14,9 +14,6 @@ from gatewright.errors import OptionError
 from gatewright.formats.aiger import to_aiger
 from gatewright.formats.blif import Tables, read_tables
 
-LARGEST_TABLE = 8
-"""Largest k of `map_luts`."""
-
 
 @dataclass(frozen=True)
 class Mapped(Tables):
@@ -65,8 +62,8 @@ def map_luts(circuit: Circuit, k: int = 6, *, rewrite: bool = False, timeout: fl
     >>> map_luts(majority, 3).tables
     1
     """
-    if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= LARGEST_TABLE:
-        raise OptionError(f"k is {k!r}, expected the most inputs of a table, 2 to {LARGEST_TABLE}")
+    if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= 8:
+        raise OptionError(f"k is {k!r}, expected the most inputs of a table, 2 to 8")
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)

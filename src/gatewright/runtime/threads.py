@@ -1,4 +1,4 @@
-"""Run a kernel on parts of a range, one thread a part.
+"""Run a kernel on parts of a range, one thread per part.
 
 The kernels release the GIL, so plain Python threads do; how a range is cut never changes a kernel's result: parts of the
 neurons own their outputs, parts of the batch own their columns.
