@@ -21,9 +21,3 @@ def test_examples_run(name):
     failed, tried = doctest.testmod(importlib.import_module(name))
     assert tried
     assert not failed
-
-
-def test_public_names_of_engine_and_data_have_examples():
-    assert {
-        f"gatewright.{name}" for name in ("engine.engine", "circuit.packed", "data.catalogue", "data.dataset")
-    } <= set(MODULES)

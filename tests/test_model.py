@@ -40,7 +40,7 @@ def run(tmp_path_factory):
     from gatewright.training.load import load_preset
 
     folder = Path(tmp_path_factory.mktemp("runs")) / "tiny"
-    train(load_preset("monks-1", ["train.steps=20", "train.eval_every=10"]), "tiny", folder)
+    train(load_preset("digits", ["train.steps=20", "train.eval_every=10"]), "tiny", folder)
     return folder
 
 
@@ -128,7 +128,7 @@ def test_prove_against_another(network, tmp_path):
 def test_a_run(run):
     model = gw.load(run)
     assert model.name == "tiny"
-    assert model.circuit.metadata["data"] == "monks-1"
+    assert model.circuit.metadata["data"] == "digits"
     assert model.prove().equal is True
     assert gw.load(str(run)).circuit.same_as(model.circuit)
     with pytest.raises(FormatError, match="holds no run"):

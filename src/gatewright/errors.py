@@ -80,11 +80,7 @@ def unknown_name(kind: str, given: str, valid: Iterable[str]) -> OptionError:
 
 
 def require_extra(module: str, extra: str) -> ModuleType:
-    """Import an optional dependency, or say which `pip install` brings it.
-
-    Args:
-        module: The module to import, dotted.
-        extra: The gatewright extra that contains it.
+    """Import an optional dependency, or say which of gatewright's extras brings it.
 
     Raises:
         MissingExtraError: The module is not installed.

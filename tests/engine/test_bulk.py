@@ -98,12 +98,12 @@ def test_a_file_larger_than_the_memory_there_is(tmp_path):
     code = """
 import resource, sys
 from pathlib import Path
-from gatewright.circuit.io import load
+from gatewright.circuit.io import load_circuit
 from gatewright.engine import Engine
 from gatewright.engine.bulk import predict_file
 
 folder = Path(sys.argv[1])
-engine = Engine(load(folder / "c.gw"), threads=2)
+engine = Engine(load_circuit(folder / "c.gw"), threads=2)
 list(engine.predict_stream([]))
 data = int(Path("/proc/self/status").read_text().split("VmData:")[1].split()[0]) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (data + 100_000_000,) * 2)

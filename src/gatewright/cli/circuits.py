@@ -11,7 +11,15 @@ import typer
 
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs, show_rows
 from gatewright.cli.train import DataFlag
-from gatewright.errors import DataError, FormatError, OptionError, ShapeError, UnsupportedError, VerificationError
+from gatewright.errors import (
+    DataError,
+    FormatError,
+    OptionError,
+    ShapeError,
+    UnsupportedError,
+    VerificationError,
+    unknown_name,
+)
 
 if TYPE_CHECKING:
     from gatewright.card import Pruned
@@ -168,9 +176,20 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
     }
 
 
-def info(file: CircuitFile, json: JsonFlag = False) -> None:
+def info(
+    file: CircuitFile,
+    cost: Annotated[str, typer.Option(help="More currencies of the complete circuit: nand, lut6, or nand,lut6.")] = "",
+    json: JsonFlag = False,
+) -> None:
     """Show size, cost, interface and origin of a circuit."""
-    about = circuit_about(read_circuit(file))
+    from gatewright.hardware.currencies import CURRENCIES
+
+    wanted = [name for name in cost.split(",") if name]
+    for name in wanted:
+        if name not in CURRENCIES:
+            raise unknown_name("currency", name, CURRENCIES)
+    circuit = read_circuit(file)
+    about = {**circuit_about(circuit), **{name: CURRENCIES[name](circuit) for name in wanted}}
     if json:
         emit_json({"file": str(file), **about})
         return

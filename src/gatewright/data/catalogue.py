@@ -99,6 +99,7 @@ def load_dataset(
         OptionError: No data set has this name.
         DataError: Files are missing, damaged, or not the known ones, or a download failed.
 
+    >>> from gatewright import load_dataset
     >>> digits = load_dataset("digits")
     >>> digits
     Dataset(digits: uint8 (1, 8, 8), 10 classes, 1,250 train, 183 validation, 364 test)

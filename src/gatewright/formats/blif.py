@@ -26,7 +26,13 @@ INPUT_NAMES, OUTPUT_NAMES = "blif.inputs", "blif.outputs"
 
 
 def to_blif(
-    circuit: Circuit, directory: str | Path, *, name: str = "model", encoder: bool = False, head: bool = False
+    circuit: Circuit,
+    directory: str | Path,
+    *,
+    name: str = "model",
+    encoder: bool = False,
+    head: bool = False,
+    adders: str = "ops",
 ) -> list[Path]:
     """Write a circuit as BLIF.
 
@@ -36,6 +42,7 @@ def to_blif(
         name: Name of the file and of the model in it.
         encoder: Write the encoder, if the circuit has one, as gates; otherwise the Boolean inputs are the interface.
         head: Write the head, if the circuit has one, as gates.
+        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
 
     Returns:
         The file written.
@@ -53,7 +60,7 @@ def to_blif(
     1
     """
     check_name(name)
-    netlist = to_gate_level(circuit, encoder=encoder, head=head)
+    netlist = to_gate_level(circuit, encoder=encoder, head=head, adders=adders)
     return write_files(directory, {f"{name}.blif": "\n".join(_lines(netlist, name)) + "\n"})
 
 

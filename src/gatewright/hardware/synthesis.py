@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.circuit.circuit import Circuit, Head
+from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.cost import used_inputs
+from gatewright.circuit.head_gates import head_alone
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError, ToolError, UnsupportedError
 from gatewright.formats.gate_level import GateLevel, to_gate_level
@@ -111,9 +112,7 @@ def _write_parts(circuit: Circuit, folder: Path) -> list[str]:
         parts["encoder"] = core.replace(gate=_EMPTY, a=_EMPTY, b=_EMPTY, outputs=used_inputs(core), head=None)
     parts["logic"] = core.replace(encoder=None, head=None)
     if core.head is not None:
-        n = core.n_outputs
-        head = Head(core.head.group, core.head.offset)
-        parts["head"] = Circuit(n, _EMPTY, _EMPTY, _EMPTY, np.arange(n), head=head)
+        parts["head"] = head_alone(core)
     written = []
     for name, part in parts.items():
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -13,31 +14,50 @@ _SAME = (_aten.detach.default, _aten.alias.default)
 _VIEWS = (_aten.view.default, _aten._unsafe_view.default, _aten.reshape.default)  # noqa: SLF001
 
 
-def is_same(func: Any) -> bool:
-    """Whether an operation returns its argument unchanged."""
-    return func in _SAME
+class PackedTensor(Tensor):
+    """A float32 tensor (N, ...) whose values are stored in another form, in attributes.
+
+    It remains packed through detach and reshapes of a sample; every other torch operation sees the float32 tensor.
+    """
+
+    def __new__(cls, shape: tuple[int, ...], device: torch.device, **stored: Any) -> Self:
+        """Wrap what is stored as a float32 tensor of this shape."""
+        self: Self = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
+            cls, shape, dtype=torch.float32, device=device
+        )
+        vars(self).update(stored)
+        return self
+
+    def rows(self) -> Tensor:
+        """The values as float32 rows [..., N], in C order of the sizes after N."""
+        raise NotImplementedError
+
+    def unpack(self) -> Tensor:
+        """The float32 tensor, batch-last in memory."""
+        n, *rest = self.shape
+        return self.rows().view(*rest, n).movedim(-1, 0)
+
+    def _with_shape(self, shape: tuple[int, ...]) -> Self:
+        return PackedTensor.__new__(type(self), shape, self.device, **vars(self))
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]  # noqa: SLF001
+
+    @classmethod
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func in _SAME:
+            return args[0]._with_shape(tuple(args[0].shape))  # noqa: SLF001
+        if func in _VIEWS:
+            shape = _resolved(args[1], args[0].numel())
+            if shape[:1] == args[0].shape[:1]:
+                return args[0]._with_shape(shape)  # noqa: SLF001
+            return args[0].unpack().reshape(shape)  # batch-last in memory, which not every view fits
+        args, kwargs = tree_map_only(PackedTensor, lambda packed: packed.unpack(), (args, kwargs or {}))
+        return func(*args, **kwargs)
 
 
-def view_shape(func: Any, args: Any) -> tuple[int, ...] | None:
-    """The new shape, if the operation reshapes each sample (N, ...) of its argument on its own; None otherwise."""
-    if func not in _VIEWS:
-        return None
-    shape = _resolved(tuple(args[1]), args[0].numel())
-    return shape if len(shape) > 0 and shape[0] == args[0].shape[0] else None
-
-
-def call_unpacked(kind: type[Tensor], func: Any, args: Any, kwargs: Any) -> Any:
-    """Call the operation on float tensors in place of the packed ones."""
-    args, kwargs = tree_map_only(kind, lambda packed: packed.unpack(), (args, kwargs or {}))
-    if func in _VIEWS:  # the unpacked tensor is batch-last in memory, which not every view fits
-        return args[0].reshape(args[1])
-    return func(*args, **kwargs)
-
-
-def _resolved(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
-    if -1 not in shape:
-        return shape
-    known = 1
-    for size in shape:
-        known *= size if size != -1 else 1
-    return tuple(numel // max(known, 1) if size == -1 else size for size in shape)
+def _resolved(shape: list[int], numel: int) -> tuple[int, ...]:
+    """The shape with -1, if it has one, replaced by the size that is left for it."""
+    left = numel // max(-math.prod(shape), 1)
+    return tuple(left if size == -1 else size for size in shape)

@@ -40,8 +40,6 @@ class Thermometer(nn.Module):
         kind: How `fit` chooses: "uniform" (equal parts of the samples' range) or "quantile".
 
     Attributes:
-        shape: Shape of one raw sample.
-        dtype: Type of the raw features.
         out_shape: Shape of an encoded sample.
         feature: Buffer int32 [bits], the raw feature that each bit compares.
         threshold: Buffer float64 [bits], what it is compared with.
@@ -112,7 +110,7 @@ class Thermometer(nn.Module):
             out_shape = (*out_shape, *shape[1:])
         self.shape, self.dtype, self.out_shape = shape, dtype, out_shape
         self.register_buffer("feature", torch.from_numpy(feature.astype(np.int32)))
-        self.register_buffer("threshold", torch.from_numpy(threshold.astype(np.float64)))
+        self.register_buffer("threshold", torch.from_numpy(threshold))
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -180,7 +178,10 @@ class Thermometer(nn.Module):
         samples = np.asarray(x)
         if samples.ndim < 2 or len(samples) == 0:
             raise ShapeError(f"expected samples [n, ...] with n >= 1, got shape {samples.shape}")
-        _check_values(samples)
+        if samples.dtype.name not in FEATURE_DTYPES:
+            raise DtypeError(f"expected features of dtype {', '.join(FEATURE_DTYPES)}, got {samples.dtype}")
+        if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+            raise DataError("the samples contain NaN or infinity; replace such values before choosing thresholds")
         shape = samples.shape[1:]
         if self.kind == "quantile":
             lists = _quantiles(self.thresholds, samples)
@@ -210,7 +211,9 @@ class Thermometer(nn.Module):
             raise ShapeError(f"expected samples (N, {', '.join(map(str, self.shape))}), got shape {tuple(x.shape)}")
         if x.dtype != getattr(torch, self.dtype):
             raise DtypeError(f"expected samples of dtype {self.dtype}, got {str(x.dtype).removeprefix('torch.')}")
-        if x.dtype == torch.float32 and not _recorded(x) and bool(torch.isnan(x).any()):
+        # Values cannot be read while launches are recorded as a CUDA graph; the steps before were checked.
+        recorded = x.is_cuda and torch.cuda.is_current_stream_capturing()
+        if x.dtype == torch.float32 and not recorded and bool(torch.isnan(x).any()):
             raise DataError("the samples contain NaN; a missing value has no bits: replace it before encoding")
         flat = rows(x.to(torch.uint8) if x.dtype == torch.bool else x)
         return BitTensor(ops.threshold(flat, self.feature, self.threshold), (x.shape[0], *self.out_shape))
@@ -240,10 +243,12 @@ def _uniform(thresholds: int, lists: int, low: float, high: float) -> Lists:
 
 
 def _quantiles(thresholds: int, samples: npt.NDArray[Any]) -> Lists:
-    steps = _steps(thresholds)
+    steps, lists = _steps(thresholds), []
     if samples.ndim == 4:
-        return [_spread_quantiles(samples[:, c], steps) for c in range(samples.shape[1])]
-    lists = []
+        for pixels in samples.swapaxes(0, 1):
+            above = pixels[pixels > pixels.min()]  # background would otherwise take most thresholds
+            lists.append(np.quantile(above, steps, method="higher") if len(above) else pixels.min() + steps)
+        return lists
     for column in samples.reshape(len(samples), -1).T:
         cut = np.unique(np.quantile(column, steps, method="higher"))
         above = cut[cut > column.min()]
@@ -255,13 +260,6 @@ def _steps(thresholds: int) -> npt.NDArray[np.float64]:
     return np.arange(1, _checked_count(thresholds) + 1) / (thresholds + 1)
 
 
-def _check_values(samples: npt.NDArray[Any]) -> None:
-    if samples.dtype.name not in FEATURE_DTYPES:
-        raise DtypeError(f"expected features of dtype {', '.join(FEATURE_DTYPES)}, got {samples.dtype}")
-    if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-        raise DataError("the samples contain NaN or infinity; replace such values before choosing thresholds")
-
-
 def _with_binary(lists: Lists, binary: npt.ArrayLike | None) -> Lists:
     if binary is None:
         return lists
@@ -271,23 +269,9 @@ def _with_binary(lists: Lists, binary: npt.ArrayLike | None) -> Lists:
     return [np.ones(1) if is_binary else values for is_binary, values in zip(mask, lists, strict=True)]
 
 
-def _recorded(x: Tensor) -> bool:
-    """Whether launches are being recorded as a CUDA graph, when values cannot be read; the steps before were checked."""
-    return x.is_cuda and torch.cuda.is_current_stream_capturing()
-
-
 def _exact(values: npt.NDArray[np.float64], dtype: str, index: int) -> npt.NDArray[np.float64]:
     if values.ndim != 1 or not np.isfinite(values).all():
         raise OptionError(f"thresholds {index} must be a list of finite numbers, got {values}")
     if np.any(np.diff(values) < 0):
         raise OptionError(f"thresholds {index} must be ascending, got {values}")
     return exact_thresholds(values, dtype)
-
-
-def _spread_quantiles(pixels: npt.NDArray[Any], steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Quantiles of the pixels that differ from the least value (background would otherwise take most thresholds)."""
-    flat = pixels.ravel()
-    above = flat[flat > flat.min()]
-    if len(above) == 0:
-        return np.asarray(flat.min() + steps, np.float64)
-    return np.asarray(np.quantile(above, steps, method="higher"), np.float64)

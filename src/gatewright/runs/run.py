@@ -15,6 +15,7 @@ from gatewright.circuit import Circuit, cost, simplify
 from gatewright.data import Dataset, Split
 from gatewright.errors import DataError, OptionError
 from gatewright.lowering import lower
+from gatewright.nn.temperature import SAMPLES, measure_temperature
 from gatewright.nn.thermometer import Thermometer
 from gatewright.runs.folder import CONFIG, MODEL, RunFolder, naming, read_model
 from gatewright.runs.result import RunResult, SplitAccuracy
@@ -135,7 +136,10 @@ def train(
         generator = torch.Generator().manual_seed(config.train.seed)
         encoder = config.data.encoder.build(dataset)
         plan = config.model.plan(encoder.out_shape, dataset.n_classes, dataset.label_shape)
-        model = plan.build(encoder, generator).to(device)
+        model = plan.build(encoder, generator)
+        if config.model.tau == "measured":
+            measure_temperature(model, torch.from_numpy(dataset.train.x[:SAMPLES]))
+        model = model.to(device)
         generator = training_generator(config.train.seed, device, generator)
         with use_threads(config.train.thread_count(plan.candidates)):
             training = Feed(dataset.train, device, config.data.augment.build(dataset, generator, processes))
@@ -172,6 +176,8 @@ def _save_model(
         "encoder": {"shape": list(encoder.shape), "dtype": encoder.dtype, "thresholds": _thresholds(encoder)},
         "model": model.state_dict(),
     }
+    if config.model.tau == "measured":
+        state["tau"] = model[-1].tau
     save_state(folder / MODEL, state, "model")
 
 
@@ -224,6 +230,8 @@ def load_run(folder: Path) -> TrainedRun:
         label_shape = tuple(state.get("label_shape", ()))  # absent in models of versions without segmentation
         plan = config.model.plan(encoder.out_shape, len(classes), label_shape)
         model = plan.build(encoder, torch.Generator())
+        if config.model.tau == "measured":
+            model[-1].tau = state["tau"]
         model.load_state_dict(state["model"])
         return TrainedRun(state["name"], config, model.eval(), classes, tuple(state["feature_names"]))
 

@@ -26,16 +26,14 @@ class Choice(Generic[S]):
     """A field that holds one of several sections; the value of one key names the section.
 
     It is the metadata of an annotation, `head: Annotated[Head, HEADS]`, and knows the sections that are registered when a
-    value is validated, so new ones can be added from anywhere:
+    value is validated, so new ones can be added from anywhere. With `SHAPES = Choice("kind")` and
 
-    >>> from typing import Literal
-    >>> SHAPES = Choice("kind")
-    >>> @SHAPES.register
-    ... class Circle(Section):
-    ...     kind: Literal["circle"]
-    ...     radius: float
-    >>> SHAPES.read({"kind": "circle", "radius": 2.0}).radius
-    2.0
+        @SHAPES.register
+        class Circle(Section):
+            kind: Literal["circle"]
+            radius: float
+
+    `SHAPES.read({"kind": "circle", "radius": 2.0})` is a `Circle`.
 
     Args:
         key: The field that names a section; its type is a literal of one text.

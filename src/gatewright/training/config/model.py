@@ -31,7 +31,8 @@ class ModelOptions(Section):
         relaxation: `soft` (the paper's mixture) or `hard` (straight-through).
         gradients: `int8` (rounded stochastically; only with the hard relaxation on the CPU) or `float`.
         init: Initial logits.
-        tau: Temperature of the head; null for the rule of `gatewright.nn.GroupSum` or `WeightedSum`.
+        tau: Temperature of the head; null for the rule of `gatewright.nn.GroupSum` or `WeightedSum`, `measured` for what
+            `gatewright.nn.measure_temperature` finds in the first training samples.
         head: `sum` or `weighted`.
     """
 
@@ -41,7 +42,7 @@ class ModelOptions(Section):
     relaxation: Literal["soft", "hard"] = "soft"
     gradients: Literal["int8", "float"] = "int8"
     init: Literal["gaussian", "residual"] = "gaussian"
-    tau: PositiveFloat | None = None
+    tau: PositiveFloat | Literal["measured"] | None = None
     head: Annotated[Head, HEADS] = SumHead(kind="sum")
 
     @property
@@ -149,5 +150,6 @@ class NetworkPlan:
         )
         layers = [plan.options.build(plan.in_shape, plan.out_shape, neurons) for plan in self.layers]
         width = self.layers[-1].out_shape[0]
-        head = options.head.build(width, self.classes, self.label_shape, tau=options.tau, generator=generator)
+        tau = options.tau if isinstance(options.tau, float) else None
+        head = options.head.build(width, self.classes, self.label_shape, tau=tau, generator=generator)
         return nn.Sequential(encoder, *layers, head)
