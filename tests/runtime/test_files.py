@@ -6,7 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gatewright.runtime.files import sha256_of_file, temporary_beside, write_atomically, write_text_atomically
+from gatewright.errors import OptionError
+from gatewright.runtime.files import (
+    sha256_of_file,
+    temporary_beside,
+    write_atomically,
+    write_files,
+    write_text_atomically,
+)
 
 
 def test_a_file_is_replaced_in_one_step(tmp_path):
@@ -48,6 +55,14 @@ def test_files_have_the_mode_of_any_new_file(tmp_path):
     (tmp_path / "plain").write_text("")
     write_text_atomically(tmp_path / "atomic", "")
     assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("directory", ["file", "file/below"])
+def test_a_file_in_the_place_of_a_directory_is_refused(tmp_path, directory):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OptionError, match="expected a directory to write to"):
+        write_files(tmp_path / directory, {"a": "text"})
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_checksums(tmp_path):

@@ -153,12 +153,7 @@ def to_gate_level(
 
 
 def with_interface(circuit: Circuit, like: Circuit | None, source: str) -> Circuit:
-    """Give a circuit that another tool wrote the encoder, head and metadata of the circuit that was exported.
-
-    Args:
-        circuit: What was read.
-        like: What was exported; None leaves the circuit as it is.
-        source: What messages call the circuit.
+    """Give a circuit read from `source` the encoder, head and metadata of the circuit that was exported, if that is known.
 
     Raises:
         FormatError: The circuit has other numbers of inputs or outputs than `like`.

@@ -37,15 +37,8 @@ VERILOG_KEYWORDS = frozenset(
 """Reserved words of Verilog-2001, and those of SystemVerilog that tools reading both refuse."""
 
 
-def check_name(name: str, keywords: frozenset[str] = frozenset()) -> str:
+def check_name(name: str, reserved: frozenset[str] = frozenset()) -> None:
     """Check a name that the user gave to a model, module or function.
-
-    Args:
-        name: The name.
-        keywords: Reserved words of the target.
-
-    Returns:
-        The name itself.
 
     Raises:
         OptionError: It is no identifier, too long, or reserved.
@@ -54,9 +47,8 @@ def check_name(name: str, keywords: frozenset[str] = frozenset()) -> str:
         raise OptionError(f"name is {name!r}, expected a letter followed by letters, digits and underscores")
     if len(name) > _LONGEST:
         raise OptionError(f"name has {len(name)} characters, expected at most {_LONGEST}")
-    if name in keywords:
+    if name in reserved:
         raise OptionError(f"name {name!r} is a reserved word of the target language; choose another")
-    return name
 
 
 def remarks(metadata: Mapping[str, str]) -> list[str]:

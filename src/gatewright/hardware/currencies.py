@@ -8,16 +8,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
 from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.aig import write_aig
 from gatewright.circuit.circuit import Circuit
-from gatewright.circuit.cost import map_aig, used_inputs
-from gatewright.circuit.head_gates import head_alone
+from gatewright.circuit.cost import map_aig
 from gatewright.circuit.simplify import simplify
 from gatewright.formats.gate_level import to_gate_level
 from gatewright.formats.verilog import to_verilog
+from gatewright.hardware.parts import parts_of
 from gatewright.runtime.programs import run_yosys
 
 NAND_SCRIPT = (
@@ -65,23 +63,13 @@ def lut6_complete(circuit: Circuit, *, timeout: float = 600.0) -> int:
         UnsupportedError: The circuit has no outputs, or its head has places.
     """
 
-    def tables(gates: Circuit) -> int:
-        return map_aig(write_aig(gates), 6, timeout=timeout)[0] if gates.n_outputs else 0
-
-    def with_ends(part: Circuit) -> int:
+    def tables(part: Circuit) -> int:
         kinds = ADDERS if part.head is not None else ("ops",)
-        return min(tables(to_gate_level(part, encoder=True, head=True, adders=kind).gates) for kind in kinds)
+        gates = (to_gate_level(part, encoder=True, head=True, adders=kind).gates for kind in kinds)
+        return min(map_aig(write_aig(each), 6, timeout=timeout)[0] for each in gates)
 
     core = simplify(circuit)
-    at_once = with_ends(core)
-    apart = tables(core.replace(encoder=None, head=None))
-    used = used_inputs(core)
-    if core.encoder is not None and len(used):
-        none = np.zeros(0, np.int32)
-        apart += with_ends(core.replace(gate=none, a=none, b=none, outputs=used, head=None))
-    if core.head is not None:
-        apart += with_ends(head_alone(core))
-    return min(at_once, apart)
+    return min(tables(core), sum(map(tables, parts_of(core).values())))
 
 
 CURRENCIES: Mapping[str, Callable[[Circuit], int]] = MappingProxyType({"nand": nand_inv, "lut6": lut6_complete})

@@ -26,11 +26,8 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make a file beside `path`, force it to the disk, then put it in the place of `path` in one step.
 
-    A process killed at any moment leaves the old file or the new one, never a part.
-
-    Args:
-        path: The file to make or replace; its folder exists.
-        write: Called with the temporary path; it must create that file.
+    A process killed at any moment leaves the old file or the new one, never a part. The folder of `path` exists, and
+    `write` creates the file whose path it is called with.
     """
     with temporary_beside(path) as temporary:
         write(temporary)
@@ -51,22 +48,18 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list[Path]:
-    """Write files into a directory, each in one step; the directory is made if it does not exist.
+    """Write files, given by name, into a directory, each in one step, and return their paths.
 
-    Args:
-        directory: Where to write.
-        files: Contents by file name; text is written as UTF-8 with plain newlines.
-
-    Returns:
-        The paths, in the given order.
+    The directory is made if it does not exist. Text is written as UTF-8 with plain newlines.
 
     Raises:
-        OptionError: The directory is a file.
+        OptionError: The directory is a file, or would be inside one.
     """
     folder = Path(directory)
-    if folder.exists() and not folder.is_dir():
-        raise OptionError(f"{folder} is a file, expected a directory to write to")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OptionError(f"{folder} is a file or would be inside one, expected a directory to write to") from error
     for name, content in files.items():
         raw = content if isinstance(content, bytes) else content.encode()
         write_atomically(folder / name, methodcaller("write_bytes", raw))
