@@ -16,7 +16,7 @@ from gatewright.circuit.adders import Number, add_columns
 from gatewright.circuit.builder import Builder, Int32Array
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.errors import OptionError
-from gatewright.features import FEATURE_BITS
+from gatewright.features import FEATURE_BITS, feature_range
 from gatewright.gates import Gate
 
 
@@ -117,7 +117,9 @@ def encoder_gates(builder: Builder, encoder: Encoder) -> Int32Array:
         magnitude = _at_least(builder, feature * width, key, 31)
         return builder.append(np.where(positive, Gate.NOT_A_AND_B, Gate.NAND), sign, magnitude)
     signed = encoder.dtype in {"int16", "int32"}
-    key = np.clip(encoder.threshold.astype(np.int64) + (1 << (width - 1) if signed else 0), 0, 1 << width)
+    low, high = feature_range(encoder.dtype)
+    # Thresholds out of range are those that all values, or none, reach; beyond int64 they would wrap.
+    key = np.clip(encoder.threshold, low, high + 1).astype(np.int64) + (1 << (width - 1) if signed else 0)
     return _at_least(builder, feature * width, key, width, inverted_top=signed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import FormatError, UnsupportedError
+from gatewright.formats.clocks import clock_of, control_of
 from gatewright.formats.gate_level import GateLevel, to_gate_level, with_interface
 from gatewright.formats.names import check_name, remarks
 from gatewright.gates import TRUTH, USES_A, USES_B, Gate
@@ -21,6 +23,13 @@ _INVERSES = ((["0"], "1"), (["1"], "0"))
 # By whether the first operand is inverted, twice, and whether the second one is.
 _CONJUNCTIONS = (Gate.AND, Gate.A_AND_NOT_B, Gate.NOT_A_AND_B, Gate.NOR)
 _DISJUNCTIONS = (Gate.OR, Gate.A_OR_NOT_B, Gate.NOT_A_OR_B, Gate.NAND)
+_ODD = re.compile("[^\\t -\\x7e\\xa1-\\u1fff\\u2030-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+"""Control characters and separators; a tab is none."""
+_REMARKS = re.compile(
+    r"\.(area|attr|cname|param|wire|wire_load_slope|delay|default_\w+|(input|output)_(arrival|drive|required|load)"
+    r"|max_input_load)"
+)
+"""Statements about timing, area and names, which say nothing about the function."""
 INPUT_NAMES, OUTPUT_NAMES = "blif.inputs", "blif.outputs"
 """Metadata keys under which `from_blif` keeps the names: JSON objects, index to name."""
 
@@ -166,7 +175,14 @@ def _statements(path: str | Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and words of each statement, comments dropped and continued lines joined."""
     words: list[str] = []
     first = 0
-    for number, raw in enumerate(read_bytes(path).decode("utf-8", "replace").splitlines(), 1):
+    try:
+        lines = read_bytes(path).decode("utf-8").replace("\r\n", "\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is not text: {error}") from error
+    for number, raw in enumerate(lines, 1):
+        # Tools disagree on whether such characters end a line, so a comment for one would be a gate for another.
+        if odd := _ODD.search(raw):
+            raise FormatError(f"{path}, line {number}: the character {odd[0]!r} does not belong into BLIF")
         text = raw.split("#", 1)[0].rstrip()
         continued = text.endswith("\\")
         first = first if words else number
@@ -184,7 +200,9 @@ def _parse(
     inputs: list[str] = []
     outputs: list[str] = []
     covers: dict[str, _Cover] = {}
-    clocks: set[str] = set()
+    clocks: list[str] = []
+    lists = {".inputs": inputs, ".outputs": outputs, ".clock": clocks}
+    controls: set[tuple[str, ...]] = set()
     current: _Cover | None = None
     started = False
     for line, (keyword, *words) in statements:
@@ -199,27 +217,37 @@ def _parse(
             if started:
                 raise UnsupportedError(f"{where}: a second .model; flatten the hierarchy first")
             started = True
-        elif keyword == ".inputs":
-            inputs += words
-        elif keyword == ".outputs":
-            outputs += words
+        elif keyword in lists:
+            lists[keyword] += words
         elif keyword == ".names" and words:
             current = _define(covers, words[-1], _Cover(line, words[:-1]), where)
         elif keyword == ".latch" and registers and len(words) >= 2:
+            controls.add(control_of(words[2:], where))
             _define(covers, words[1], _Cover(line, words[:1], ["1"], register=True), where)
-            clocks.update(words[3:4])
+        elif keyword == ".conn" and len(words) == 2:
+            _define(covers, words[1], _Cover(line, words[:1], ["1"]), where)
         elif keyword == ".end":
             break
         elif keyword in {".latch", ".subckt", ".gate", ".mlatch", ".exdc"}:
             raise UnsupportedError(f"{where}: {keyword}; only combinational models made of .names can be read")
-        else:
+        elif not _REMARKS.fullmatch(keyword):
             raise FormatError(f"{where}: unknown statement {keyword!r}")
-    else:
-        raise FormatError(f"{source}: no .end; the file is truncated or not BLIF")
+    _check_interface(started, inputs, outputs, covers, source)
+    read = {name for cover in covers.values() for name in cover.inputs} | set(outputs)
+    clocks += clock_of(controls, inputs, read, source)
+    return [name for name in inputs if name not in clocks], outputs, covers
+
+
+def _check_interface(
+    started: bool, inputs: list[str], outputs: list[str], covers: Mapping[str, _Cover], source: str
+) -> None:
+    if not started:
+        raise FormatError(f"{source}: no .model; the file is empty or not BLIF")
+    if not outputs:
+        raise UnsupportedError(f"{source}: no .outputs; a model without outputs computes nothing")
     twice = next((name for name, times in Counter([*inputs, *covers]).items() if times > 1), None)
     if twice is not None:
         raise FormatError(f"{source}: input {twice!r} is defined a second time")
-    return [name for name in inputs if name not in clocks], outputs, covers
 
 
 def _define(covers: dict[str, _Cover], name: str, cover: _Cover, where: str) -> _Cover:
