@@ -8,7 +8,7 @@ have a list of thresholds per feature and become (bits,), feature by feature, th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from gatewright.errors import DataError, DtypeError, NotFittedError, OptionError, ShapeError, unknown_name
+from gatewright.errors import DataError, DtypeError, FormatError, NotFittedError, OptionError, ShapeError, unknown_name
 from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
@@ -217,6 +217,20 @@ class Thermometer(nn.Module):
             raise DataError("the samples contain NaN; a missing value has no bits: replace it before encoding")
         flat = rows(x.to(torch.uint8) if x.dtype == torch.bool else x)
         return BitTensor(ops.threshold(flat, self.feature, self.threshold), (x.shape[0], *self.out_shape))
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        feature, threshold = (state_dict.get(prefix + name) for name in ("feature", "threshold"))
+        if (
+            feature is not None
+            and len(feature)
+            and not 0 <= int(feature.min()) <= int(feature.max()) < math.prod(self.shape)
+        ):
+            raise FormatError(
+                f"entry {prefix + 'feature'!r} of the state has features outside of a sample of shape {self.shape}"
+            )
+        if threshold is not None and not bool(torch.isfinite(threshold).all()):
+            raise FormatError(f"entry {prefix + 'threshold'!r} of the state has thresholds that are not finite")
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def extra_repr(self) -> str:
         """Sizes, for repr."""

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from gatewright.errors import FormatError, OptionError
 from gatewright.runs.result import RESULT, RunResult
-from gatewright.runtime.files import write_text_atomically
+from gatewright.runtime.files import make_folder, write_text_atomically
 from gatewright.training import load
 from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
@@ -61,9 +63,34 @@ class RunFolder(Sink):
             return RunResult.load(self.path)
         return None
 
+    @contextmanager
+    def locked(self, *, wanted: bool) -> Iterator[None]:
+        """Keep other processes from training into the folder.
+
+        Args:
+            wanted: Whether to; of several processes that train together, the main one does.
+
+        Raises:
+            OptionError: Another process trains into it.
+        """
+        if not wanted:
+            yield
+            return
+        make_folder(self.path)
+        lock = FileLock(self.path / ".train.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise OptionError(
+                f"another process trains into {self.path}; wait for it, or choose another --out"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     def create(self) -> None:
         """Make the folder and write the config."""
-        self.path.mkdir(parents=True, exist_ok=True)
         write_text_atomically(self.path / CONFIG, load.dump(self._config))
 
     def resume(self, trainer: Trainer, processes: Ranks) -> None:

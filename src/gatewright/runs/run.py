@@ -126,7 +126,7 @@ def train(
     device = pick_device(config.train.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    with join(device) as processes:
+    with join(device) as processes, folder.locked(wanted=processes.main):
         finished = processes.from_main(folder.finished(resume=resume) if processes.main else None)
         if finished is not None:
             return finished

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def save_state(path: Path, state: dict[str, Any], kind: str) -> None:
     tree = _pack(state, "", tensors)
     sums = {name: _checksum(tensor) for name, tensor in tensors.items()}
     header = {"format": FORMAT, "kind": kind, "state": json.dumps(tree), "checksums": json.dumps(sums)}
+    header["header_checksum"] = _header_checksum(header)
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
 
 
@@ -58,9 +60,12 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
         )
     if header.get("kind") != kind:
         raise FormatError(f"{path} is a {header.get('kind')!r} file, expected a {kind!r} file")
+    # Files of version 0.1 have no checksum of the header.
+    if header.get("header_checksum", _header_checksum(header)) != _header_checksum(header):
+        raise FormatError(f"the header of {path} is damaged (its checksum differs)")
     try:
         sums, tree = json.loads(header["checksums"]), json.loads(header["state"])
-    except (KeyError, json.JSONDecodeError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise FormatError(f"the header of {path} is damaged: {error!r}") from error
     for name in sorted(set(sums) ^ set(tensors)):
         raise FormatError(f"{path}: the entry {name!r} is {'missing' if name in sums else 'not listed in the header'}")
@@ -71,6 +76,11 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise FormatError(f"the header of {path} is damaged: state is not a mapping")
     return state
+
+
+def _header_checksum(header: Mapping[str, str]) -> str:
+    text = "\n".join(header.get(key, "") for key in ("format", "kind", "state", "checksums"))
+    return f"{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"
 
 
 def _checksum(tensor: torch.Tensor) -> int:

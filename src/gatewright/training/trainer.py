@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from gatewright import nn
-from gatewright.errors import DataError
+from gatewright.errors import DataError, FormatError
 from gatewright.runtime.memory import keep_freed_memory
 from gatewright.training.batches import Feed
 from gatewright.training.config import TrainOptions
@@ -252,11 +252,16 @@ class Trainer:
             KeyError: An entry is missing.
             ValueError: An entry does not fit this run; RuntimeError and TypeError where torch finds it.
         """
+        step = state["step"]
+        if type(step) is not int or not 0 <= step <= self.options.steps:
+            raise FormatError(
+                f"the entry 'step' is {step!r:.40}, expected a step of the run, 0 to {self.options.steps}"
+            )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name, learner in self.learners.items():
             learner.load_state_dict(state["learners"][name])
         self.order.load_state_dict(state["order"])
         self._generator.set_state(state["generator"])
-        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        self.step, self.seconds = step, float(state["seconds"])
         self.best = None if state["best"] is None else Best(*state["best"])
