@@ -142,7 +142,7 @@ class WeightedSum(nn.Module):
             hint = "; put torch.nn.Flatten() before it" if x.ndim > 2 else ""
             raise ShapeError(f"{self} expects (N, {self.features}), got shape {tuple(x.shape)}{hint}")
         weight = self._rounded()
-        if isinstance(x, BitTensor):
+        if isinstance(x, BitTensor) and x.is_packed:
             sums: Tensor = _Weigh.apply(x, weight)  # type: ignore[no-untyped-call]
         else:
             sums = weight.to(x.dtype) @ x.T
