@@ -274,6 +274,7 @@ def test_data():
     assert gatewright("data", "digits", "--json").json["ready"] is True
     assert "8x8" in gatewright("data").out
     assert gatewright("data", "digits").code == 0
+    assert gatewright("data", "digits", "--download", "--json").json["ready"] is True
 
 
 def test_version_help_and_usage_errors():
