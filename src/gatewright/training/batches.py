@@ -29,10 +29,7 @@ class Feed:
     """
 
     def __init__(
-        self,
-        split: Split,
-        device: torch.device,
-        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        self, split: Split, device: torch.device, augment: Callable[[torch.Tensor], torch.Tensor] | None = None
     ) -> None:
         self._augment = augment
         self.device = device

@@ -1,6 +1,6 @@
 """A training step as CUDA graphs: recorded once, then started with two calls, so that the host keeps ahead of the GPU.
 
-A small network's step is hundreds of short kernels, which take longer to start than to run. A graph starts them all;
+A small network's step is hundreds of short kernels, which take longer to start than to run. A graph starts them all,
 but it repeats exactly the launches it was recorded from, on the same memory. So all that changes the launches (a layer is
 frozen, candidate sums are collected for connection learning or not) is part of a key, and each key has a recording of its
 own, made after a few ordinary steps with that key (which compile the kernels and allocate lasting memory).

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -82,19 +82,13 @@ class Ranks:
         """The main process's value, whatever it is, for all."""
         if self.size == 1:
             return value
-        box: list[Any] = [value]
+        box = [value]
         dist.broadcast_object_list(box, src=0)
-        result: T = box[0]
-        return result
-
-
-def size_of_environment() -> int:
-    """How many processes the environment speaks of (1 if of none)."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+        return box[0]
 
 
 def rank_of_environment() -> int:
-    """This process's number among them."""
+    """This process's number among those that train together, as the environment says (0 if it says nothing)."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -121,7 +115,7 @@ def join(device: torch.device) -> Iterator[Ranks]:
     if dist.is_initialized():
         yield Ranks(dist.get_rank(), dist.get_world_size())
         return
-    if size_of_environment() == 1:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Ranks()
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
