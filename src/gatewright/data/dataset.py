@@ -196,10 +196,7 @@ class DatasetInfo:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in {**asdict(self), "n_features": self.n_features, "n_classes": self.n_classes}.items()
-        }
+        return {**asdict(self), "n_features": self.n_features, "n_classes": self.n_classes}
 
     def dataset(
         self,

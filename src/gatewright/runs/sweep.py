@@ -137,7 +137,7 @@ def measure(
         data_root: Where the data sets are; None for the usual places.
         timeout: Seconds that the proof may take.
         progress: Whether to show downloads.
-        watch: Told about each step.
+        watch: Called after each step.
         stop: Called after each step; true ends the run with a checkpoint.
 
     Returns:
@@ -177,6 +177,8 @@ def measure(
 
 def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
     figures = cost(compiled.circuit)
+    costs = ("logic_ops", "total_ops", "encoder_ops", "head_ops", "depth", "total_depth", "outputs")
+    by_pixel = compiled.circuit.head is not None and bool(compiled.circuit.head.places)
     return Entry(
         name=job.name,
         preset=job.preset,
@@ -189,13 +191,7 @@ def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
         sensitivity=_rounded(compiled.confusion.sensitivity),
         precision=_rounded(compiled.confusion.precision),
         gates=result.gates,
-        logic_ops=figures.logic_ops,
-        total_ops=figures.total_ops,
-        encoder_ops=figures.encoder_ops,
-        head_ops=figures.head_ops,
-        depth=figures.depth,
-        total_depth=figures.total_depth,
-        outputs=figures.outputs,
+        **{key: getattr(figures, key) for key in costs},
         lut6=_lut6(compiled.circuit),
         steps=result.steps,
         best_step=result.best_step,
@@ -207,9 +203,7 @@ def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
         versions=result.versions,
         machine=result.machine,
         pruned=compiled.pruned,
-        mean_iou=round(compiled.confusion.mean_iou, 6)
-        if compiled.circuit.head and compiled.circuit.head.places
-        else None,
+        mean_iou=round(compiled.confusion.mean_iou, 6) if by_pixel else None,
     )
 
 

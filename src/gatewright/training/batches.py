@@ -43,7 +43,7 @@ class Feed:
 
     @property
     def decisions(self) -> int:
-        """Labels of all samples: one a sample, or one a pixel."""
+        """Labels of all samples: one per sample, or one per pixel."""
         return self._y.numel()
 
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

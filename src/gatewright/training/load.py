@@ -141,7 +141,7 @@ def _override(tree: Tree, overrides: Iterable[str]) -> Tree:
         if not equals or not all(path):
             raise OptionError(f"an override must look like train.steps=1000, got {text!r}")
         dotted = ".".join(path)
-        # Keys that cannot exist are refused, whatever the kinds chosen elsewhere.
+        # Keys that cannot exist are refused for any choice of kinds.
         if dotted not in known:
             raise OptionError(_unknown_key(dotted, known))
         try:

@@ -79,7 +79,7 @@ class Ranks:
         return bool(self.total(torch.tensor(int(wish), device=device)))
 
     def from_main(self, value: T) -> T:
-        """The main process's value, whatever it is, for all."""
+        """The main process's value, in all processes."""
         if self.size == 1:
             return value
         box = [value]
