@@ -21,6 +21,7 @@ SetFlag = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change an option of the config; repeatable.")
 ]
 STOPPED = 130
+"""Exit code after Ctrl-C."""
 
 
 def train(

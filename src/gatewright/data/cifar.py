@@ -140,4 +140,3 @@ READERS = (
         _read,
     ),
 )
-"""CIFAR-10."""

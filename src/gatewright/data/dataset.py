@@ -148,22 +148,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Description of a data set, known without reading it.
+    """Description of a data set, known without reading it; what is not listed here means what it does in `Dataset`.
 
     Attributes:
-        name: Its name.
         title: One line for people.
         kind: "image", "table" or "signal".
-        shape: Shape of one sample.
-        dtype: NumPy name of the features' type.
-        class_names: One name per class.
         train: Number of training samples.
         validation: Number of validation samples.
         test: Number of test samples.
         split: How the parts are made.
-        source: Where it comes from (URL).
-        licence: Its licence, as upstream states it.
-        citation: The work to cite.
         files: Files it needs, relative to the data root; empty if it comes with gatewright.
         label_shape: Shape of one sample's labels: () for one class per sample, (height, width) for one per pixel.
     """

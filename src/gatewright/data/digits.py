@@ -55,4 +55,3 @@ READERS = (
         _read,
     ),
 )
-"""The digits."""

@@ -91,4 +91,3 @@ READERS = (
         "Algorithms, arXiv:1708.07747, 2017",
     ),
 )
-"""MNIST and Fashion-MNIST."""

@@ -241,4 +241,3 @@ READERS = (
     _reader("mit-bih", "heart beats of an electrocardiogram, by AAMI class", (_FEATURES,)),
     _reader("mit-bih-2d", "the same beats as pictures: each between its neighbours", (1, 3, _FEATURES)),
 )
-"""MIT-BIH beats."""

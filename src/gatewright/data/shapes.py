@@ -86,4 +86,3 @@ READERS = (
         _read,
     ),
 )
-"""Shapes in noise."""

@@ -203,4 +203,3 @@ READERS = (
     _monks(2, "exactly two of the six attributes are 1", 136, 33),
     _monks(3, "a5 = 3 and a4 = 1, or a5 != 4 and a2 != 3; 5 % of the training labels are wrong", 98, 24),
 )
-"""The UCI tables."""

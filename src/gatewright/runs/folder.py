@@ -31,13 +31,7 @@ FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.devi
 
 
 class RunFolder(Sink):
-    """The folder of one run.
-
-    Args:
-        path: The folder; `create` makes it.
-        config: The run's options.
-        tensorboard: Whether to write TensorBoard events as well.
-    """
+    """The folder of one run, with metrics also as TensorBoard events if wanted; `create` makes it."""
 
     def __init__(self, path: Path, config: RunConfig, *, tensorboard: bool = False) -> None:
         self.path = path

@@ -95,12 +95,7 @@ def digest(config: RunConfig) -> str:
 
 
 def jobs(presets: Sequence[str], seeds: Sequence[int], changes: Sequence[str] = ()) -> list[Job]:
-    """All runs of a sweep, seed by seed, so that every preset has a first figure soon.
-
-    Args:
-        presets: Names of presets.
-        seeds: Seeds of each.
-        changes: Options to change in all of them, `key=value`.
+    """All runs of a sweep, seed by seed, so that every preset has a first figure soon; the changes apply to all of them.
 
     Raises:
         OptionError: A preset or an option is unknown, or the seed is among the changes.
@@ -129,16 +124,9 @@ def measure(
     watch: Watcher | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Entry, Circuit] | None:
-    """Train (or resume training), compile, prove and evaluate.
+    """Train (or resume training) in the job's folder below `runs`, compile, prove and evaluate.
 
-    Args:
-        job: The run.
-        runs: Folder of the runs' folders.
-        data_root: Where the data sets are; None for the usual places.
-        timeout: Seconds that the proof may take.
-        progress: Whether to show downloads.
-        watch: Called after each step.
-        stop: Called after each step; true ends the run with a checkpoint.
+    The proof may take `timeout` seconds; the other options are those of `gatewright.train`.
 
     Returns:
         The entry and its circuit; None if it was stopped, or if another process has the same run.

@@ -14,10 +14,7 @@ from gatewright.runtime.files import write_text_atomically
 class MetricsLog:
     """Appends to `metrics.jsonl`; the lines after the step that it starts from are removed, as they will be written again.
 
-    Args:
-        folder: The run's folder.
-        step: Step that the run starts or resumes from.
-        tensorboard: Whether to also write TensorBoard events to `tensorboard/` in the folder.
+    With `tensorboard`, it also writes TensorBoard events to `tensorboard/` in the run's folder.
     """
 
     def __init__(self, folder: Path, step: int, *, tensorboard: bool = False) -> None:

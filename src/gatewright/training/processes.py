@@ -107,11 +107,7 @@ def pick_device(name: str) -> torch.device:
 
 @contextmanager
 def join(device: torch.device) -> Iterator[Ranks]:
-    """Find the other processes (NCCL on CUDA, gloo elsewhere), and leave them at the end.
-
-    Args:
-        device: Where this process trains.
-    """
+    """Find the other processes (NCCL on CUDA, gloo elsewhere), and leave them at the end."""
     if dist.is_initialized():
         yield Ranks(dist.get_rank(), dist.get_world_size())
         return
@@ -137,10 +133,6 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     """Run `python -m gatewright ARGUMENTS` in several processes of this machine, and wait for them.
 
     torch's elastic agent starts them. It passes Ctrl-C and SIGTERM on, and if one process fails it ends the others.
-
-    Args:
-        processes: How many.
-        arguments: The command line of each.
 
     Returns:
         0; or the code of the process that failed first; or 130 if they were asked to stop.

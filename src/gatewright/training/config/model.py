@@ -132,12 +132,7 @@ class NetworkPlan:
         return self.options.candidates * sum(layer.gates for layer in self.layers)
 
     def build(self, encoder: torch.nn.Module, generator: torch.Generator) -> torch.nn.Sequential:
-        """The network from raw features to scores.
-
-        Args:
-            encoder: Raw features to bits.
-            generator: Draws wiring and logits.
-        """
+        """The network from raw features to scores; the generator draws wiring and logits."""
         from torch import nn
 
         options = self.options
