@@ -40,8 +40,25 @@ class Split:
         return len(self.y)
 
 
+class _Sizes:
+    """Sizes that follow from the shape of a sample and the names of the classes."""
+
+    shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+    @property
+    def n_features(self) -> int:
+        """Number of raw features of one sample."""
+        return int(np.prod(self.shape))
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(_Sizes):
     """A data set: three parts, and what its features and classes mean.
 
     Attributes:
@@ -117,16 +134,6 @@ class Dataset:
             raise DataError(f"{where}: sample {at} contains NaN or infinity")
 
     @property
-    def n_features(self) -> int:
-        """Number of raw features of one sample."""
-        return int(np.prod(self.shape))
-
-    @property
-    def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
-
-    @property
     def label_shape(self) -> tuple[int, ...]:
         """Shape of one sample's labels: () for one class per sample, (height, width) for one per pixel."""
         return self.train.y.shape[1:]
@@ -147,7 +154,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class DatasetInfo:
+class DatasetInfo(_Sizes):
     """Description of a data set, known without reading it; what is not listed here means what it does in `Dataset`.
 
     Attributes:
@@ -177,16 +184,6 @@ class DatasetInfo:
     files: tuple[str, ...] = ()
     label_shape: tuple[int, ...] = ()
 
-    @property
-    def n_features(self) -> int:
-        """Number of raw features of one sample."""
-        return int(np.prod(self.shape))
-
-    @property
-    def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
-
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
         return {**asdict(self), "n_features": self.n_features, "n_classes": self.n_classes}
@@ -196,6 +193,7 @@ class DatasetInfo:
         train: Split,
         validation: Split,
         test: Split,
+        *,
         feature_names: tuple[str, ...] = (),
         binary_features: npt.NDArray[np.bool_] | None = None,
     ) -> Dataset:

@@ -20,10 +20,6 @@ _UINT8 = 8  # idx's type code
 def parse_idx(data: bytes, where: str) -> npt.NDArray[np.uint8]:
     """Parse an idx file of bytes: a big-endian header (two zeros, type, rank, then the sizes), then the values.
 
-    Args:
-        data: The whole file.
-        where: Its name, for messages.
-
     Returns:
         uint8, of the file's shape; writable, owning its memory.
 

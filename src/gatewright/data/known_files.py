@@ -89,14 +89,7 @@ def missing(root: Path, paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def read(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
-    """Read known files, unpacked and checked.
-
-    Args:
-        root: The data root.
-        paths: Known files, relative to it.
-
-    Returns:
-        Their contents, by path.
+    """Read known files, unpacked and checked, and return their contents by path, in the order of `paths`.
 
     Raises:
         DataError: A file is missing, damaged, or not the known one.

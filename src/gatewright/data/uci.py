@@ -97,7 +97,9 @@ def _read(info: DatasetInfo, root: Path, layout: _Layout, masks: Callable[[int],
         for table, where in zip(tables, info.files, strict=True)
     ]
     train, validation, test = (Split(files[0].x[mask], files[0].y[mask]) for mask in masks(len(files[0])))
-    return info.dataset(train, validation, files[1] if len(files) > 1 else test, *layout.names(tables[0]))
+    names, binary = layout.names(tables[0])
+    test = files[1] if len(files) > 1 else test
+    return info.dataset(train, validation, test, feature_names=names, binary_features=binary)
 
 
 def _every(n: int, stride: int, *, validation: int, test: int | None = None) -> Masks:

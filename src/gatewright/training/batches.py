@@ -18,11 +18,8 @@ class Feed:
 
     Args:
         split: Raw samples and labels.
-        device: Where the batches are wanted.
+        device: The training device.
         augment: Changes the raw images of `batch` (never those of `all`), or None.
-
-    Attributes:
-        device: As given.
 
     Raises:
         DataError: The samples contain NaN.
