@@ -1,4 +1,4 @@
-"""What is written down while a network learns: one JSON object a line, and TensorBoard on request."""
+"""What is written down while a network learns: one JSON object per line, and TensorBoard on request."""
 
 from __future__ import annotations
 
