@@ -33,13 +33,7 @@ FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.devi
 
 
 class RunFolder(Sink):
-    """The folder of one run.
-
-    Args:
-        path: The folder; `create` makes it.
-        config: The run's options.
-        tensorboard: Whether to write TensorBoard events as well.
-    """
+    """The folder of one run, with metrics also as TensorBoard events if wanted; `create` makes it."""
 
     def __init__(self, path: Path, config: RunConfig, *, tensorboard: bool = False) -> None:
         self.path = path
@@ -56,7 +50,7 @@ class RunFolder(Sink):
             FormatError: The finished run has other options.
         """
         if not resume and any((self.path / file).exists() for file in (CHECKPOINT, RESULT, MODEL)):
-            raise OptionError(f"{self.path} holds a run already; go on with --resume, or choose another --out")
+            raise OptionError(f"{self.path} holds a run already; resume it with --resume, or choose another --out")
         if resume and (self.path / RESULT).exists():
             config = self.path / CONFIG
             check_same_run(load.load_file(config).as_dict(), self._config.as_dict(), config)
@@ -155,7 +149,9 @@ def read_model(folder: Path) -> dict[str, Any]:
     path = folder / MODEL
     if not path.exists():
         if (folder / CHECKPOINT).exists():
-            raise FormatError(f"the run in {folder} is not finished; go on with: gatewright train {folder} --resume")
+            raise FormatError(
+                f"the run in {folder} is not finished; resume it with: gatewright train {folder} --resume"
+            )
         raise FormatError(f"{folder} holds no run (there is no {MODEL} in it)")
     return load_state(path, "model")
 

@@ -95,6 +95,9 @@ def train(
 ) -> RunResult | None:
     """Train, and write everything to a folder.
 
+    Processes that find each other in the environment (see `gatewright.training.processes`) train together; the main one
+    writes.
+
     >>> import gatewright as gw
     >>> result = gw.train("digits", out="runs/x", overrides=["train.steps=200"])  # doctest: +SKIP
 
@@ -103,15 +106,12 @@ def train(
         name: What to call it in results; None for the name of the preset, file or data set.
         out: The folder, made if needed; None for `runs/NAME`. It must not hold a run unless `resume`.
         overrides: Options to change in a preset or file, `key=value`.
-        data_root: Where the data sets are; None for the usual places (see `gatewright.data.load`).
+        data_root: Where the data sets are; None for the usual places (see `gatewright.load_dataset`).
         resume: Resume from the folder's checkpoint; a finished run is returned as it is, a missing one is begun.
         tensorboard: Whether to write TensorBoard events.
         progress: Whether to show downloads.
-        watch: Told about each step.
+        watch: Called after each step.
         stop: Called after each step; true ends the run with a checkpoint.
-
-    Processes that find each other in the environment (see `gatewright.training.processes`) train together; the main one
-    writes.
 
     Returns:
         The result, or None if the run was stopped.
@@ -237,11 +237,7 @@ def load_run(folder: Path) -> TrainedRun:
 
 
 def read_circuit(folder: Path) -> Circuit:
-    """The network of a finished run as a circuit, not simplified.
-
-    Raises:
-        FormatError: See `load_run`.
-    """
+    """The network of a finished run as a circuit, not simplified; the errors are those of `load_run`."""
     return lower_run(load_run(folder))
 
 

@@ -80,7 +80,7 @@ class ModelOptions(Section):
             needed = "a convolution" if label_shape else "dense or flatten"
             raise OptionError(f"{last} is {final.type}, but the last layer must be {needed}, for the group sum")
         if label_shape and shape[1:] != label_shape:
-            raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one a pixel")
+            raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one per pixel")
         self.head.check(shape[0], classes, label_shape, last)
         return NetworkPlan(self, plans, classes, label_shape)
 
@@ -132,12 +132,7 @@ class NetworkPlan:
         return self.options.candidates * sum(layer.gates for layer in self.layers)
 
     def build(self, encoder: torch.nn.Module, generator: torch.Generator) -> torch.nn.Sequential:
-        """The network from raw features to scores.
-
-        Args:
-            encoder: Raw features to bits.
-            generator: Draws wiring and logits.
-        """
+        """The network from raw features to scores; the generator draws wiring and logits."""
         from torch import nn
 
         options = self.options
