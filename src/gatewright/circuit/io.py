@@ -82,7 +82,7 @@ def save_circuit(circuit: Circuit, path: str | os.PathLike[str]) -> None:
 
     Args:
         circuit: The circuit.
-        path: The file to write; its folder must exist. It is compressed if the name ends with `.xz`.
+        path: The file to write, made with its folders. It is compressed if the name ends with `.xz`.
 
     Raises:
         OSError: The file cannot be written.

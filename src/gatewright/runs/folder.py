@@ -13,7 +13,7 @@ from typing import Any
 
 from gatewright.errors import FormatError, OptionError
 from gatewright.runs.result import RESULT, RunResult
-from gatewright.runtime.files import write_text_atomically
+from gatewright.runtime.files import make_folder, write_text_atomically
 from gatewright.training import load
 from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
@@ -63,7 +63,7 @@ class RunFolder(Sink):
 
     def create(self) -> None:
         """Make the folder and write the config."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         write_text_atomically(self.path / CONFIG, load.dump(self._config))
 
     def resume(self, trainer: Trainer, processes: Ranks) -> None:
