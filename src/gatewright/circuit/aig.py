@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.circuit import Circuit, check_inputs
 from gatewright.circuit.simplify.tables import A_FALSE, B_FALSE
 from gatewright.errors import FormatError, OptionError, UnsupportedError
 from gatewright.gates import NEGATE_A, NEGATE_B, USES_A, USES_B, Gate
@@ -276,6 +276,10 @@ def _read_header(data: bytes, source: str) -> tuple[int, int, int, int]:
         raise UnsupportedError(f"{source}: it has latches or properties; only combinational circuits can be read")
     if highest != n_inputs + n_ands or highest >= 2**30:
         raise FormatError(f"{source}: the header says {highest} variables, expected {n_inputs} + {n_ands}")
+    try:
+        check_inputs(n_inputs, n_outputs + n_ands)
+    except FormatError as error:
+        raise FormatError(f"{source}: {error}") from error
     if n_outputs + n_ands > len(data):
         raise FormatError(
             f"{source}: truncated: {n_outputs} outputs and {n_ands} ANDs do not fit into {len(data)} bytes"

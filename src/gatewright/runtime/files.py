@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from operator import methodcaller
 from pathlib import Path
 
-from gatewright.errors import DataError, OptionError
+from gatewright.errors import DataError, GatewrightError, OptionError
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|std(?:(out)|(err)))|/proc/(?:self|thread-self)/fd/(\d+)")
 """Names of what this process has open; writing goes on where the process itself writes."""
@@ -156,24 +156,36 @@ def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list
     return [folder / name for name in files]
 
 
-def read_bytes(path: str | Path) -> bytes:
+def content_of(path: Path) -> bytes:
     """The content of a file; of a pipe or device, if it ends in time.
+
+    Raises:
+        DataError: It does not end in time.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file.read()
+        raw = file.read(_MOST_BYTES + 1)
+    if len(raw) > _MOST_BYTES:
+        raise DataError(f"{path} is no regular file, and gives more than {_MOST_BYTES} bytes; copy it to a file first")
+    return raw
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file, as `content_of`.
 
     Raises:
         DataError: The file does not exist, or it cannot be read.
     """
     try:
-        with Path(path).open("rb") as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return file.read()
-            raw = file.read(_MOST_BYTES + 1)
+        return content_of(Path(path))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except GatewrightError:
+        raise
     except ValueError as error:  # a name with a zero byte
         raise DataError(f"{str(path)!r} cannot be the name of a file ({error})") from error
-    if len(raw) > _MOST_BYTES:
-        raise DataError(f"{path} is no regular file, and gives more than {_MOST_BYTES} bytes; copy it to a file first")
-    return raw
 
 
 def sha256_of_file(path: Path) -> str:

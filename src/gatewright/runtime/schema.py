@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from gatewright.errors import OptionError
+from gatewright.errors import OptionError, shown
 
 
 class Section(BaseModel):
@@ -73,7 +73,7 @@ class Choice(Generic[S]):
             expected = ", ".join(map(repr, self.sections))
             message = "{key} is {given}, expected {expected}"
             raise PydanticCustomError(
-                UNKNOWN_SECTION, message, {"key": self.key, "given": repr(given), "expected": expected}
+                UNKNOWN_SECTION, message, {"key": self.key, "given": shown(given), "expected": expected}
             )
         return section.model_validate({self.key: self.default, **value})
 
