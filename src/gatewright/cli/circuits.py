@@ -56,7 +56,6 @@ def compile_(
     from gatewright.circuit import save_circuit
 
     compiled = compile_folder(run, data, proof=not no_proof, prune=prune, timeout=timeout, quiet=json)
-    out.parent.mkdir(parents=True, exist_ok=True)
     save_circuit(compiled.circuit, out)
     about = compiled_about(compiled)
     if json:

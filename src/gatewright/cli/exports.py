@@ -48,10 +48,9 @@ def export_files(
     Raises:
         OptionError: A format is unknown, or no format knows a setting.
     """
-    import yaml
-
     from gatewright.errors import OptionError, unknown_name
     from gatewright.formats import export, options_of
+    from gatewright.runtime.yaml_text import parse_yaml
 
     # Options that a command line can give; arrays of samples are for Python alone.
     kinds = (bool, int, str)
@@ -63,7 +62,7 @@ def export_files(
             raise OptionError(f"--set {setting!r}: expected KEY=VALUE, for example pipeline=4")
         if not any(key in keys for keys in known.values()):
             raise unknown_name("option of these exports", key, set().union(*known.values()))
-        options[key] = yaml.safe_load(value)
+        options[key] = parse_yaml(value, f"--set {key}")
     files = {}
     for name, keys in known.items():
         chosen = {key: value for key, value in options.items() if key in keys}

@@ -113,7 +113,6 @@ class _Sweep:
             entry, circuit = made
             self.store.add(entry)
             if keep is not None:
-                keep.mkdir(parents=True, exist_ok=True)
                 save_circuit(circuit, keep / f"{job.folder(Path()).name}.gw")
             ops = f"{entry.logic_ops:,} logic ops, {entry.total_ops:,} total ops"
             self._say(f"{title}: test {percent(entry.test)}, {ops}")

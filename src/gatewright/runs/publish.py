@@ -23,7 +23,6 @@ def add(circuit: Circuit, entry: Entry, row: Row, config: RunConfig, folder: Pat
     """
     if entry.changes:
         raise OptionError(f"{entry.name!r} has changed options; make a preset of it to put it into the zoo")
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{entry.name}.gw.xz"
     save_circuit(circuit, file)
     info = describe(entry.data)

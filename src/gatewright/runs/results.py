@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from gatewright.card import Entry
 from gatewright.errors import FormatError
-from gatewright.runtime.files import write_text_atomically
+from gatewright.runtime.files import make_folder, write_text_atomically
 from gatewright.runtime.schema import Section
 
 
@@ -141,7 +141,7 @@ class Results:
 
     def add(self, entry: Entry) -> None:
         """Add or replace an entry, and drop those of its name with other options; safe with several processes."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with FileLock(f"{self.path}.lock"):
             kept = [
                 old

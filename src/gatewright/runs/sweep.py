@@ -28,6 +28,7 @@ from gatewright.runs.folder import FREE_ON_RESUME
 from gatewright.runs.result import RunResult
 from gatewright.runs.run import load_run, train
 from gatewright.runtime.abc import find_abc
+from gatewright.runtime.files import make_folder
 from gatewright.training.config import RunConfig
 from gatewright.training.load import load_preset
 from gatewright.training.trainer import Watcher
@@ -136,7 +137,7 @@ def measure(
         GatewrightError: The run cannot be trained.
     """
     folder = job.folder(runs)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     try:
         with FileLock(folder / ".lock", timeout=0):
             result = train(

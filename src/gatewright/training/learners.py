@@ -37,7 +37,7 @@ class Learner(Protocol):
         """Everything needed to resume."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Resume from a saved state."""
+        """Resume from a saved state; an entry `steps` in it is the number of steps so far."""
 
 
 @dataclass(frozen=True)
