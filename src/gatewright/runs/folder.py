@@ -7,7 +7,7 @@ lasts, it also holds `checkpoint.safetensors` and `best-STEP.safetensors`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import torch
 from gatewright.errors import FormatError, OptionError, shown
 from gatewright.learning.state import entry, whole
 from gatewright.runs.result import RESULT, RunResult
-from gatewright.runtime.files import make_folder, write_text_atomically
+from gatewright.runtime.files import make_folder, remove_temporaries, write_text_atomically
+from gatewright.runtime.locks import locked
 from gatewright.training import load
 from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
@@ -28,16 +29,43 @@ from gatewright.training.trainer import Trainer
 CONFIG = "config.yaml"
 CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
+LOCK = ".lock"
 
 FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.device", "train.graph", "train.log_every"})
 """Options that may differ between a checkpoint and the run that resumes from it: they do not change the result."""
+
+
+@contextmanager
+def lock_run(path: Path) -> Iterator[None]:
+    """Make a run's folder, and keep all other processes out of it within the context.
+
+    A folder that is made and in which nothing is left is removed again.
+
+    Raises:
+        BusyError: Another process trains there.
+        OptionError: The path is a file.
+    """
+    existed = path.exists()
+    make_folder(path)
+
+    def finished() -> bool:
+        return (path / RESULT).exists() or {each.name for each in path.iterdir()} <= {LOCK}
+
+    todo = "wait until it has ended, or choose another --out"
+    try:
+        with locked(path / LOCK, f"the run in {path}", todo, finished=finished):
+            yield
+    finally:
+        if not existed:
+            with suppress(OSError):
+                path.rmdir()
 
 
 class RunFolder(Sink):
     """The folder of one run.
 
     Args:
-        path: The folder; `create` makes it.
+        path: The folder; `lock_run` makes it.
         config: The run's options.
         tensorboard: Whether to write TensorBoard events as well.
     """
@@ -65,8 +93,8 @@ class RunFolder(Sink):
         return None
 
     def create(self) -> None:
-        """Make the folder and write the config."""
-        make_folder(self.path)
+        """Write the config, where an earlier process may have been killed; for the holder of the lock."""
+        remove_temporaries(self.path)
         write_text_atomically(self.path / CONFIG, load.dump(self._config))
 
     def resume(self, trainer: Trainer, processes: Ranks) -> None:
