@@ -175,6 +175,7 @@ def circuit_with(path, change, circuit=None):
         (lambda c: c["head"].update(places=[0]), "positive sizes"),
         (lambda c: c["encoder"].update(shape=[2**62, 2**62]), "encoder.shape has more than"),
         (lambda c: c["encoder"].update(shape=[2**31]), "encoder.shape has more than"),
+        (lambda c: c["encoder"].update(shape=[2**27], feature_names=[]), "claims 1073741824 inputs"),
         (lambda c: c["encoder"].update(dtype="x" * 100_000), "encoder.dtype is"),
         (lambda c: c.update(n_inputs=10**4000), r"number of 4001 digits"),
         (lambda c: c.update(n_inputs=10**900), "circuit|nodes"),
@@ -193,7 +194,7 @@ def test_circuits(tmp_path, change, message):
 def test_inputs_that_a_number_alone_claims(tmp_path):
     path = tmp_path / "c.gw"
     circuit_with(path, lambda c: c.update(n_inputs=2**30), Circuit(2, [6], [0], [1], [2]))
-    with pytest.raises(FormatError, match=r"c\.gw: it claims 1073741824 inputs for 2 gates and outputs"):
+    with pytest.raises(FormatError, match=r"c\.gw: it claims 1073741824 inputs for 2 gates, outputs and comparisons"):
         load_circuit(path)
 
 

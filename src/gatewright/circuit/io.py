@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head, check_inputs
 from gatewright.errors import FormatError, shown
+from gatewright.features import FEATURE_BITS
 from gatewright.runtime.documents import parse_json, reading, validated
 from gatewright.runtime.files import content_of, write_atomically
 from gatewright.runtime.tensors import read_frame
@@ -155,8 +156,11 @@ def _read(raw: bytes) -> Circuit:
             fields.encoder.dtype,
             tuple(fields.encoder.feature_names),
         )
+    parts = len(arrays["gate"]) + len(arrays["outputs"])
+    if encoder is None:
+        check_inputs(fields.n_inputs, parts)
     else:
-        check_inputs(fields.n_inputs, len(arrays["gate"]) + len(arrays["outputs"]))
+        check_inputs(encoder.n_features * FEATURE_BITS[encoder.dtype], parts + encoder.n_bits)
     if fields.head is not None:
         head = Head(
             arrays["head.group"],

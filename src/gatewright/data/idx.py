@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gatewright.data.dataset import Dataset, DatasetInfo, Reader, Split
 from gatewright.data.known_files import read
-from gatewright.errors import DataError
+from gatewright.errors import DataError, shown
 
 _N_VALIDATION = 5_000
 _NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -39,7 +39,9 @@ def parse_idx(data: bytes, where: str) -> npt.NDArray[np.uint8]:
     shape = tuple(int(n) for n in np.frombuffer(data, ">u4", rank, 4))
     expected = start + math.prod(shape)
     if len(data) != expected or rank > _MOST_RANK:
-        raise DataError(f"{where} has {len(data)} bytes, but its header {list(shape)} asks for {expected}")
+        raise DataError(
+            f"{where} has {len(data)} bytes, but its header {shown(list(shape))} asks for {shown(expected)}"
+        )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()
 
 

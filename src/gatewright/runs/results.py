@@ -149,7 +149,8 @@ class Results:
 
     def rows(self) -> list[Row]:
         """One row per name, by data set and logic ops."""
-        return rows(self.entries())
+        with reading(self.path):
+            return rows(self.entries())
 
     def add(self, entry: Entry) -> None:
         """Add or replace an entry, and drop those of its name with other options; safe with several processes."""
