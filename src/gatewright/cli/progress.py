@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from gatewright.cli.output import err, percent
+from gatewright.cli.output import err, percent, printable
 
 REFRESH = 0.1
 """Seconds between updates of the bar."""
@@ -26,7 +26,7 @@ class TrainingProgress:
     """
 
     def __init__(self, name: str, steps: int, *, quiet: bool = False) -> None:
-        self._name = name
+        self._name = name = printable(name)
         self._steps = steps
         console = err()
         self._console = None if quiet else console
