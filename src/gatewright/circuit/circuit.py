@@ -44,11 +44,11 @@ _MOST_SILENT_INPUTS, _SILENT_INPUTS = 1 << 24, 16
 """Inputs of a file that says nothing of each: so many, or so many for each gate and output."""
 
 
-def _array(value: npt.ArrayLike, dtype: Any, ndim: int, name: str) -> npt.NDArray[Any]:
-    """Convert to a read-only array of exactly this dtype, refusing any change of value."""
+def _array(value: npt.ArrayLike, dtype: Any, name: str) -> Array:
+    """Convert to a read-only array of one dimension and exactly this dtype, refusing any change of value."""
     given = np.asarray(value)
-    if given.ndim != ndim:
-        raise FormatError(f"{name} must have {ndim} dimension(s), got shape {given.shape}")
+    if given.ndim != 1:
+        raise FormatError(f"{name} must have 1 dimension, got shape {given.shape}")
     result = np.ascontiguousarray(given.astype(dtype))
     if given.dtype.kind == "f" and not np.all(np.isfinite(given)):
         raise FormatError(f"{name} contains NaN or infinity")
@@ -81,6 +81,10 @@ class _Parts:
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
+    def _set(self, **converted: Any) -> None:
+        for name, value in converted.items():
+            object.__setattr__(self, name, value)
+
     def __reduce__(self) -> tuple[Any, ...]:
         values = (getattr(self, name) for name in self.__dataclass_fields__)
         return type(self), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
@@ -111,10 +115,12 @@ class Encoder(_Parts):
     feature_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "feature", _array(self.feature, np.int32, 1, "encoder.feature"))
-        object.__setattr__(self, "threshold", _array(self.threshold, np.float64, 1, "encoder.threshold"))
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        self._set(
+            feature=_array(self.feature, np.int32, "encoder.feature"),
+            threshold=_array(self.threshold, np.float64, "encoder.threshold"),
+            shape=tuple(int(n) for n in self.shape),
+            feature_names=tuple(self.feature_names),
+        )
         if self.dtype not in FEATURE_DTYPES:
             raise FormatError(f"encoder.dtype is {shown(self.dtype)}, expected one of {FEATURE_DTYPES}")
         if not self.shape or min(self.shape) < 1:
@@ -171,10 +177,12 @@ class Head(_Parts):
     places: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "group", _array(self.group, np.int32, 1, "head.group"))
-        object.__setattr__(self, "offset", _array(self.offset, np.int64, 1, "head.offset"))
-        object.__setattr__(self, "class_names", tuple(self.class_names))
-        object.__setattr__(self, "places", tuple(int(n) for n in self.places))
+        self._set(
+            group=_array(self.group, np.int32, "head.group"),
+            offset=_array(self.offset, np.int64, "head.offset"),
+            class_names=tuple(self.class_names),
+            places=tuple(int(n) for n in self.places),
+        )
         if min(self.places, default=1) < 1:
             raise FormatError(f"head.places must be positive sizes, got {shown(self.places)}")
         if self.n_classes < 1:
@@ -213,7 +221,7 @@ class Head(_Parts):
         """Number of classes."""
         return len(self.offset) // self.n_places
 
-    def by_place(self, groups: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def by_place(self, groups: Array) -> Array:
         """Numbers [n, groups] as [n, *places, classes]."""
         return groups.reshape(len(groups), *self.places, self.n_classes)
 
@@ -251,14 +259,12 @@ class Circuit(_Parts):
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "n_inputs", int(self.n_inputs))
-        object.__setattr__(self, "gate", _array(self.gate, np.uint8, 1, "gate"))
-        for name in ("a", "b", "outputs"):
-            object.__setattr__(self, name, _array(getattr(self, name), np.int32, 1, name))
-        object.__setattr__(self, "metadata", MappingProxyType({str(k): str(v) for k, v in self.metadata.items()}))
-        self._check()
-
-    def _check(self) -> None:
+        self._set(
+            n_inputs=int(self.n_inputs),
+            gate=_array(self.gate, np.uint8, "gate"),
+            **{name: _array(getattr(self, name), np.int32, name) for name in ("a", "b", "outputs")},
+            metadata=MappingProxyType({str(k): str(v) for k, v in self.metadata.items()}),
+        )
         if self.n_inputs < 0:
             raise FormatError(f"n_inputs must not be negative, got {self.n_inputs}")
         if self.n_nodes > _MOST_NODES:
@@ -333,16 +339,10 @@ class Circuit(_Parts):
 
     def same_as(self, other: Circuit) -> bool:
         """Whether both are the same netlist, array for array (structure, not function: see `gatewright.verification`)."""
-        return (
-            self.n_inputs == other.n_inputs
-            and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in ("gate", "a", "b", "outputs"))
-            and _same_fields(self.encoder, other.encoder)
-            and _same_fields(self.head, other.head)
-            and dict(self.metadata) == dict(other.metadata)
-        )
+        return _same(self, other)
 
 
-def _same_fields(one: Encoder | Head | None, two: Encoder | Head | None) -> bool:
-    if one is None or two is None:
-        return one is two
-    return all(np.array_equal(getattr(one, name), getattr(two, name)) for name in one.__dataclass_fields__)
+def _same(one: Any, two: Any) -> bool:
+    if isinstance(one, _Parts) and isinstance(two, _Parts):
+        return all(_same(getattr(one, name), getattr(two, name)) for name in one.__dataclass_fields__)
+    return np.array_equal(one, two) if isinstance(one, np.ndarray) else bool(one == two)

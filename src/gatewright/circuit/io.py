@@ -16,6 +16,7 @@ import lzma
 import os
 from collections.abc import Mapping
 from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,13 +24,14 @@ import numpy as np
 import numpy.typing as npt
 import safetensors
 import safetensors.numpy
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head, check_inputs
 from gatewright.errors import FormatError, shown
 from gatewright.features import FEATURE_BITS
 from gatewright.runtime.documents import parse_json, reading, validated
 from gatewright.runtime.files import content_of, write_atomically
+from gatewright.runtime.schema import Section
 from gatewright.runtime.tensors import read_frame
 
 FORMAT: Literal["gatewright circuit"] = "gatewright circuit"
@@ -52,30 +54,26 @@ _DTYPES = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _EncoderFields(_Strict):
+class _EncoderFields(Section):
     shape: list[int]
     dtype: str
     feature_names: list[str]
 
 
-class _HeadFields(_Strict):
+class _HeadFields(Section):
     tau: float
     class_names: list[str]
-    places: list[int] = []  # pydantic copies it; not in the file if empty, as in files before heads had places
+    places: list[int] = Field([])  # pydantic copies it; not in the file if empty, as in files before heads had places
 
 
-class _Fields(_Strict):
+class _Fields(Section):
     n_inputs: int
     encoder: _EncoderFields | None
     head: _HeadFields | None
     metadata: dict[str, str]
 
 
-class _Header(_Strict):
+class _Header(Section):
     format: Literal["gatewright circuit"]
     version: int
     circuit: _Fields
@@ -105,8 +103,8 @@ def save_circuit(circuit: Circuit, path: str | os.PathLike[str]) -> None:
         True
     """
     target = Path(path)
-    arrays = _arrays(circuit)
-    fields = _fields(circuit)
+    arrays = {name: attrgetter(name)(circuit) for name in _stored(circuit)}
+    fields = _Fields.model_validate(circuit, strict=False, from_attributes=True)
     digests = {name: _digest(array) for name, array in arrays.items()}
     digests["circuit"] = _text_digest(fields)
     header = _Header(format=FORMAT, version=VERSION, circuit=fields, sha256=digests)
@@ -149,36 +147,16 @@ def _read(raw: bytes) -> Circuit:
     fields = header.circuit
     encoder, head = None, None
     if fields.encoder is not None:
-        encoder = Encoder(
-            arrays["encoder.feature"],
-            arrays["encoder.threshold"],
-            tuple(fields.encoder.shape),
-            fields.encoder.dtype,
-            tuple(fields.encoder.feature_names),
-        )
+        encoder = Encoder(arrays["encoder.feature"], arrays["encoder.threshold"], **fields.encoder.model_dump())
     parts = len(arrays["gate"]) + len(arrays["outputs"])
     if encoder is None:
         check_inputs(fields.n_inputs, parts)
     else:
         check_inputs(encoder.n_features * FEATURE_BITS[encoder.dtype], parts + encoder.n_bits)
     if fields.head is not None:
-        head = Head(
-            arrays["head.group"],
-            arrays["head.offset"],
-            fields.head.tau,
-            tuple(fields.head.class_names),
-            tuple(fields.head.places),
-        )
-    return Circuit(
-        fields.n_inputs,
-        arrays["gate"],
-        arrays["a"],
-        arrays["b"],
-        arrays["outputs"],
-        encoder,
-        head,
-        fields.metadata,
-    )
+        head = Head(arrays["head.group"], arrays["head.offset"], **fields.head.model_dump())
+    gate, a, b, outputs = (arrays[name] for name in ("gate", "a", "b", "outputs"))
+    return Circuit(fields.n_inputs, gate, a, b, outputs, encoder, head, fields.metadata)
 
 
 def _unpacked(raw: bytes) -> bytes:
@@ -196,29 +174,9 @@ def _unpacked(raw: bytes) -> bytes:
     return content
 
 
-def _arrays(circuit: Circuit) -> dict[str, npt.NDArray[Any]]:
-    arrays: dict[str, npt.NDArray[Any]] = {name: getattr(circuit, name) for name in ("gate", "a", "b", "outputs")}
-    if circuit.encoder is not None:
-        arrays["encoder.feature"] = circuit.encoder.feature
-        arrays["encoder.threshold"] = circuit.encoder.threshold
-    if circuit.head is not None:
-        arrays["head.group"] = circuit.head.group
-        arrays["head.offset"] = circuit.head.offset
-    return arrays
-
-
-def _fields(circuit: Circuit) -> _Fields:
-    encoder, head = circuit.encoder, circuit.head
-    return _Fields(
-        n_inputs=circuit.n_inputs,
-        encoder=None
-        if encoder is None
-        else _EncoderFields(shape=list(encoder.shape), dtype=encoder.dtype, feature_names=list(encoder.feature_names)),
-        head=None
-        if head is None
-        else _HeadFields(tau=float(head.tau), class_names=list(head.class_names), places=list(head.places)),
-        metadata=dict(circuit.metadata),
-    )
+def _stored(circuit: Circuit | _Fields) -> list[str]:
+    """Names of the arrays in a file: those of the circuit, and of its encoder and head where it has them."""
+    return [n for n in _DTYPES if "." not in n or getattr(circuit, n.partition(".")[0]) is not None]
 
 
 def _digest(array: npt.NDArray[Any]) -> str:
@@ -247,9 +205,7 @@ def _header(raw: bytes) -> _Header:
 def _check_arrays(arrays: Mapping[str, npt.NDArray[Any]], header: _Header) -> None:
     if header.sha256.get("circuit") != _text_digest(header.circuit):
         raise FormatError("the header's 'circuit' is damaged (its sha256 differs)")
-    wanted = ["gate", "a", "b", "outputs"]
-    wanted += ["encoder.feature", "encoder.threshold"] if header.circuit.encoder is not None else []
-    wanted += ["head.group", "head.offset"] if header.circuit.head is not None else []
+    wanted = _stored(header.circuit)
     for name in wanted:
         if name not in arrays:
             raise FormatError(f"array {name!r} is missing")

@@ -53,10 +53,8 @@ def export_files(
     from gatewright.runtime.yaml_text import parse_yaml
 
     # Options that a command line can give; arrays of samples are for Python alone.
-    known = {
-        name: {key for key, value in options_of(name).items() if isinstance(value, bool | int | str)}
-        for name in formats
-    }
+    kinds = (bool, int, str)
+    known = {name: {key for key, value in options_of(name).items() if isinstance(value, kinds)} for name in formats}
     options = {}
     for setting in settings:
         key, equals, value = setting.partition("=")

@@ -37,9 +37,7 @@ def predict_file(engine: Engine, source: Path, target: Path, result: str = "clas
         FormatError: The source is no `.npy` file of numbers, or is damaged.
         OptionError: The result is unknown, or the target is the source.
         UnsupportedError: The circuit has no head.
-        ShapeError: As for `Engine.predict`, with the name of the file.
-        DtypeError: Likewise.
-        DataError: Likewise.
+        ShapeError, DtypeError, DataError: As for `Engine.predict`, with the name of the file.
     """
     x = _open(source)
     if target.exists() and target.samefile(source):

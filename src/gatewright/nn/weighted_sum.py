@@ -115,10 +115,15 @@ class WeightedSum(nn.Module):
         if tau is not None and not (math.isfinite(tau) and tau > 0):
             raise OptionError(f"tau must be a positive number, got {tau}")
         self.features, self.classes, self.limit = features, classes, limit
-        self.tau = tau if tau is not None else math.sqrt(DENSITY * features) / 2
+        self.tau = tau if tau is not None else self.rule(features)
         own = torch.arange(features) * classes // features
         start = torch.rand(classes, features, generator=generator) - 0.5
         self.weight = nn.Parameter(start + nn.functional.one_hot(own, classes).T)
+
+    @staticmethod
+    def rule(features: int) -> float:
+        """The temperature for this many independent bits."""
+        return math.sqrt(DENSITY * features) / 2
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         weight = state_dict.get(prefix + "weight")
@@ -144,7 +149,7 @@ class WeightedSum(nn.Module):
             hint = "; put torch.nn.Flatten() before it" if x.ndim > 2 else ""
             raise ShapeError(f"{self} expects (N, {self.features}), got shape {tuple(x.shape)}{hint}")
         weight = self._rounded()
-        if isinstance(x, BitTensor):
+        if isinstance(x, BitTensor) and x.is_packed:
             sums: Tensor = _Weigh.apply(x, weight)  # type: ignore[no-untyped-call]
         else:
             sums = weight.to(x.dtype) @ x.T

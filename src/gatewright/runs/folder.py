@@ -29,17 +29,22 @@ from gatewright.training.trainer import Trainer
 CONFIG = "config.yaml"
 CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
-LOCK = ".lock"
+LOCK = ".train.lock"
+SWEEP_LOCK = ".lock"
 
 FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.device", "train.graph", "train.log_every"})
 """Options that may differ between a checkpoint and the run that resumes from it: they do not change the result."""
 
 
 @contextmanager
-def lock_run(path: Path) -> Iterator[None]:
-    """Make a run's folder, and keep all other processes out of it within the context.
+def lock_run(path: Path, lock: str = LOCK) -> Iterator[None]:
+    """Make a run's folder, and keep all others from training into it within the context.
 
     A folder that is made and in which nothing is left is removed again.
+
+    Args:
+        path: The folder.
+        lock: Name of the lock's file; a sweep has one of its own around training and what follows.
 
     Raises:
         BusyError: Another process trains there.
@@ -49,11 +54,11 @@ def lock_run(path: Path) -> Iterator[None]:
     make_folder(path)
 
     def finished() -> bool:
-        return (path / RESULT).exists() or {each.name for each in path.iterdir()} <= {LOCK}
+        return (path / RESULT).exists() or {each.name for each in path.iterdir()} <= {LOCK, SWEEP_LOCK}
 
     todo = "wait until it has ended, or choose another --out"
     try:
-        with locked(path / LOCK, f"the run in {path}", todo, finished=finished):
+        with locked(path / lock, f"another process trains into {path}", todo, finished=finished):
             yield
     finally:
         if not existed:
@@ -62,13 +67,7 @@ def lock_run(path: Path) -> Iterator[None]:
 
 
 class RunFolder(Sink):
-    """The folder of one run.
-
-    Args:
-        path: The folder; `lock_run` makes it.
-        config: The run's options.
-        tensorboard: Whether to write TensorBoard events as well.
-    """
+    """The folder of one run, with metrics also as TensorBoard events if wanted; `lock_run` makes it."""
 
     def __init__(self, path: Path, config: RunConfig, *, tensorboard: bool = False) -> None:
         self.path = path
@@ -85,7 +84,7 @@ class RunFolder(Sink):
             FormatError: The finished run has other options.
         """
         if not resume and any((self.path / file).exists() for file in (CHECKPOINT, RESULT, MODEL)):
-            raise OptionError(f"{self.path} holds a run already; go on with --resume, or choose another --out")
+            raise OptionError(f"{self.path} holds a run already; resume it with --resume, or choose another --out")
         if resume and (self.path / RESULT).exists():
             config = self.path / CONFIG
             check_same_run(load.load_file(config).as_dict(), self._config.as_dict(), config)
@@ -179,7 +178,9 @@ def read_model(folder: Path) -> dict[str, Any]:
     path = folder / MODEL
     if not path.exists():
         if (folder / CHECKPOINT).exists():
-            raise FormatError(f"the run in {folder} is not finished; go on with: gatewright train {folder} --resume")
+            raise FormatError(
+                f"the run in {folder} is not finished; resume it with: gatewright train {folder} --resume"
+            )
         raise FormatError(f"{folder} holds no run (there is no {MODEL} in it)")
     return load_state(path, "model")
 

@@ -16,9 +16,11 @@ from pydantic import ConfigDict, Field, PositiveInt
 from gatewright.circuit import Circuit, cost, simplify
 from gatewright.data import Dataset, Split
 from gatewright.errors import DataError, FormatError, OptionError
-from gatewright.learning.state import entry, whole
+from gatewright.learning.state import entry, real, whole
 from gatewright.lowering import lower
+from gatewright.nn.temperature import SAMPLES, measure_temperature
 from gatewright.nn.thermometer import Thermometer
+from gatewright.nn.weighted_sum import WeightedSum
 from gatewright.runs.folder import CONFIG, MODEL, RunFolder, lock_run, naming, read_model
 from gatewright.runs.result import RESULT, RunResult, SplitAccuracy
 from gatewright.runtime.documents import validated
@@ -99,6 +101,9 @@ def train(
 ) -> RunResult | None:
     """Train, and write everything to a folder.
 
+    Processes that find each other in the environment (see `gatewright.training.processes`) train together; the main one
+    writes.
+
     >>> import gatewright as gw
     >>> result = gw.train("digits", out="runs/x", overrides=["train.steps=200"])  # doctest: +SKIP
 
@@ -107,15 +112,12 @@ def train(
         name: What to call it in results; None for the name of the preset, file or data set.
         out: The folder, made if needed; None for `runs/NAME`. It must not hold a run unless `resume`.
         overrides: Options to change in a preset or file, `key=value`.
-        data_root: Where the data sets are; None for the usual places (see `gatewright.data.load`).
+        data_root: Where the data sets are; None for the usual places (see `gatewright.load_dataset`).
         resume: Resume from the folder's checkpoint; a finished run is returned as it is, a missing one is begun.
         tensorboard: Whether to write TensorBoard events.
         progress: Whether to show downloads.
-        watch: Told about each step.
+        watch: Called after each step.
         stop: Called after each step; true ends the run with a checkpoint.
-
-    Processes that find each other in the environment (see `gatewright.training.processes`) train together; the main one
-    writes.
 
     Returns:
         The result, or None if the run was stopped.
@@ -143,7 +145,10 @@ def train(
         generator = torch.Generator().manual_seed(config.train.seed)
         encoder = config.data.encoder.build(dataset)
         plan = config.model.plan(encoder.out_shape, dataset.n_classes, dataset.label_shape)
-        model = plan.build(encoder, generator).to(device)
+        model = plan.build(encoder, generator)
+        if config.model.tau == "measured":
+            measure_temperature(model, torch.from_numpy(dataset.train.x[:SAMPLES]))
+        model = model.to(device)
         generator = training_generator(config.train.seed, device, generator)
         with use_threads(config.train.thread_count(plan.candidates)):
             training = Feed(dataset.train, device, config.data.augment.build(dataset, generator, processes))
@@ -180,6 +185,8 @@ def _save_model(
         "encoder": {"shape": list(encoder.shape), "dtype": encoder.dtype, "thresholds": _thresholds(encoder)},
         "model": model.state_dict(),
     }
+    if config.model.tau == "measured":
+        state["tau"] = model[-1].tau
     save_state(folder / MODEL, state, "model")
 
 
@@ -241,6 +248,8 @@ def load_run(folder: Path) -> TrainedRun:
             if not torch.equal(entry(saved.model, f"0.{name}"), getattr(encoder, name)):
                 raise FormatError(f"the entry '0.{name}' is not what the encoder's thresholds say")
         model = plan.build(encoder, torch.Generator())
+        if config.model.tau == "measured":
+            cast("WeightedSum", model[-1]).tau = real(state, "tau")
         model.load_state_dict(saved.model)
         return TrainedRun(saved.name, config, model.eval(), classes, tuple(saved.feature_names))
 
@@ -264,6 +273,7 @@ class _SavedRun(Section):
     feature_names: list[str]
     encoder: _SavedEncoder
     model: dict[str, torch.Tensor]
+    tau: float | None = None
 
 
 def _check_sizes(tensors: Mapping[str, torch.Tensor], sizes: Mapping[str, int]) -> None:
@@ -275,11 +285,7 @@ def _check_sizes(tensors: Mapping[str, torch.Tensor], sizes: Mapping[str, int]) 
 
 
 def read_circuit(folder: Path) -> Circuit:
-    """The network of a finished run as a circuit, not simplified.
-
-    Raises:
-        FormatError: See `load_run`.
-    """
+    """The network of a finished run as a circuit, not simplified; the errors are those of `load_run`."""
     return lower_run(load_run(folder))
 
 

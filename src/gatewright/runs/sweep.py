@@ -23,7 +23,7 @@ from gatewright.circuit import Circuit, cost
 from gatewright.circuit.cost import lut6
 from gatewright.errors import OptionError, ToolError, VerificationError
 from gatewright.runs.compile import Compiled, compile_run
-from gatewright.runs.folder import FREE_ON_RESUME, lock_run
+from gatewright.runs.folder import FREE_ON_RESUME, SWEEP_LOCK, lock_run
 from gatewright.runs.result import RunResult
 from gatewright.runs.run import load_run, train
 from gatewright.runtime.abc import find_abc
@@ -95,12 +95,7 @@ def digest(config: RunConfig) -> str:
 
 
 def jobs(presets: Sequence[str], seeds: Sequence[int], changes: Sequence[str] = ()) -> list[Job]:
-    """All runs of a sweep, seed by seed, so that every preset has a first figure soon.
-
-    Args:
-        presets: Names of presets.
-        seeds: Seeds of each.
-        changes: Options to change in all of them, `key=value`.
+    """All runs of a sweep, seed by seed, so that every preset has a first figure soon; the changes apply to all of them.
 
     Raises:
         OptionError: A preset or an option is unknown, or the seed is among the changes.
@@ -129,16 +124,9 @@ def measure(
     watch: Watcher | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Entry, Circuit] | None:
-    """Train (or resume training), compile, prove and evaluate.
+    """Train (or resume training) in the job's folder below `runs`, compile, prove and evaluate.
 
-    Args:
-        job: The run.
-        runs: Folder of the runs' folders.
-        data_root: Where the data sets are; None for the usual places.
-        timeout: Seconds that the proof may take.
-        progress: Whether to show downloads.
-        watch: Told about each step.
-        stop: Called after each step; true ends the run with a checkpoint.
+    The proof may take `timeout` seconds; the other options are those of `gatewright.train`.
 
     Returns:
         The entry and its circuit; None if it was stopped, or if another process has the same run.
@@ -149,7 +137,7 @@ def measure(
     """
     folder = job.folder(runs)
     try:
-        with lock_run(folder):
+        with lock_run(folder, SWEEP_LOCK):
             result = train(
                 job.config,
                 job.name,
@@ -176,6 +164,8 @@ def measure(
 
 def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
     figures = cost(compiled.circuit)
+    costs = ("logic_ops", "total_ops", "encoder_ops", "head_ops", "depth", "total_depth", "outputs")
+    by_pixel = compiled.circuit.head is not None and bool(compiled.circuit.head.places)
     return Entry(
         name=job.name,
         preset=job.preset,
@@ -188,13 +178,7 @@ def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
         sensitivity=_rounded(compiled.confusion.sensitivity),
         precision=_rounded(compiled.confusion.precision),
         gates=result.gates,
-        logic_ops=figures.logic_ops,
-        total_ops=figures.total_ops,
-        encoder_ops=figures.encoder_ops,
-        head_ops=figures.head_ops,
-        depth=figures.depth,
-        total_depth=figures.total_depth,
-        outputs=figures.outputs,
+        **{key: getattr(figures, key) for key in costs},
         lut6=_lut6(compiled.circuit),
         steps=result.steps,
         best_step=result.best_step,
@@ -206,9 +190,7 @@ def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
         versions=result.versions,
         machine=result.machine,
         pruned=compiled.pruned,
-        mean_iou=round(compiled.confusion.mean_iou, 6)
-        if compiled.circuit.head and compiled.circuit.head.places
-        else None,
+        mean_iou=round(compiled.confusion.mean_iou, 6) if by_pixel else None,
     )
 
 

@@ -98,11 +98,11 @@ def _replace(path: Path, mode: int, write: Callable[[Path], object]) -> None:
             temporary.chmod(mode)  # some libraries make files that only their owner can read
         temporary.replace(path)
     if hasattr(os, "O_DIRECTORY"):
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)
 
 
 def _write_into(path: Path, descriptor: int | None, write: Callable[[Path], object]) -> None:
@@ -139,17 +139,12 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list[Path]:
-    """Write files into a directory, each in one step; the directory is made if it does not exist.
+    """Write files, given by name, into a directory, each in one step, and return their paths.
 
-    Args:
-        directory: Where to write.
-        files: Contents by file name; text is written as UTF-8 with plain newlines.
-
-    Returns:
-        The paths, in the given order.
+    The directory is made if it does not exist. Text is written as UTF-8 with plain newlines.
 
     Raises:
-        OptionError: The directory is a file.
+        OptionError: The directory is a file, or would be inside one.
     """
     folder = make_folder(directory)
     for name, content in files.items():

@@ -7,7 +7,7 @@ section whose `kind` changes starts afresh, since the options of the old kind me
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
@@ -32,11 +32,8 @@ _PROBLEMS = 5
 
 def preset_names() -> list[str]:
     """Names of all presets."""
-    return sorted(file.name.removesuffix(".yaml") for file in _preset_files() if file.name.endswith(".yaml"))
-
-
-def _preset_files() -> Iterator[Any]:
-    return iter(resources.files("gatewright.presets").iterdir())
+    files = [file.name for file in resources.files("gatewright.presets").iterdir()]
+    return sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml"))
 
 
 def load_preset(name: str, overrides: Iterable[str] = ()) -> RunConfig:
@@ -45,7 +42,7 @@ def load_preset(name: str, overrides: Iterable[str] = ()) -> RunConfig:
     Raises:
         OptionError: There is no such preset, or an override names no option or gives it a bad value.
     """
-    return _validated(_override(_preset_tree(name), overrides), f"preset {name}")
+    return from_dict(_override(_preset_tree(name), overrides), f"preset {name}")
 
 
 def load_file(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
@@ -60,12 +57,22 @@ def load_file(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
     except (DataError, UnicodeDecodeError) as error:
         raise FormatError(f"cannot read the config {path}: {error}") from error
     with reading(path):
-        return _validated(_override(_extended(_parse(text, str(path)), ()), overrides), str(path))
+        return from_dict(_override(_extended(_parse(text, str(path)), ()), overrides), str(path))
 
 
-def from_dict(tree: Mapping[str, Any], source: str = "config") -> RunConfig:
-    """A config from plain values, as `RunConfig.as_dict` gives them."""
-    return _validated(dict(tree), source)
+def from_dict(tree: Tree, source: str = "config") -> RunConfig:
+    """A config from plain values, as `RunConfig.as_dict` gives them.
+
+    Raises:
+        OptionError: A key or value is not valid.
+    """
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        problems = [_explain(detail, tree) for detail in found[:_PROBLEMS]]
+        more = f"; and {len(found) - _PROBLEMS} more" if len(found) > _PROBLEMS else ""
+        raise OptionError(f"{source}: {'; '.join(problems)}{more}") from error
 
 
 def dump(config: RunConfig) -> str:
@@ -120,7 +127,7 @@ def _override(tree: Tree, overrides: Iterable[str]) -> Tree:
         if not equals or not all(path):
             raise OptionError(f"an override must look like train.steps=1000, got {shown(text)}")
         dotted = ".".join(path)
-        # Keys that cannot exist are refused, whatever the kinds chosen elsewhere.
+        # Keys that cannot exist are refused for any choice of kinds.
         if dotted not in known:
             raise OptionError(_unknown_key(dotted, known))
         try:
@@ -168,22 +175,11 @@ def _unknown_key(dotted: str, known: set[str]) -> str:
     return f"unknown key {shown(dotted)}{hint}{valid}"
 
 
-def _validated(tree: Tree, source: str) -> RunConfig:
-    try:
-        return RunConfig.model_validate(tree)
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        problems = [_explain(detail, tree) for detail in found[:_PROBLEMS]]
-        more = f"; and {len(found) - _PROBLEMS} more" if len(found) > _PROBLEMS else ""
-        raise OptionError(f"{source}: {'; '.join(problems)}{more}") from error
-
-
 def _explain(detail: ErrorDetails, tree: Tree) -> str:
     """One pydantic complaint in our words: the dotted key, what was given, what was expected."""
     *parents, _ = loc = detail["loc"]
-    dotted = ".".join(map(str, loc))[:200]
+    dotted, prefix = ".".join(map(str, loc))[:200], ".".join(map(str, parents))
     if detail["type"] == "extra_forbidden":
-        prefix = ".".join(map(str, parents))
         here = {f"{prefix}.{name}" if prefix else name for name in _section_at(parents, tree).model_fields}
         in_list = any(isinstance(part, int) for part in loc)
         elsewhere = set() if in_list else {key for key in _paths(RunConfig) if key.rpartition(".")[0] != prefix}
@@ -199,12 +195,13 @@ def _explain(detail: ErrorDetails, tree: Tree) -> str:
 def _section_at(path: Sequence[int | str], tree: Any) -> type[BaseModel]:
     """The section that was chosen for the value at a path of a tree."""
     section: type[BaseModel] = RunConfig
-    annotation: Any = RunConfig
-    metadata: Sequence[Any] = ()
+    annotation: Any
+    metadata: Sequence[Any]
     for part in path:
         tree = tree[part]
         if isinstance(part, str):
-            annotation, metadata = section.model_fields[part].annotation, section.model_fields[part].metadata
+            field = section.model_fields[part]
+            annotation, metadata = field.annotation, field.metadata
         else:  # an item of a list, whose annotation has its own metadata
             annotation, *metadata = get_args(get_args(annotation)[0])
         choice = next((each for each in metadata if isinstance(each, Choice)), None)

@@ -15,7 +15,7 @@ class DataOrder:
 
     Args:
         samples: Number of training samples.
-        batch: Samples a batch; more than there are means all of them.
+        batch: Samples per batch; more than there are means all of them.
         generator: The run's generator; one permutation is drawn from it each epoch, on its device.
     """
 
@@ -42,7 +42,7 @@ class DataOrder:
         return {"order": self._order, "position": self._position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved place.
+        """Resume from a saved place.
 
         Raises:
             FormatError: The state is none, or belongs to another number of samples.

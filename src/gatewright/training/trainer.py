@@ -18,7 +18,7 @@ from gatewright.runtime.memory import keep_freed_memory
 from gatewright.training.batches import Feed
 from gatewright.training.config import TrainOptions
 from gatewright.training.cuda_graph import GraphedStep
-from gatewright.training.evaluate import Accuracy, evaluate
+from gatewright.training.evaluate import evaluate
 from gatewright.training.learners import Learner
 from gatewright.training.processes import Ranks
 from gatewright.training.sampler import DataOrder
@@ -33,7 +33,7 @@ class Best(NamedTuple):
 
 
 Watcher = Callable[[int, dict[str, Any]], None]
-"""Called after each step that has something to report, with the step and the latest metrics."""
+"""Called after each step, with the step and the latest metrics."""
 
 
 class Trainer:
@@ -99,9 +99,9 @@ class Trainer:
         """Train from the present step to the last one.
 
         Args:
-            watch: Told about progress.
-            stop: Called after each step; once true, a checkpoint is made and training ends. Several processes agree on
-                it with every line of metrics.
+            watch: Called after each step.
+            stop: Called after each step; true ends training with a checkpoint. Several processes agree on it with every
+                line of metrics.
 
         Returns:
             Whether the run is complete (false if it was stopped).
@@ -170,8 +170,7 @@ class Trainer:
     def _learn(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Forward and backward; returns the loss."""
         self.optimizer.zero_grad(set_to_none=True)
-        short = self.options.precision == "bfloat16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=short):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16"):
             loss = cross_entropy(self.model(x), y)
         if loss.requires_grad:  # not where every layer is frozen
             loss.backward()
@@ -220,7 +219,7 @@ class Trainer:
             "frozen": sum(layer.frozen for layer in layers),
         }
         if self._validation is not None:
-            accuracy: Accuracy = evaluate(self.model, self._validation, self._processes)
+            accuracy = evaluate(self.model, self._validation, self._processes)
             values["validation"] = accuracy._asdict()
             if self.options.keep == "best" and (self.best is None or accuracy.hard >= self.best.accuracy):
                 self.best = Best(self.step, accuracy.hard)

@@ -26,16 +26,7 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def draw(data: str, rows: Sequence[Row], others: Sequence[Published], folder: Path) -> list[Path]:
-    """Draw one data set as PNG and SVG.
-
-    Args:
-        data: The data set.
-        rows: gatewright's rows of it.
-        others: Published rows of it.
-        folder: Where to write `pareto-DATA.png` and `.svg`; made if needed.
-
-    Returns:
-        The files.
+    """Draw gatewright's rows and the published ones of a data set, as `pareto-DATA.png` and `.svg` in a folder.
 
     Raises:
         MissingExtraError: matplotlib is not installed.

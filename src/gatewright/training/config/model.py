@@ -35,7 +35,8 @@ class ModelOptions(Section):
         relaxation: `soft` (the paper's mixture) or `hard` (straight-through).
         gradients: `int8` (rounded stochastically; only with the hard relaxation on the CPU) or `float`.
         init: Initial logits.
-        tau: Temperature of the head; null for the rule of `gatewright.nn.GroupSum` or `WeightedSum`.
+        tau: Temperature of the head; null for the rule of `gatewright.nn.GroupSum` or `WeightedSum`, `measured` for what
+            `gatewright.nn.measure_temperature` finds in the first training samples.
         head: `sum` or `weighted`.
     """
 
@@ -45,7 +46,7 @@ class ModelOptions(Section):
     relaxation: Literal["soft", "hard"] = "soft"
     gradients: Literal["int8", "float"] = "int8"
     init: Literal["gaussian", "residual"] = "gaussian"
-    tau: PositiveFloat | None = None
+    tau: PositiveFloat | Literal["measured"] | None = None
     head: Annotated[Head, HEADS] = SumHead(kind="sum")
 
     @property
@@ -85,7 +86,7 @@ class ModelOptions(Section):
             needed = "a convolution" if label_shape else "dense or flatten"
             raise OptionError(f"{last} is {final.type}, but the last layer must be {needed}, for the group sum")
         if label_shape and shape[1:] != label_shape:
-            raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one a pixel")
+            raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one per pixel")
         self.head.check(shape[0], classes, label_shape, last)
         return NetworkPlan(self, plans, classes, label_shape)
 
@@ -142,12 +143,7 @@ class NetworkPlan:
         return self.options.candidates * sum(layer.neurons for layer in self.layers)
 
     def build(self, encoder: torch.nn.Module, generator: torch.Generator) -> torch.nn.Sequential:
-        """The network from raw features to scores.
-
-        Args:
-            encoder: Raw features to bits.
-            generator: Draws wiring and logits.
-        """
+        """The network from raw features to scores; the generator draws wiring and logits."""
         from torch import nn
 
         options = self.options
@@ -160,5 +156,6 @@ class NetworkPlan:
         )
         layers = [plan.options.build(plan.in_shape, plan.out_shape, neurons) for plan in self.layers]
         width = self.layers[-1].out_shape[0]
-        head = options.head.build(width, self.classes, self.label_shape, tau=options.tau, generator=generator)
+        tau = options.tau if isinstance(options.tau, float) else None
+        head = options.head.build(width, self.classes, self.label_shape, tau=tau, generator=generator)
         return nn.Sequential(encoder, *layers, head)
