@@ -285,6 +285,8 @@ def test_idx():
         parse_idx(b"\0\0\x08\x40" + b"\0\0\0\1" * 64 + b"1", "x")
     with pytest.raises(DataError, match="x has"):
         parse_idx(b"\0\0\x08\x04" + b"\0\1\0\0" * 4, "x")  # whose product is 0 in 64 bits
+    with pytest.raises(DataError, match="x has"):
+        parse_idx(b"\0\0\x08\x03" + b"\xff\xff\xff\xff" * 2 + bytes(4), "x")
 
 
 WRONG = ("[]", "{}", '{"entries": {}}', '{"entries": [[]]}', '{"steps": 1}', "\xff")

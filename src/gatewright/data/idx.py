@@ -16,6 +16,7 @@ from gatewright.errors import DataError, shown
 _N_VALIDATION = 5_000
 _NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _UINT8 = 8  # idx's type code
+_MOST_NUMBERS = 1 << 62  # in NumPy's arrays, sizes of 0 left out
 _MOST_RANK = 32  # NumPy's own limit, in all its versions
 
 
@@ -34,7 +35,7 @@ def parse_idx(data: bytes, where: str) -> npt.NDArray[np.uint8]:
         raise DataError(f"{where} is not an idx file of bytes: it begins with {data[:4].hex(' ') or 'nothing'}")
     shape = tuple(int(n) for n in np.frombuffer(data, ">u4", rank, 4))
     expected = start + math.prod(shape)
-    if len(data) != expected or rank > _MOST_RANK:
+    if len(data) != expected or rank > _MOST_RANK or math.prod(n for n in shape if n) > _MOST_NUMBERS:
         raise DataError(
             f"{where} has {len(data)} bytes, but its header {shown(list(shape))} asks for {shown(expected)}"
         )
