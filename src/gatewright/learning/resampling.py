@@ -141,12 +141,11 @@ class AdaptiveResampling:
 
     def _redraw_all(self, candidates: Candidates, where: Tensor) -> None:
         neuron = where.nonzero().squeeze(1)
-        logits = torch.randn(
-            len(neuron), candidates.n_candidates, generator=self.generator, device=place_of(self.generator)
-        )
+        k, place = candidates.n_candidates, place_of(self.generator)
+        logits = torch.randn(len(neuron), k, generator=self.generator, device=place)
         candidates.logits[neuron] = logits.to(where.device)
-        slots = torch.arange(candidates.n_candidates, device=where.device).repeat(len(neuron))
-        redraw_slots(candidates, neuron.repeat_interleave(candidates.n_candidates), slots, self.generator)
+        slots = torch.arange(k, device=where.device).repeat(len(neuron))
+        redraw_slots(candidates, neuron.repeat_interleave(k), slots, self.generator)
 
     @property
     def statistics(self) -> dict[str, list[float] | list[int]]:

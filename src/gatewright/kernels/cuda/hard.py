@@ -139,13 +139,7 @@ def _input(
 
 
 def hard_input_grad(
-    words: Tensor,
-    grad: Tensor,
-    row_a: Tensor,
-    row_b: Tensor,
-    gate: Tensor,
-    positions: Tensor,
-    window: Window = None,
+    words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor, window: Window = None
 ) -> Tensor:
     """See `reference.hard_input_grad`."""
     dx = torch.empty(len(words), grad.shape[2], device=grad.device)

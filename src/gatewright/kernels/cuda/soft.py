@@ -68,21 +68,9 @@ def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, c
     out = torch.empty(neurons, p, n, dtype=x.dtype, device=x.device)
     blocks = launch.MIX
     block, many = blocks.samples_of(n), blocks.many_of(n_k)
-    _forward[neurons * p, triton.cdiv(n, block)](
-        x.contiguous(),
-        rows_a.contiguous(),
-        rows_b.contiguous(),
-        positions,
-        coef.contiguous(),
-        out,
-        p,
-        n,
-        n_k,
-        K=many,
-        N=block,
-        WHOLE=n_k % many == 0 and n % block == 0,
-        **blocks.options,
-    )
+    operands = (x.contiguous(), rows_a.contiguous(), rows_b.contiguous(), positions, coef.contiguous(), out)
+    tile = {"K": many, "N": block, "WHOLE": n_k % many == 0 and n % block == 0}
+    _forward[neurons * p, triton.cdiv(n, block)](*operands, p, n, n_k, **tile, **blocks.options)
     return out
 
 
