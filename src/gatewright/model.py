@@ -145,7 +145,7 @@ class Model:
         return prove(self.network, self.circuit, timeout=timeout)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the circuit to a `.gw` file in an existing folder (compressed if its name ends with `.xz`) for `load`."""
+        """Write the circuit to a `.gw` file (compressed if its name ends with `.xz`) for `load`."""
         save_circuit(self.circuit, path)
 
     def __repr__(self) -> str:

@@ -50,13 +50,13 @@ def test_a_device_stays_a_device():
 
 
 def test_a_directory_is_refused(tmp_path):
-    with pytest.raises(OptionError, match="is a directory"):
+    with pytest.raises(OptionError, match="is a folder"):
         write_text_atomically(tmp_path, "text")
 
 
 def test_folders_are_made_but_not_inside_of_files(tmp_path):
     write_text_atomically(tmp_path / "a" / "b" / "c", "text")
-    with pytest.raises(OptionError, match="a file or inside one"):
+    with pytest.raises(OptionError, match="is a file, expected a directory"):
         write_text_atomically(tmp_path / "a" / "b" / "c" / "d", "text")
 
 

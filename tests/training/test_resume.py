@@ -103,7 +103,7 @@ def test_a_polite_stop_keeps_everything(hard_config, tmp_path):
 
 def test_a_folder_with_a_run_is_not_overwritten(hard_config, tmp_path):
     stopped_at(hard_config, tmp_path / "run", 9)
-    with pytest.raises(OptionError, match=r"holds a run already; go on with --resume"):
+    with pytest.raises(OptionError, match=r"holds a run already; resume it with --resume"):
         train(hard_config, "test", tmp_path / "run")
 
 

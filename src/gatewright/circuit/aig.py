@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from gatewright.circuit.builder import Int32Array
-from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.circuit import Circuit, check_inputs
 from gatewright.errors import FormatError, OptionError, UnsupportedError
 from gatewright.gates import A_FALSE, B_FALSE, NEGATE_A, NEGATE_B, USES_A, USES_B, Gate, UInt8Array
 
@@ -266,6 +266,10 @@ def _read_header(data: bytes, source: str) -> tuple[int, int, int, int]:
         raise UnsupportedError(f"{source}: it has latches or properties; only combinational circuits can be read")
     if highest != n_inputs + n_ands or highest >= 2**30:
         raise FormatError(f"{source}: the header says {highest} variables, expected {n_inputs} + {n_ands}")
+    try:
+        check_inputs(n_inputs, n_outputs + n_ands)
+    except FormatError as error:
+        raise FormatError(f"{source}: {error}") from error
     if n_outputs + n_ands > len(data):
         raise FormatError(
             f"{source}: truncated: {n_outputs} outputs and {n_ands} ANDs do not fit into {len(data)} bytes"

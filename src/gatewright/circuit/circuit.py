@@ -17,6 +17,7 @@ Conventions, stated once and followed by every back end:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -26,12 +27,21 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.errors import FormatError, OptionError
+from gatewright.errors import FormatError, OptionError, shown
 from gatewright.features import FEATURE_DTYPES, exact_thresholds
 from gatewright.gates import IS_LOGIC, Gate
 
 # Constructors take any integer arrays and convert them exactly; what is stored has the dtype the docstrings state.
 Array = npt.NDArray[Any]
+
+_MOST_NODES = (1 << 31) - 1
+"""Node ids and features are int32."""
+
+_MOST_OFFSET = 1 << 62
+"""Counts are int64."""
+
+_MOST_SILENT_INPUTS, _SILENT_INPUTS = 1 << 22, 16
+"""Inputs of a file that says nothing of each: so many, or so many for each gate and output."""
 
 
 def _array(value: npt.ArrayLike, dtype: Any, name: str) -> Array:
@@ -48,6 +58,22 @@ def _array(value: npt.ArrayLike, dtype: Any, name: str) -> Array:
         result = result.copy()
     result.setflags(write=False)
     return result
+
+
+def check_inputs(n_inputs: int, parts: int) -> None:
+    """Refuse a file in which a number alone claims inputs, more of them than gates and outputs could make sense of.
+
+    Args:
+        n_inputs: The number.
+        parts: Gates and outputs together.
+
+    Raises:
+        FormatError: It would take memory that the file does not account for.
+    """
+    if n_inputs > max(_MOST_SILENT_INPUTS, _SILENT_INPUTS * parts):
+        raise FormatError(
+            f"it claims {shown(n_inputs)} inputs for {parts} gates and outputs; it is damaged, or made to harm"
+        )
 
 
 class _Parts:
@@ -96,16 +122,20 @@ class Encoder(_Parts):
             feature_names=tuple(self.feature_names),
         )
         if self.dtype not in FEATURE_DTYPES:
-            raise FormatError(f"encoder.dtype is {self.dtype!r}, expected one of {FEATURE_DTYPES}")
+            raise FormatError(f"encoder.dtype is {shown(self.dtype)}, expected one of {FEATURE_DTYPES}")
         if not self.shape or min(self.shape) < 1:
-            raise FormatError(f"encoder.shape must be positive sizes, got {self.shape}")
+            raise FormatError(f"encoder.shape must be positive sizes, got {shown(self.shape)}")
+        if math.prod(self.shape) > _MOST_NODES:
+            raise FormatError(f"encoder.shape has more than {_MOST_NODES} features: {shown(self.shape)}")
         if len(self.feature) != len(self.threshold):
             raise FormatError(f"encoder has {len(self.feature)} features but {len(self.threshold)} thresholds")
         if len(self.feature) and not 0 <= self.feature.min() <= self.feature.max() < self.n_features:
             raise FormatError(f"encoder.feature must lie in 0..{self.n_features - 1}")
         if self.feature_names and len(self.feature_names) != self.n_features:
             raise FormatError(f"{len(self.feature_names)} feature names for {self.n_features} features")
-        if not np.array_equal(exact_thresholds(self.threshold, self.dtype), self.threshold):
+        with np.errstate(over="ignore"):
+            exact = exact_thresholds(self.threshold, self.dtype)
+        if not np.array_equal(exact, self.threshold):
             raise FormatError(f"encoder.threshold has values that are not exact for {self.dtype} features")
 
     def __repr__(self) -> str:
@@ -119,7 +149,7 @@ class Encoder(_Parts):
     @property
     def n_features(self) -> int:
         """Number of raw features of one sample."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,13 +184,19 @@ class Head(_Parts):
             places=tuple(int(n) for n in self.places),
         )
         if min(self.places, default=1) < 1:
-            raise FormatError(f"head.places must be positive sizes, got {self.places}")
+            raise FormatError(f"head.places must be positive sizes, got {shown(self.places)}")
         if self.n_classes < 1:
             raise FormatError("a head needs at least one class")
         if self.n_groups % self.n_places:
-            raise FormatError(f"head.offset has {self.n_groups} groups, which do not divide into places {self.places}")
+            raise FormatError(
+                f"head.offset has {self.n_groups} groups, which do not divide into places {shown(self.places)}"
+            )
         if len(self.group) and not 0 <= self.group.min() <= self.group.max() < self.n_groups:
             raise FormatError(f"head.group must lie in 0..{self.n_groups - 1}")
+        if len(self.offset) and not -_MOST_OFFSET < self.offset.min() <= self.offset.max() < _MOST_OFFSET:
+            raise FormatError(
+                f"head.offset must lie between -{_MOST_OFFSET} and {_MOST_OFFSET}, so that counts have room"
+            )
         if not (np.isfinite(self.tau) and self.tau > 0):
             raise FormatError(f"head.tau must be a positive number, got {self.tau}")
         if self.class_names and len(self.class_names) != self.n_classes:
@@ -178,7 +214,7 @@ class Head(_Parts):
     @property
     def n_places(self) -> int:
         """Number of decisions per sample."""
-        return int(np.prod(self.places, dtype=np.int64))
+        return math.prod(self.places)
 
     @property
     def n_classes(self) -> int:
@@ -231,6 +267,10 @@ class Circuit(_Parts):
         )
         if self.n_inputs < 0:
             raise FormatError(f"n_inputs must not be negative, got {self.n_inputs}")
+        if self.n_nodes > _MOST_NODES:
+            raise FormatError(
+                f"{shown(self.n_inputs)} inputs and {self.n_gates} gates are more than {_MOST_NODES} nodes"
+            )
         if not len(self.gate) == len(self.a) == len(self.b):
             raise FormatError(f"gate, a and b differ in length: {len(self.gate)}, {len(self.a)}, {len(self.b)}")
         if len(self.gate) and self.gate.max() > Gate.TRUE:

@@ -13,7 +13,7 @@ from gatewright.circuit.adders import Number, add_columns
 from gatewright.circuit.arithmetic import argmax, index_bits, one_hot, popcount
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Head
-from gatewright.circuit.sharing import Int64Array, Part, Pattern, Sharing
+from gatewright.circuit.sharing import LARGEST_PATTERN, Int64Array, Part, Pattern, Sharing
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError
 from gatewright.gates import IS_LOGIC, Gate
@@ -169,11 +169,11 @@ class _Counters:
 
     def counts(self) -> list[Number]:
         """The count of each group; arithmetic is modulo a power of two that no count reaches."""
-        while shared := [pattern for pattern in self._columns if len(pattern) > 1]:
-            pattern = max(shared, key=lambda p: (len(p), p))
-            width = self._greatest[pattern].bit_length()
-            number = add_columns(self._builder, self._columns.pop(pattern), width, self._adders)
-            self._hand_on(number, self._sharing.of_counter(pattern))
+        for size in range(LARGEST_PATTERN, 1, -1):  # counters hand on to smaller ones
+            for pattern in sorted((p for p in self._columns if len(p) == size), reverse=True):
+                width = self._greatest[pattern].bit_length()
+                number = add_columns(self._builder, self._columns.pop(pattern), width, self._adders)
+                self._hand_on(number, self._sharing.of_counter(pattern))
         numbers = []
         for k, width in enumerate(self._widths):
             columns = self._columns[(k, 0, 1),]

@@ -31,6 +31,9 @@ LARGEST_PATTERN = 5
 LARGEST_PIECE = 10
 """Most digits that are split together, as the search is exponential in them; columns with more are cut beforehand."""
 
+MOST_SUBSETS = 1 << 24
+"""Most subsets of pieces that are looked at; heads with more columns are cut into smaller pieces."""
+
 _ROUNDS = 12
 _POWERS = 64
 _NEVER = 1e9
@@ -70,14 +73,17 @@ class Sharing:
         # Patterns are looked up by a random hash. A collision would cost gates, not correctness.
         self._hash = np.random.default_rng(0).integers(1, 1 << 62, (columns.shape[1], _POWERS), np.int64)
         self._price: dict[int, float] = {}
-        lists = [_pieces(column) for column in columns]
+        for self._largest in range(LARGEST_PIECE, LARGEST_PATTERN - 1, -1):
+            lists = [_pieces(column, self._largest) for column in columns]
+            if sum(1 << len(piece) for each in lists for piece in each) <= MOST_SUBSETS:
+                break
         pieces = [piece for each in lists for piece in each]
         if pieces:
             self._settle(pieces, np.repeat(uses, [len(each) for each in lists]).astype(np.float64))
 
     def of_column(self, column: Int64Array) -> list[Part]:
         """The parts that a bit with this column of weights is counted in."""
-        return [part for piece in _pieces(column) for part in self._cheapest(piece, within=False)]
+        return [part for piece in _pieces(column, self._largest) for part in self._cheapest(piece, within=False)]
 
     def of_counter(self, pattern: Pattern) -> list[Part]:
         """The smaller parts that a counter of this pattern hands its count to."""
@@ -139,10 +145,10 @@ def _digits(weight: int) -> list[tuple[int, int]]:
     return sparse if len(sparse) < len(binary) else binary
 
 
-def _pieces(column: npt.NDArray[Any]) -> list[Pattern]:
-    """The digits of a column, in as few equal pieces as `LARGEST_PIECE` allows."""
+def _pieces(column: npt.NDArray[Any], largest: int) -> list[Pattern]:
+    """The digits of a column, in as few equal pieces as have at most `largest` digits."""
     digits = [(int(k), power, sign) for k in np.flatnonzero(column) for power, sign in _digits(int(column[k]))]
-    count = -(-len(digits) // LARGEST_PIECE)
+    count = -(-len(digits) // largest)
     return [tuple(digits[len(digits) * i // count : len(digits) * (i + 1) // count]) for i in range(count)]
 
 

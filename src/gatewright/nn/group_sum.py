@@ -96,7 +96,7 @@ class GroupSum(nn.Module):
         """Scores (N, classes, ...) of bits or values (N, F, ...)."""
         tau = self.temperature(x.shape[1])
         n, features, *places = x.shape
-        if isinstance(x, BitTensor):
+        if isinstance(x, BitTensor) and x.is_packed:
             counts: Tensor = _Count.apply(x, self.classes)  # type: ignore[no-untyped-call]
         else:
             kind = torch.float64 if x.dtype == torch.float64 else torch.float32  # bfloat16 cannot count to a thousand

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from gatewright.errors import OptionError
+from gatewright.errors import OptionError, shown
 
 
 class Section(BaseModel):
@@ -70,7 +70,8 @@ class Choice(Generic[S]):
         section = self.section_of(value)
         if section is None:
             given = value.get(self.key) if isinstance(value, dict) else value
-            context = {"key": self.key, "given": repr(given), "expected": ", ".join(map(repr, self.sections))}
+            expected = ", ".join(map(repr, self.sections))
+            context = {"key": self.key, "given": shown(given), "expected": expected}
             raise PydanticCustomError(UNKNOWN_SECTION, "{key} is {given}, expected {expected}", context)
         return section.model_validate({self.key: self.default, **value})
 
