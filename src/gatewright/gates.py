@@ -59,16 +59,9 @@ TRUTH: UInt8Array = _frozen(
 )
 """uint8 [16, 2, 2]: `TRUTH[gate, a, b]` is the gate's output."""
 
+_f00, _f01, _f10, _f11 = TRUTH.reshape(N_GATES, 4).astype(np.int8).T
 COEFFICIENTS: npt.NDArray[np.int8] = _frozen(
-    np.stack(
-        [
-            TRUTH[:, 0, 0].astype(np.int8),
-            TRUTH[:, 1, 0].astype(np.int8) - TRUTH[:, 0, 0],
-            TRUTH[:, 0, 1].astype(np.int8) - TRUTH[:, 0, 0],
-            TRUTH[:, 1, 1].astype(np.int8) - TRUTH[:, 1, 0] - TRUTH[:, 0, 1] + TRUTH[:, 0, 0],
-        ],
-        axis=1,
-    ).astype(np.int8)
+    np.stack([_f00, _f10 - _f00, _f01 - _f00, _f11 - _f10 - _f01 + _f00], axis=1)
 )
 """int8 [16, 4]: the multilinear extension `c0 + c1 a + c2 b + c3 a b` of each gate (difflogic, table 1)."""
 
@@ -85,13 +78,10 @@ LOGIC: tuple[Gate, ...] = tuple(gate for gate in Gate if IS_LOGIC[gate])
 """The ten gates that count as a logic op."""
 
 
-def _table_id(table: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def _table_id(table: npt.NDArray[Any]) -> UInt8Array:
     """Gate id of truth tables [..., 2, 2]."""
-    bits = table.astype(np.uint8)
-    value: npt.NDArray[np.uint8] = (
-        8 * bits[..., 0, 0] + 4 * bits[..., 0, 1] + 2 * bits[..., 1, 0] + bits[..., 1, 1]
-    ).astype(np.uint8)
-    return value
+    ids: UInt8Array = (table.reshape(*table.shape[:-2], 4) @ np.array([8, 4, 2, 1])).astype(np.uint8)
+    return ids
 
 
 NEGATE: UInt8Array = _frozen(_table_id(1 - TRUTH))

@@ -137,6 +137,19 @@ def test_rounds_are_the_same_after_a_restart(relaxation):
     assert all(torch.equal(one[k], two[k]) for k in one)
 
 
+def test_pairs_on_trial_resume_on_the_device_of_the_model(generator):
+    """Checkpoints are read to the CPU; torch's meta device stands for a GPU here."""
+    model = nn.Sequential(LogicDense(20, 10), GroupSum(2))
+    guide = GuidedProposals(model, torch.optim.Adam(model.parameters()), every=2, generator=generator)
+    model(torch.ones(4, 20)).sum().backward()
+    guide.step()
+    resumed = GuidedProposals(model, torch.optim.Adam(model.parameters()), every=2, generator=generator)
+    candidates = model[0].candidates
+    candidates.a = candidates.a.to("meta")
+    resumed.load_state_dict(guide.state_dict())
+    assert {tensor.device.type for tensor in vars(resumed.trial[0]).values()} == {"meta"}
+
+
 def test_nothing_is_proposed_after_the_stop_or_to_frozen_layers(generator):
     model = nn.Sequential(LogicDense(20, 10), LogicDense(10, 10), GroupSum(2))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)

@@ -133,12 +133,7 @@ def random_dataset(name: str, samples: int) -> Dataset:
     shape = (samples, *about.shape)
     x = draw.random(shape, np.float32) if about.dtype == "float32" else draw.integers(0, 256, shape).astype(about.dtype)
     part = Split(x, draw.integers(0, about.n_classes, samples))
+    names = tuple(map(str, range(about.n_classes)))
     return Dataset(
-        name=name,
-        train=part,
-        validation=part,
-        test=part,
-        shape=about.shape,
-        dtype=about.dtype,
-        class_names=tuple(map(str, range(about.n_classes))),
+        name=name, train=part, validation=part, test=part, shape=about.shape, dtype=about.dtype, class_names=names
     )

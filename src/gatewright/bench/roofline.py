@@ -70,13 +70,7 @@ class Work(NamedTuple):
 
 
 class Kernel(NamedTuple):
-    """One kernel on one layer's own tensors.
-
-    Attributes:
-        name: Of the op.
-        run: Calls it.
-        work: Its work.
-    """
+    """One kernel on one layer's own tensors: the op's name, a call of it, and its work."""
 
     name: str
     run: Callable[[], object]

@@ -65,7 +65,8 @@ def compare(
     """
     if rounds < 1 or not seconds > 0:
         raise OptionError(f"rounds and seconds must be positive, got {rounds} and {seconds}")
-    wanted = contenders or tuple(name for name in CONTENDERS if name != "torchlogix fixed" or _has_torchlogix())
+    installed = importlib.util.find_spec("torchlogix") is not None
+    wanted = contenders or tuple(name for name in CONTENDERS if name != "torchlogix fixed" or installed)
     with use_threads(setting.threads):
         steps = {name: _contender(name, setting) for name in wanted}
         for step in steps.values():
@@ -105,10 +106,6 @@ def _summary(values: list[float], batch: int) -> dict[str, float]:
     }
 
 
-def _has_torchlogix() -> bool:
-    return importlib.util.find_spec("torchlogix") is not None
-
-
 def _contender(name: str, setting: Setting) -> Step:
     g = torch.Generator().manual_seed(0)
     x = torch.randint(0, 256, (setting.batch, setting.features), generator=g, dtype=torch.uint8)
@@ -120,9 +117,8 @@ def _contender(name: str, setting: Setting) -> Step:
         raise OptionError(f"unknown contender {name!r} (valid: {', '.join(CONTENDERS)})")
     relaxation = name.split(maxsplit=1)[0]
     layers = [LogicDense(i, o, candidates=setting.candidates, relaxation=relaxation, generator=g) for i, o in sizes]
-    model = nn.Sequential(
-        Thermometer([[128]] * setting.features, (setting.features,), "uint8"), *layers, GroupSum(CLASSES)
-    )
+    thermometer = Thermometer([[128]] * setting.features, (setting.features,), "uint8")
+    model = nn.Sequential(thermometer, *layers, GroupSum(CLASSES))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02, fused=True)
     guide = GuidedProposals(model, optimizer, generator=g) if name == "hard guided" else None
     kernels = reference_kernels if name == "soft reference" else nullcontext
@@ -145,9 +141,7 @@ def _learn(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, 
 def _torchlogix(sizes: list[tuple[int, int]], x: torch.Tensor, y: torch.Tensor) -> Step:
     """Torchlogix's dense layers with fixed random wiring and 16 gates per neuron, in its own default parametrization."""
     layers = importlib.import_module("torchlogix.layers")
-    model = nn.Sequential(
-        *(layers.LogicDense(i, o, device="cpu", connections="fixed") for i, o in sizes),
-        layers.GroupSum(CLASSES, tau=10),
-    )
+    dense = (layers.LogicDense(i, o, device="cpu", connections="fixed") for i, o in sizes)
+    model = nn.Sequential(*dense, layers.GroupSum(CLASSES, tau=10))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
     return lambda: _learn(model, optimizer, x, y)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gatewright.kernels.reference import WORD, hard_input_grad, n_words, unpack
+from gatewright.kernels.reference import WORD, hard_input_grad, n_words, operands, unpack
 
 LEVELS = 127
 """The greatest magnitude in a unit becomes this."""
@@ -99,9 +99,7 @@ def int8_sums(
     per_neuron = scale.repeat_interleave(repeat)
     sums = torch.empty(*rows_a.shape, 3, device=q.device)
     for k in range(rows_a.shape[1]):
-        a, b = (
-            x[(rows[:, k].long()[:, None] + positions.long()).reshape(-1)].view(grad.shape) for rows in (rows_a, rows_b)
-        )
+        a, b = (operands(x, rows[:, k], positions) for rows in (rows_a, rows_b))
         for i, bits in enumerate((a, b, a * b)):
             sums[:, k, i] = (grad * bits).sum((1, 2)).to(torch.float32) * per_neuron
     return grad.sum((1, 2)).to(torch.float32) * per_neuron, sums

@@ -113,6 +113,10 @@ def _unpack(words: Tensor, n: int) -> Tensor:
     return reference.unpack(words, n)
 
 
+def _candidate_sums(like: Tensor, rows_a: Tensor) -> tuple[Tensor, Tensor]:
+    return like.new_empty(len(rows_a)), like.new_empty(*rows_a.shape, 3)
+
+
 def _int8_rows(like: Tensor, units: int, rows: int, n: int) -> tuple[Tensor, Tensor]:
     q = like.new_empty(units, rows, n_words(n) * WORD, dtype=torch.int8)
     return q, like.new_empty(units, dtype=torch.float32)
@@ -138,8 +142,7 @@ soft_forward = _op(
 soft_backward = _op(
     reference.soft_backward,
     lambda x, grad, rows_a, rows_b, positions, coef, need_input, window=None: (
-        coef.new_empty(len(rows_a)),
-        coef.new_empty(*rows_a.shape, 3),
+        *_candidate_sums(coef, rows_a),
         torch.empty_like(x) if need_input else x.new_empty(0, x.shape[1]),
     ),
     floats=0,
@@ -149,12 +152,7 @@ hard_forward = _op(
     lambda words, row_a, row_b, gate, positions, n: words.new_empty(len(row_a) * len(positions), words.shape[1]),
 )
 hard_sums = _op(
-    reference.hard_sums,
-    lambda words, grad, rows_a, rows_b, positions: (
-        grad.new_empty(len(rows_a)),
-        grad.new_empty(*rows_a.shape, 3),
-    ),
-    floats=1,
+    reference.hard_sums, lambda words, grad, rows_a, rows_b, positions: _candidate_sums(grad, rows_a), floats=1
 )
 hard_input_grad = _op(
     reference.hard_input_grad,
@@ -166,9 +164,7 @@ mixture = _op(reference.mixture, lambda logits, gate: logits.new_empty(*logits.s
 logits_grad = _op(reference.logits_grad, lambda logits, gate, s0, sums: torch.empty_like(logits), floats=3)
 group_count = _op(reference.group_count, lambda words, classes, n: words.new_empty(classes, n, dtype=torch.float32))
 weigh = _op(
-    reference.weigh,
-    lambda words, weight, n: words.new_empty(len(weight), n, dtype=torch.float32),
-    on_cuda=False,
+    reference.weigh, lambda words, weight, n: words.new_empty(len(weight), n, dtype=torch.float32), on_cuda=False
 )
 weight_sums = _op(
     reference.weight_sums, lambda words, grad: grad.new_empty(len(grad), len(words)), floats=1, on_cuda=False
@@ -188,10 +184,7 @@ dequantize = _op(
 )
 int8_sums = _op(
     int8_reference.int8_sums,
-    lambda words, q, scale, repeat, rows_a, rows_b, positions: (
-        scale.new_empty(len(rows_a)),
-        scale.new_empty(*rows_a.shape, 3),
-    ),
+    lambda words, q, scale, repeat, rows_a, rows_b, positions: _candidate_sums(scale, rows_a),
     on_cuda=False,
 )
 int8_input_grad = _op(

@@ -66,7 +66,7 @@ def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, c
     kind, x = x.dtype, x.to(coef.dtype)
     out = coef[:, :, 0].sum(1)[:, None, None].expand(-1, len(positions), x.shape[1]).clone()
     for k in range(rows_a.shape[1]):
-        a, b = _operands(x, rows_a[:, k], positions), _operands(x, rows_b[:, k], positions)
+        a, b = operands(x, rows_a[:, k], positions), operands(x, rows_b[:, k], positions)
         c = coef[:, k, :, None, None]
         out += c[:, 1] * a + c[:, 2] * b + c[:, 3] * a * b
     return out.to(kind)
@@ -105,7 +105,7 @@ def soft_backward(
     sums = grad.new_empty(*rows_a.shape, 3)
     dx = torch.zeros_like(x) if need_input else x.new_empty(0, x.shape[1])
     for k in range(rows_a.shape[1]):
-        a, b = _operands(x, rows_a[:, k], positions), _operands(x, rows_b[:, k], positions)
+        a, b = operands(x, rows_a[:, k], positions), operands(x, rows_b[:, k], positions)
         ga, gb = grad * a, grad * b
         sums[:, k, 0], sums[:, k, 1], sums[:, k, 2] = ga.sum((1, 2)), gb.sum((1, 2)), (ga * b).sum((1, 2))
         if need_input:
@@ -129,8 +129,8 @@ def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, posi
     Returns:
         int64 [M * P, W], zero past sample n.
     """
-    a = _operands(words, row_a, positions)
-    b = _operands(words, row_b, positions)
+    a = operands(words, row_a, positions)
+    b = operands(words, row_b, positions)
     g = gate.to(torch.int64)[:, None, None]
     # Algebraic normal form f00 ^ (f00^f10) a ^ (f00^f01) b ^ (f00^f01^f10^f11) ab, each coefficient spread to a word.
     f00, f01, f10, f11 = (-((g >> s) & 1) for s in (3, 2, 1, 0))
@@ -250,7 +250,8 @@ def _index(rows: Tensor, positions: Tensor) -> Tensor:
     return (rows.long()[:, None] + positions.long()).reshape(-1)
 
 
-def _operands(x: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+def operands(x: Tensor, rows: Tensor, positions: Tensor) -> Tensor:
+    """Rows of x, int32 [M], moved by each position: [M, P, N]."""
     return x[_index(rows, positions)].view(len(rows), len(positions), x.shape[1])
 
 

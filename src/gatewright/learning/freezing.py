@@ -25,8 +25,11 @@ class AdaptiveDiscretization:
         >>> import gatewright as gw
         >>> from torch import nn
         >>> model = nn.Sequential(gw.LogicDense(8, 20), gw.LogicDense(20, 10), gw.GroupSum(2))
-        >>> discretizer = gw.AdaptiveDiscretization(model, start=1000)
-        >>> discretizer.step()  # after each optimizer.step()
+        >>> discretizer = gw.AdaptiveDiscretization(model, start=3, patience=2)
+        >>> for _ in range(5):
+        ...     discretizer.step()  # after each optimizer.step(); nothing changes here, so the first layer settles
+        >>> discretizer.statistics
+        {'frozen_at': [3, None]}
 
     Args:
         model: Any module that contains logic layers.
@@ -36,15 +39,6 @@ class AdaptiveDiscretization:
         tolerance: How near is near.
         every: Steps between decisions: 1 in the paper; on a GPU a decision makes the host wait for the device.
         reduce: Averages over the processes that train together, if there are several.
-
-    >>> from torch import nn
-    >>> from gatewright import AdaptiveDiscretization, GroupSum, LogicDense
-    >>> model = nn.Sequential(LogicDense(8, 20), LogicDense(20, 10), GroupSum(2))
-    >>> discretizer = AdaptiveDiscretization(model, start=3, patience=2)
-    >>> for _ in range(5):
-    ...     discretizer.step()  # after optimizer.step(); nothing changes here, so the first layer has settled
-    >>> discretizer.statistics
-    {'frozen_at': [3, None]}
     """
 
     observing = True

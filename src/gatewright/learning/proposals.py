@@ -49,13 +49,19 @@ class GuidedProposals:
     Example:
         >>> import gatewright as gw
         >>> import torch
-        >>> model = torch.nn.Sequential(gw.LogicDense(8, 20, relaxation="hard"), gw.GroupSum(2))
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = gw.LogicDense(50, 20, relaxation="hard", generator=generator)
+        >>> model = torch.nn.Sequential(layer, gw.GroupSum(2))
         >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-        >>> connections = gw.GuidedProposals(model, optimizer, stop_step=2000, generator=torch.Generator())
-        >>> loss = torch.nn.functional.cross_entropy(model(torch.ones(4, 8)), torch.zeros(4, dtype=torch.int64))
-        >>> loss.backward()
-        >>> optimizer.step()
-        >>> connections.step()
+        >>> connections = gw.GuidedProposals(model, optimizer, every=2, generator=generator)
+        >>> x = (torch.rand(64, 50, generator=generator) < 0.5).float()
+        >>> for _ in range(2):
+        ...     optimizer.zero_grad()
+        ...     torch.nn.functional.cross_entropy(model(x), x[:, 7].long()).backward()
+        ...     optimizer.step()
+        ...     connections.step()
+        >>> connections.statistics["proposed"][0] > 0  # candidates replaced, per layer
+        True
 
     Args:
         model: Any module that contains logic layers.
@@ -71,22 +77,10 @@ class GuidedProposals:
         stop_step: No proposals from this step on; None for never.
         generator: Source of randomness; None for torch's default generator.
         reduce: Averages over the processes that train together, if there are several.
-
-    >>> import torch
-    >>> from gatewright import GroupSum, GuidedProposals, LogicDense
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> model = torch.nn.Sequential(LogicDense(50, 20, relaxation="hard", generator=generator), GroupSum(2))
-    >>> optimizer = torch.optim.Adam(model.parameters())
-    >>> connections = GuidedProposals(model, optimizer, every=5, generator=generator)
-    >>> x = (torch.rand(64, 50, generator=generator) < 0.5).float()
-    >>> for _ in range(5):
-    ...     optimizer.zero_grad()
-    ...     torch.nn.functional.cross_entropy(model(x), x[:, 7].long()).backward()
-    ...     optimizer.step()
-    ...     connections.step()
-    >>> connections.statistics["proposed"][0] > 0  # candidates replaced, per layer
-    True
     """
+
+    observing = False
+    """Whether `observe` does anything."""
 
     def __init__(
         self,
@@ -124,11 +118,6 @@ class GuidedProposals:
     def step(self) -> None:
         """End the step: at the end of a round, replace candidates."""
         self.decide()
-
-    @property
-    def observing(self) -> bool:
-        """Whether `observe` does anything at this step."""
-        return False
 
     def observe(self) -> None:
         """Do nothing: sums arrive from the backward pass, through the layers' recorders."""
@@ -236,12 +225,8 @@ class GuidedProposals:
         if saved is None:
             return None
         neurons, pairs = candidates.n_neurons, self.trials + candidates.n_candidates
-        shapes = {
-            "a": (neurons, self.trials),
-            "b": (neurons, self.trials),
-            "s0": (neurons,),
-            "sums": (neurons, pairs, 3),
-        }
+        tried = (neurons, self.trials)
+        shapes = {"a": tried, "b": tried, "s0": (neurons,), "sums": (neurons, pairs, 3)}
         parts: dict[str, Tensor] = {}
         for name, shape in shapes.items():
             part = entry(saved, name)
@@ -253,7 +238,8 @@ class GuidedProposals:
         if not bool(torch.isfinite(trial.sums).all() and torch.isfinite(trial.s0).all()):
             raise FormatError("the pairs on trial have sums that are not finite")
         self._check_operands(candidates, trial)
-        return trial
+        place = candidates.a.device  # a checkpoint is read to the CPU
+        return _Trial(**{name: part.to(place) for name, part in parts.items()})
 
     def _check_operands(self, candidates: Candidates, trial: _Trial) -> None:
         start = candidates.pool_start[:, None].to(trial.a.device)

@@ -31,10 +31,13 @@ class AdaptiveResampling:
     Example:
         >>> import gatewright as gw
         >>> import torch
-        >>> model = torch.nn.Sequential(gw.LogicDense(8, 20), gw.GroupSum(2))
+        >>> model = torch.nn.Sequential(gw.LogicDense(50, 20), gw.GroupSum(2))
         >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-        >>> connections = gw.AdaptiveResampling(model, optimizer, stop_step=2000, generator=torch.Generator())
-        >>> connections.step()  # after each optimizer.step()
+        >>> connections = gw.AdaptiveResampling(model, optimizer, patience=3)
+        >>> for _ in range(4):
+        ...     connections.step()  # after each optimizer.step(); nothing changes here, so entropies settle
+        >>> connections.statistics["weak_redraws"][0] > 0  # no candidate was likely
+        True
 
     Args:
         model: Any module that contains logic layers.
@@ -49,16 +52,6 @@ class AdaptiveResampling:
         stop_step: No redraws from this step on (the last third of training, in the paper); None for never.
         generator: Source of randomness; None for torch's default generator.
         reduce: Averages over the processes that train together, if there are several.
-
-    >>> import torch
-    >>> from gatewright import AdaptiveResampling, GroupSum, LogicDense
-    >>> model = torch.nn.Sequential(LogicDense(50, 20), GroupSum(2))
-    >>> optimizer = torch.optim.Adam(model.parameters())
-    >>> connections = AdaptiveResampling(model, optimizer, patience=3)
-    >>> for _ in range(4):
-    ...     connections.step()  # after optimizer.step(); nothing changes here, so entropies settle
-    >>> connections.statistics["weak_redraws"][0] > 0  # no candidate was likely
-    True
     """
 
     def __init__(
@@ -149,12 +142,11 @@ class AdaptiveResampling:
 
     def _redraw_all(self, candidates: Candidates, where: Tensor) -> None:
         neuron = where.nonzero().squeeze(1)
-        logits = torch.randn(
-            len(neuron), candidates.n_candidates, generator=self.generator, device=place_of(self.generator)
-        )
+        k, place = candidates.n_candidates, place_of(self.generator)
+        logits = torch.randn(len(neuron), k, generator=self.generator, device=place)
         candidates.logits[neuron] = logits.to(where.device)
-        slots = torch.arange(candidates.n_candidates, device=where.device).repeat(len(neuron))
-        redraw_slots(candidates, neuron.repeat_interleave(candidates.n_candidates), slots, self.generator)
+        slots = torch.arange(k, device=where.device).repeat(len(neuron))
+        redraw_slots(candidates, neuron.repeat_interleave(k), slots, self.generator)
 
     @property
     def statistics(self) -> dict[str, list[float] | list[int]]:

@@ -94,31 +94,15 @@ def _soft_forward(start: int, stop: int, x: Any, wires: Any, coef: Any, out: Any
     a_at, b_at, c_at = types.uintp(rows_a.ctypes.data), types.uintp(rows_b.ctypes.data), types.uintp(coef.ctypes.data)
     for j in range(start, stop):
         first = types.uintp(j * n_k)
+        a, b, c = a_at + first * types.uintp(4), b_at + first * types.uintp(4), c_at + first * types.uintp(16)
         for p in range(len(offsets)):
-            simd.mix_rows(
-                out_at + types.uintp((j * len(offsets) + p) * row_bytes),
-                x_at + types.uintp(offsets[p]),
-                a_at + first * types.uintp(4),
-                b_at + first * types.uintp(4),
-                c_at + first * types.uintp(16),
-                n_k,
-                row_bytes,
-                x.shape[1] // _LANES,
-            )
+            to = out_at + types.uintp((j * len(offsets) + p) * row_bytes)
+            simd.mix_rows(to, x_at + types.uintp(offsets[p]), a, b, c, n_k, row_bytes, x.shape[1] // _LANES)
 
 
 @_jit
 def _soft_backward(
-    start: int,
-    stop: int,
-    x: Any,
-    grad: Any,
-    wires: Any,
-    coef: Any,
-    need_input: bool,
-    dx: Any,
-    sums: Any,
-    chunk: int,
+    start: int, stop: int, x: Any, grad: Any, wires: Any, coef: Any, need_input: bool, dx: Any, sums: Any, chunk: int
 ) -> None:
     rows_a, rows_b, offsets = wires
     # Part t covers samples [t * chunk, (t + 1) * chunk) and has sums[t] of its own.
@@ -135,6 +119,7 @@ def _soft_backward(
             for k in range(rows_a.shape[1]):
                 ra, rb = types.uintp(rows_a[j, k]) * row_bytes, types.uintp(rows_b[j, k]) * row_bytes
                 c1, c2, c3 = coef[j, k, 1], coef[j, k, 2], coef[j, k, 3]
+                # Written out twice: one tuple of arguments for both calls costs 3 % of the time.
                 if need_input:
                     sa, sb, sab = simd.soft_sums_and_input(
                         g, x_at + ra, x_at + rb, dx_at + ra, dx_at + rb, off, n_positions, stride, vectors, c1, c2, c3

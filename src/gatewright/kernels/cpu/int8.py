@@ -14,13 +14,7 @@ from torch import Tensor
 
 from gatewright.gates import COEFFICIENTS
 from gatewright.kernels.cpu.float32 import padded
-from gatewright.kernels.cpu.int8_simd import (
-    add_chosen_bytes,
-    byte_sum,
-    masked_byte_sums,
-    peak_bits,
-    round_row,
-)
+from gatewright.kernels.cpu.int8_simd import add_chosen_bytes, byte_sum, masked_byte_sums, peak_bits, round_row
 from gatewright.kernels.cpu.simd import LANES, as_float
 from gatewright.kernels.int8_reference import HASH_ROW, LEVELS, Block
 from gatewright.kernels.reference import WORD, n_words
@@ -124,14 +118,10 @@ def _input(
             is_set = (_COEF[gate[j], 1 + side] + _COEF[gate[j], 3]) * scale[u]
             local = own - i * block_rows
             for p in range(len(positions)):
-                add_chosen_bytes(
-                    scratch_at + types.uintp(local + positions[p]) * scratch_bytes,
-                    q_at + types.uintp(u * len(positions) + p) * q_bytes,
-                    words_at + types.uintp(other + positions[p]) * row_bytes,
-                    unset,
-                    is_set,
-                    vectors,
-                )
+                to = scratch_at + types.uintp(local + positions[p]) * scratch_bytes
+                g = q_at + types.uintp(u * len(positions) + p) * q_bytes
+                bits = words_at + types.uintp(other + positions[p]) * row_bytes
+                add_chosen_bytes(to, g, bits, unset, is_set, vectors)
         if padding:
             for r in range(height * width):
                 scratch[r] = scratch[(r // width + padding) * wide + r % width + padding]

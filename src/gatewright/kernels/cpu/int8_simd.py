@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-from gatewright.kernels.cpu.simd import LANES, accumulate_scaled, load, pointer, splat, zeros
+from gatewright.kernels.cpu.simd import LANES, accumulate_scaled, builtin, each_step, load, pointer, splat, zeros
 from gatewright.kernels.int8_reference import HASH_SAMPLE, HASH_VALUE
 
 BYTES = 64
@@ -27,6 +27,7 @@ MASK = ir.VectorType(ir.IntType(1), BYTES)
 QUADS = ir.VectorType(_I32, BYTES // 4)
 _WIDE = ir.VectorType(_I32, BYTES)
 _FOURS = ir.VectorType(_I8, LANES)
+WHOLE, _REAL = ir.VectorType(_I32, LANES), ir.VectorType(ir.FloatType(), LANES)
 
 _ADDRESS, _COUNT = types.uintp, types.intp
 
@@ -44,24 +45,14 @@ HAS_VNNI = _has_vnni()
 def _add_bytes(builder: ir.IRBuilder, total: ir.Value, value: ir.Value) -> ir.Value:
     """Add 64 int8 into 16 int32 sums; which of them a byte goes to does not matter."""
     if HAS_VNNI:
-        name = "llvm.x86.avx512.vpdpbusd.512"
-        dot = builder.module.globals.get(name) or ir.Function(
-            builder.module, ir.FunctionType(QUADS, [QUADS, G, G]), name
-        )
+        dot = builtin(builder, "llvm.x86.avx512.vpdpbusd.512", QUADS, QUADS, G, G)
         return builder.call(dot, [total, ir.Constant(G, [1] * BYTES), value])
     wide = builder.sext(value, _WIDE)
-    index = ir.VectorType(_I32, BYTES // 4)
     nothing = ir.Constant(_WIDE, ir.Undefined)
-    for part in range(4):
-        lanes = list(range(part * 16, part * 16 + 16))
-        total = builder.add(total, builder.shuffle_vector(wide, nothing, ir.Constant(index, lanes)))
+    for first in range(0, BYTES, 16):
+        lanes = ir.Constant(QUADS, list(range(first, first + 16)))
+        total = builder.add(total, builder.shuffle_vector(wide, nothing, lanes))
     return total
-
-
-def _reduced(builder: ir.IRBuilder, total: ir.Value) -> ir.Value:
-    name = f"llvm.vector.reduce.add.v{BYTES // 4}i32"
-    reduce = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(_I32, [QUADS]), name)
-    return builder.call(reduce, [total])
 
 
 @intrinsic
@@ -76,14 +67,14 @@ def byte_sum(typingctx, values, n_words):  # type: ignore[no-untyped-def]
         (slot,) = zeros(builder, QUADS, 1)
         with cgutils.for_range(builder, args[1]) as step:
             builder.store(_add_bytes(builder, builder.load(slot), load(builder, at, step.index, G, 1)), slot)
-        return _reduced(builder, builder.load(slot))
+        reduce = builtin(builder, f"llvm.vector.reduce.add.v{BYTES // 4}i32", _I32, QUADS)
+        return builder.call(reduce, [builder.load(slot)])
 
     return types.int32(_ADDRESS, _COUNT), codegen
 
 
 def reduced_four(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
     """The sums of four vectors as int32 [4]: sharing the shuffles takes a third of the instructions of four sums."""
-    index = ir.VectorType(_I32, BYTES // 4)
 
     def halves(a: ir.Value, b: ir.Value, step: int) -> ir.Value:
         """Of each four lanes, `step` of a and `step` of b in turn, the two halves added."""
@@ -95,8 +86,8 @@ def reduced_four(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
                     first += range(base + i, base + i + step)
                     second += range(base + 2 + i, base + 2 + i + step)
         return builder.add(
-            builder.shuffle_vector(a, b, ir.Constant(index, first)),
-            builder.shuffle_vector(a, b, ir.Constant(index, second)),
+            builder.shuffle_vector(a, b, ir.Constant(QUADS, first)),
+            builder.shuffle_vector(a, b, ir.Constant(QUADS, second)),
         )
 
     # Each four lanes: a b a b, then a b c d.
@@ -126,19 +117,13 @@ def masked_byte_sums(  # type: ignore[no-untyped-def]
     """
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        target, scale, g_base, a_base, b_base, offsets_at, positions, stride, words = args
+        target, scale = args[:2]
         slots = zeros(builder, QUADS, 3)
-        offset_at = pointer(builder, offsets_at, _I64)
-        with cgutils.for_range(builder, positions) as position:
-            offset = builder.load(builder.gep(offset_at, [position.index]))
-            a_at = pointer(builder, builder.add(a_base, offset), _I64)
-            b_at = pointer(builder, builder.add(b_base, offset), _I64)
-            g_at = pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), G)
-            with cgutils.for_range(builder, words) as step:
-                g = load(builder, g_at, step.index, G, 1)
-                a, b = (load(builder, at, step.index, _I64, 8) for at in (a_at, b_at))
-                for slot, bits in zip(slots, (a, b, builder.and_(a, b)), strict=True):
-                    add_masked(builder, slot, bits, g)
+        with each_step(builder, [args[2], *args[5:]], G, args[3:5], _I64) as (step, g_at, rows_at):
+            g = load(builder, g_at, step, G, 1)
+            a, b = (load(builder, at, step, _I64, 8) for at in rows_at)
+            for slot, bits in zip(slots, (a, b, builder.and_(a, b)), strict=True):
+                add_masked(builder, slot, bits, g)
         three = ir.VectorType(ir.FloatType(), 3)
         four = reduced_four(builder, [*map(builder.load, slots), ir.Constant(QUADS, [0] * (BYTES // 4))])
         sums = builder.shuffle_vector(four, four, ir.Constant(ir.VectorType(_I32, 3), [0, 1, 2]))
@@ -158,38 +143,41 @@ def add_chosen_bytes(typingctx, target, grad, words, value_0, value_1, n_vectors
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         g_at = pointer(builder, args[1], _FOURS)
-        vector = ir.VectorType(ir.FloatType(), LANES)
-        accumulate_scaled(
-            builder,
-            args,
-            lambda step: builder.sitofp(
-                builder.sext(load(builder, g_at, step, _FOURS, 1), ir.VectorType(_I32, LANES)), vector
-            ),
-        )
+
+        def gradient(step: ir.Value) -> ir.Value:
+            return builder.sitofp(builder.sext(load(builder, g_at, step, _FOURS, 1), WHOLE), _REAL)
+
+        accumulate_scaled(builder, args, gradient)
         return context.get_dummy_value()
 
     return types.void(_ADDRESS, _ADDRESS, _ADDRESS, types.float32, types.float32, _COUNT), codegen
 
 
+def raise_peak(builder: ir.IRBuilder, slot: ir.Value, bits: ir.Value) -> None:
+    """Keep in a slot the greater of it and the bits of float32 magnitudes, which order like the magnitudes."""
+    size, old = builder.and_(bits, ir.Constant(WHOLE, [0x7FFFFFFF] * LANES)), builder.load(slot)
+    builder.store(builder.select(builder.icmp_signed(">", size, old), size, old), slot)
+
+
+def reduced_peak(builder: ir.IRBuilder, slot: ir.Value) -> ir.Value:
+    """The greatest lane of a slot."""
+    reduce = builtin(builder, f"llvm.vector.reduce.smax.v{LANES}i32", _I32, WHOLE)
+    return builder.call(reduce, [builder.load(slot)])
+
+
 @intrinsic
 def peak_bits(typingctx, values, n_vectors):  # type: ignore[no-untyped-def]
-    """The bits of the greatest magnitude of float32 values (they order like the magnitudes).
+    """The bits of the greatest magnitude of float32 values.
 
     Signature: (address; vectors of `LANES`) -> int32.
     """
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        kind = ir.VectorType(_I32, LANES)
-        at = pointer(builder, args[0], kind)
-        (slot,) = zeros(builder, kind, 1)
-        magnitude = ir.Constant(kind, [0x7FFFFFFF] * LANES)
+        at = pointer(builder, args[0], WHOLE)
+        (slot,) = zeros(builder, WHOLE, 1)
         with cgutils.for_range(builder, args[1]) as step:
-            bits = builder.and_(load(builder, at, step.index, kind, 4), magnitude)
-            old = builder.load(slot)
-            builder.store(builder.select(builder.icmp_signed(">", bits, old), bits, old), slot)
-        name = f"llvm.vector.reduce.smax.v{LANES}i32"
-        reduce = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(_I32, [kind]), name)
-        return builder.call(reduce, [builder.load(slot)])
+            raise_peak(builder, slot, load(builder, at, step.index, WHOLE, 4))
+        return reduced_peak(builder, slot)
 
     return types.int32(_ADDRESS, _COUNT), codegen
 
@@ -202,28 +190,22 @@ def round_row(typingctx, values, out, factor, salt, n_vectors):  # type: ignore[
     """
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        whole, real = ir.VectorType(_I32, LANES), ir.VectorType(ir.FloatType(), LANES)
-        values_at, out_at = pointer(builder, args[0], whole), pointer(builder, args[1], _FOURS)
+        values_at, out_at = pointer(builder, args[0], WHOLE), pointer(builder, args[1], _FOURS)
         factor = splat(builder, args[2])
-        floor = builder.module.globals.get(f"llvm.floor.v{LANES}f32") or ir.Function(
-            builder.module, ir.FunctionType(real, [real]), f"llvm.floor.v{LANES}f32"
-        )
-        slot = cgutils.alloca_once(builder, whole)
+        floor = builtin(builder, f"llvm.floor.v{LANES}f32", _REAL, _REAL)
+        slot = cgutils.alloca_once(builder, WHOLE)
         first = [HASH_SAMPLE * i & 0xFFFFFFFF for i in range(LANES)]
-        builder.store(builder.add(splat(builder, args[3]), ir.Constant(whole, first)), slot)
+        builder.store(builder.add(splat(builder, args[3]), ir.Constant(WHOLE, first)), slot)
         with cgutils.for_range(builder, args[4]) as step:
-            bits = load(builder, values_at, step.index, whole, 4)
+            bits = load(builder, values_at, step.index, WHOLE, 4)
             place = builder.load(slot)
-            h = builder.add(builder.mul(bits, ir.Constant(whole, [HASH_VALUE] * LANES)), place)
-            noise = builder.fmul(
-                builder.sitofp(builder.lshr(h, ir.Constant(whole, [8] * LANES)), real),
-                ir.Constant(real, [2.0**-24] * LANES),
-            )
-            value = builder.fadd(builder.fmul(builder.bitcast(bits, real), factor), noise)
-            rounded = builder.trunc(builder.fptosi(builder.call(floor, [value]), whole), _FOURS)
-            store = builder.store(rounded, builder.gep(out_at, [step.index]))
-            store.align = 1
-            builder.store(builder.add(place, ir.Constant(whole, [HASH_SAMPLE * LANES & 0xFFFFFFFF] * LANES)), slot)
+            h = builder.add(builder.mul(bits, ir.Constant(WHOLE, [HASH_VALUE] * LANES)), place)
+            high = builder.sitofp(builder.lshr(h, ir.Constant(WHOLE, [8] * LANES)), _REAL)
+            noise = builder.fmul(high, ir.Constant(_REAL, [2.0**-24] * LANES))
+            value = builder.fadd(builder.fmul(builder.bitcast(bits, _REAL), factor), noise)
+            rounded = builder.trunc(builder.fptosi(builder.call(floor, [value]), WHOLE), _FOURS)
+            builder.store(rounded, builder.gep(out_at, [step.index]), align=1)
+            builder.store(builder.add(place, ir.Constant(WHOLE, [HASH_SAMPLE * LANES & 0xFFFFFFFF] * LANES)), slot)
         return context.get_dummy_value()
 
     return types.void(_ADDRESS, _ADDRESS, types.float32, types.uint32, _COUNT), codegen

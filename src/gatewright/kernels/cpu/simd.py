@@ -7,7 +7,8 @@ floats; packed rows to whole 64-bit words. Callers are the modules beside this o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ _F32 = ir.FloatType()
 _VEC = ir.VectorType(_F32, LANES)
 _BITS = ir.IntType(LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
-_I64 = ir.IntType(64)
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
 _FAST = ("reassoc", "contract")
 
 _ADDRESS = types.uintp
@@ -30,7 +31,8 @@ _COUNT = types.intp
 _SUMS = types.UniTuple(types.float32, 3)
 
 
-def _const(value: int) -> ir.Constant:
+def const(value: int) -> ir.Constant:
+    """A number of 64 bits, as addresses and indices have."""
     return ir.Constant(_I64, value)
 
 
@@ -50,8 +52,13 @@ def load(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, kind: ir.Type, 
 def splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int = LANES) -> ir.Value:
     """A vector of so many copies."""
     nothing = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
-    one = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+    one = builder.insert_element(nothing, scalar, ir.Constant(_I32, 0))
+    return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes))
+
+
+def builtin(builder: ir.IRBuilder, name: str, result: ir.Type, *args: ir.Type) -> ir.Function:
+    """A function that LLVM brings along."""
+    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, args), name)
 
 
 def zeros(builder: ir.IRBuilder, kind: ir.VectorType, count: int) -> list[ir.Value]:
@@ -72,8 +79,7 @@ def _accumulate(builder: ir.IRBuilder, slot: ir.Value, value: ir.Value) -> None:
 
 def _add_to_memory(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, value: ir.Value) -> None:
     old = load(builder, base, index, _VEC, 4)
-    store = builder.store(builder.fadd(old, value, flags=_FAST), builder.gep(base, [index]))
-    store.align = 4
+    builder.store(builder.fadd(old, value, flags=_FAST), builder.gep(base, [index]), align=4)
 
 
 def accumulate_scaled(
@@ -89,11 +95,36 @@ def accumulate_scaled(
 
 
 def _reduced(context: Any, builder: ir.IRBuilder, slots: Sequence[ir.Value], result: Any) -> ir.Value:
-    name = f"llvm.vector.reduce.fadd.v{LANES}f32"
-    reduce = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(_F32, [_F32, _VEC]), name)
+    reduce = builtin(builder, f"llvm.vector.reduce.fadd.v{LANES}f32", _F32, _F32, _VEC)
     zero = ir.Constant(_F32, 0.0)
     sums = [builder.call(reduce, [zero, builder.load(slot)], fastmath=("reassoc",)) for slot in slots]
     return context.make_tuple(builder, result, sums)
+
+
+@contextmanager
+def each_step(
+    builder: ir.IRBuilder, args: Sequence[ir.Value], g_kind: ir.Type, rows: Sequence[ir.Value], kind: ir.Type
+) -> Iterator[tuple[ir.Value, ir.Value, list[ir.Value]]]:
+    """Loop over positions and, within them, over steps along the samples.
+
+    Args:
+        builder: Where to.
+        args: Address of g [P, N]; of int64 byte offsets [P] of the rows; P; bytes between positions of g; steps in N.
+        g_kind: What a step takes of g.
+        rows: Addresses of rows at position 0.
+        kind: What a step takes of them.
+
+    Yields:
+        The step's index, and pointers to g and the rows at the position.
+    """
+    grad, offsets, positions, stride, steps = args
+    offset_at = pointer(builder, offsets, _I64)
+    with cgutils.for_range(builder, positions) as position:
+        offset = builder.load(builder.gep(offset_at, [position.index]))
+        rows_at = [pointer(builder, builder.add(row, offset), kind) for row in rows]
+        g_at = pointer(builder, builder.add(grad, builder.mul(position.index, stride)), g_kind)
+        with cgutils.for_range(builder, steps) as step:
+            yield step.index, g_at, rows_at
 
 
 @intrinsic
@@ -107,22 +138,14 @@ def masked_sums(  # type: ignore[no-untyped-def]
     """
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        g_base, a_base, b_base, offsets_at, positions, stride, vectors = args
         sums = zeros(builder, _VEC, 3)
         # Minus zero is what addition leaves alone, so LLVM turns select and add into one masked add.
         nothing = ir.Constant(_VEC, [-0.0] * LANES)
-        offset_at = pointer(builder, offsets_at, _I64)
-        with cgutils.for_range(builder, positions) as position:
-            offset = builder.load(builder.gep(offset_at, [position.index]))
-            a_at = pointer(builder, builder.add(a_base, offset), _BITS)
-            b_at = pointer(builder, builder.add(b_base, offset), _BITS)
-            g_at = pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), _VEC)
-            with cgutils.for_range(builder, vectors) as step:
-                g = load(builder, g_at, step.index, _VEC, 4)
-                a = load(builder, a_at, step.index, _BITS, 2)
-                b = load(builder, b_at, step.index, _BITS, 2)
-                for slot, bits in zip(sums, (a, b, builder.and_(a, b)), strict=True):
-                    _accumulate(builder, slot, builder.select(builder.bitcast(bits, _MASK), g, nothing))
+        with each_step(builder, [args[0], *args[3:]], _VEC, args[1:3], _BITS) as (step, g_at, rows_at):
+            g = load(builder, g_at, step, _VEC, 4)
+            a, b = (load(builder, at, step, _BITS, 2) for at in rows_at)
+            for slot, bits in zip(sums, (a, b, builder.and_(a, b)), strict=True):
+                _accumulate(builder, slot, builder.select(builder.bitcast(bits, _MASK), g, nothing))
         return _reduced(context, builder, sums, signature.return_type)
 
     return _SUMS(_ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT), codegen
@@ -155,43 +178,23 @@ def mix_rows(  # type: ignore[no-untyped-def]
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         out_at = pointer(builder, args[0], _VEC)
-        x_base = args[1]
-        rows = [pointer(builder, address, ir.IntType(32)) for address in args[2:4]]
+        rows = [pointer(builder, address, _I32) for address in args[2:4]]
         coef_at = pointer(builder, args[4], _F32)
         candidates, row_bytes, vectors = args[5:8]
         sums = zeros(builder, _VEC, 1)
         with cgutils.for_range(builder, vectors) as step:
             builder.store(ir.Constant(_VEC, [0.0] * LANES), sums[0])
             with cgutils.for_range(builder, candidates) as candidate:
-                a, b = (
-                    load(
-                        builder,
-                        pointer(
-                            builder,
-                            builder.add(
-                                x_base,
-                                builder.mul(
-                                    builder.sext(builder.load(builder.gep(at, [candidate.index])), _I64), row_bytes
-                                ),
-                            ),
-                            _VEC,
-                        ),
-                        step.index,
-                        _VEC,
-                        4,
-                    )
-                    for at in rows
-                )
-                first = builder.mul(candidate.index, _const(4))
-                c = [
-                    splat(builder, builder.load(builder.gep(coef_at, [builder.add(first, _const(i))])))
-                    for i in range(4)
-                ]
+                numbers = (builder.sext(load(builder, at, candidate.index, _I32, 4), _I64) for at in rows)
+                offsets = (builder.mul(number, row_bytes) for number in numbers)
+                rows_at = (pointer(builder, builder.add(args[1], offset), _VEC) for offset in offsets)
+                a, b = (load(builder, at, step.index, _VEC, 4) for at in rows_at)
+                first = builder.mul(candidate.index, const(4))
+                c = [splat(builder, load(builder, coef_at, builder.add(first, const(i)), _F32, 4)) for i in range(4)]
                 inner = _fma(builder, c[3], b, c[1])
                 rest = _fma(builder, c[2], b, c[0])
                 _accumulate(builder, sums[0], _fma(builder, inner, a, rest))
-            store = builder.store(builder.load(sums[0]), builder.gep(out_at, [step.index]))
-            store.align = 4
+            builder.store(builder.load(sums[0]), builder.gep(out_at, [step.index]), align=4)
         return context.get_dummy_value()
 
     signature = types.void(_ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _COUNT, _COUNT, _COUNT)
@@ -200,27 +203,17 @@ def mix_rows(  # type: ignore[no-untyped-def]
 
 def _soft_codegen(need_input: bool) -> Callable[..., ir.Value]:
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        g_base, a_base, b_base, da_base, db_base, offsets_at, positions, stride, vectors, c1, c2, c3 = args
         sums = zeros(builder, _VEC, 3)
-        offset_at = pointer(builder, offsets_at, _I64)
-        c1, c2, c3 = (splat(builder, c) for c in (c1, c2, c3))
-        with cgutils.for_range(builder, positions) as position:
-            offset = builder.load(builder.gep(offset_at, [position.index]))
-            a_at, b_at, da_at, db_at = (
-                pointer(builder, builder.add(base, offset), _VEC) for base in (a_base, b_base, da_base, db_base)
-            )
-            g_at = pointer(builder, builder.add(g_base, builder.mul(position.index, stride)), _VEC)
-            with cgutils.for_range(builder, vectors) as step:
-                g, a, b = (load(builder, at, step.index, _VEC, 4) for at in (g_at, a_at, b_at))
-                ga, gb = builder.fmul(g, a, flags=_FAST), builder.fmul(g, b, flags=_FAST)
-                for slot, value in zip(sums, (ga, gb, builder.fmul(ga, b, flags=_FAST)), strict=True):
-                    _accumulate(builder, slot, value)
-                if need_input:
-                    # One after the other: both operands may be the same row.
-                    da = _fma(builder, c3, gb, builder.fmul(c1, g, flags=_FAST))
-                    _add_to_memory(builder, da_at, step.index, da)
-                    db = _fma(builder, c3, ga, builder.fmul(c2, g, flags=_FAST))
-                    _add_to_memory(builder, db_at, step.index, db)
+        c1, c2, c3 = (splat(builder, c) for c in args[9:])
+        with each_step(builder, [args[0], *args[5:9]], _VEC, args[1:5], _VEC) as (step, g_at, rows_at):
+            g, a, b = (load(builder, at, step, _VEC, 4) for at in (g_at, *rows_at[:2]))
+            ga, gb = builder.fmul(g, a, flags=_FAST), builder.fmul(g, b, flags=_FAST)
+            for slot, value in zip(sums, (ga, gb, builder.fmul(ga, b, flags=_FAST)), strict=True):
+                _accumulate(builder, slot, value)
+            if need_input:
+                # One after the other: both operands may be the same row.
+                for at, c, other in ((rows_at[2], c1, gb), (rows_at[3], c2, ga)):
+                    _add_to_memory(builder, at, step, _fma(builder, c3, other, builder.fmul(c, g, flags=_FAST)))
         return _reduced(context, builder, sums, signature.return_type)
 
     return codegen

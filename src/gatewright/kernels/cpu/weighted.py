@@ -9,6 +9,7 @@ import torch
 from numba import njit, types
 from torch import Tensor
 
+from gatewright.kernels.cpu.bits import as_words
 from gatewright.kernels.cpu.float32 import padded
 from gatewright.kernels.cpu.int8 import quantize, round_unit
 from gatewright.kernels.cpu.simd import LANES, as_float
@@ -24,13 +25,8 @@ _jit = njit(cache=True, nogil=True)
 
 @_jit
 def _add_counts(words: Any, rows: Any, n_rows: int, sign: int, counts: Any, out: Any) -> None:
-    count_bits(
-        types.uintp(counts.ctypes.data),
-        types.uintp(words.ctypes.data),
-        types.uintp(rows.ctypes.data),
-        n_rows,
-        words.shape[1],
-    )
+    counts_at, words_at = types.uintp(counts.ctypes.data), types.uintp(words.ctypes.data)
+    count_bits(counts_at, words_at, types.uintp(rows.ctypes.data), n_rows, words.shape[1])
     for s in range(len(out)):
         out[s] += np.float32(sign * np.int32(counts[s]))
 
@@ -87,7 +83,7 @@ def _weigh_input(start: int, stop: int, weight: Any, grad: Any, out: Any, scale:
 def weigh(words: Tensor, weight: Tensor, n: int) -> Tensor:
     """See `reference.weigh`; exact."""
     out = torch.empty(len(weight), n)
-    split(_weigh, len(weight), words.contiguous().numpy().view(np.uint64), weight.contiguous().numpy(), out.numpy())
+    split(_weigh, len(weight), as_words(words), weight.contiguous().numpy(), out.numpy())
     return out
 
 

@@ -10,28 +10,23 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from gatewright.kernels.cpu.int8_simd import MASK, QUADS, G, add_masked, reduced_four
-from gatewright.kernels.cpu.simd import LANES, load, pointer, splat, zeros
+from gatewright.kernels.cpu.int8_simd import MASK, QUADS, WHOLE, G, add_masked, raise_peak, reduced_four, reduced_peak
+from gatewright.kernels.cpu.simd import LANES, const, load, pointer, splat, zeros
 
 QUAD = 4
 """Classes whose sums are taken together; also words, or vectors, that stay in registers together."""
 
-_I32, _I64, _F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
+_I64, _F32 = ir.IntType(64), ir.FloatType()
 _VEC = ir.VectorType(_F32, LANES)
-_WHOLE = ir.VectorType(_I32, LANES)
 _ADDRESS, _COUNT = types.uintp, types.intp
-
-
-def _index(value: int) -> ir.Constant:
-    return ir.Constant(_I64, value)
 
 
 def _blocks(builder: ir.IRBuilder, count: ir.Value, body: Any) -> None:
     """Call `body(first, wide)` to cover 0..count: blocks of `QUAD`, then what is left one by one."""
-    whole = builder.udiv(count, _index(QUAD))
+    whole = builder.udiv(count, const(QUAD))
     with cgutils.for_range(builder, whole) as block:
-        body(builder.mul(block.index, _index(QUAD)), QUAD)
-    done = builder.mul(whole, _index(QUAD))
+        body(builder.mul(block.index, const(QUAD)), QUAD)
+    done = builder.mul(whole, const(QUAD))
     with cgutils.for_range(builder, builder.sub(count, done)) as one:
         body(builder.add(done, one.index), 1)
 
@@ -50,15 +45,15 @@ def count_bits(typingctx, counts, words, rows, n_rows, n_words):  # type: ignore
 
         def body(first: ir.Value, wide: int) -> None:
             slots = zeros(builder, G, wide)
-            base = builder.add(words, builder.mul(first, _index(8)))
+            base = builder.add(words, builder.mul(first, const(8)))
             with cgutils.for_range(builder, n_rows) as row:
                 at = pointer(builder, builder.add(base, load(builder, rows_at, row.index, _I64, 8)), _I64)
                 for i, slot in enumerate(slots):
-                    bits = builder.bitcast(load(builder, at, _index(i), _I64, 8), MASK)
+                    bits = builder.bitcast(load(builder, at, const(i), _I64, 8), MASK)
                     # A set bit is -1 as a signed byte.
                     builder.store(builder.sub(builder.load(slot), builder.sext(bits, G)), slot)
             for i, slot in enumerate(slots):
-                target = builder.gep(counts_at, [builder.add(first, _index(i))])
+                target = builder.gep(counts_at, [builder.add(first, const(i))])
                 builder.store(builder.load(slot), target).align = 1
 
         _blocks(builder, n_words, body)
@@ -80,13 +75,13 @@ def four_masked_sums(typingctx, target, scales, bits, q, stride, n_words):  # ty
         four = ir.VectorType(_F32, QUAD)
         slots = zeros(builder, QUADS, QUAD)
         bits_at = pointer(builder, bits, _I64)
-        q_at = [pointer(builder, builder.add(q, builder.mul(stride, _index(i))), G) for i in range(QUAD)]
+        q_at = [pointer(builder, builder.add(q, builder.mul(stride, const(i))), G) for i in range(QUAD)]
         with cgutils.for_range(builder, n_words) as step:
             mask = load(builder, bits_at, step.index, _I64, 8)
             for slot, at in zip(slots, q_at, strict=True):
                 add_masked(builder, slot, mask, load(builder, at, step.index, G, 1))
         sums = builder.sitofp(reduced_four(builder, [builder.load(slot) for slot in slots]), four)
-        scale = load(builder, pointer(builder, scales, four), _index(0), four, 4)
+        scale = load(builder, pointer(builder, scales, four), const(0), four, 4)
         builder.store(builder.fmul(sums, scale), pointer(builder, target, four)).align = 4
         return context.get_dummy_value()
 
@@ -105,7 +100,7 @@ def weighted_row(typingctx, target, rows, weights, n_rows, n_vectors):  # type: 
         target, rows, weights, n_rows, n_vectors = args
         target_at = pointer(builder, target, _VEC)
         rows_at, weights_at = pointer(builder, rows, _I64), pointer(builder, weights, _F32)
-        (peak,) = zeros(builder, _WHOLE, 1)
+        (peak,) = zeros(builder, WHOLE, 1)
 
         def body(first: ir.Value, wide: int) -> None:
             slots = zeros(builder, _VEC, wide)
@@ -113,18 +108,14 @@ def weighted_row(typingctx, target, rows, weights, n_rows, n_vectors):  # type: 
                 at = pointer(builder, load(builder, rows_at, row.index, _I64, 8), _VEC)
                 weight = splat(builder, load(builder, weights_at, row.index, _F32, 4))
                 for i, slot in enumerate(slots):
-                    value = load(builder, at, builder.add(first, _index(i)), _VEC, 4)
+                    value = load(builder, at, builder.add(first, const(i)), _VEC, 4)
                     builder.store(builder.fadd(builder.load(slot), builder.fmul(weight, value)), slot)
             for i, slot in enumerate(slots):
                 total = builder.load(slot)
-                builder.store(total, builder.gep(target_at, [builder.add(first, _index(i))])).align = 4
-                size = builder.and_(builder.bitcast(total, _WHOLE), ir.Constant(_WHOLE, [0x7FFFFFFF] * LANES))
-                old = builder.load(peak)
-                builder.store(builder.select(builder.icmp_signed(">", size, old), size, old), peak)
+                builder.store(total, builder.gep(target_at, [builder.add(first, const(i))])).align = 4
+                raise_peak(builder, peak, builder.bitcast(total, WHOLE))
 
         _blocks(builder, n_vectors, body)
-        name = f"llvm.vector.reduce.smax.v{LANES}i32"
-        reduce = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(_I32, [_WHOLE]), name)
-        return builder.call(reduce, [builder.load(peak)])
+        return reduced_peak(builder, peak)
 
     return types.int32(_ADDRESS, _ADDRESS, _ADDRESS, _COUNT, _COUNT), codegen

@@ -90,19 +90,7 @@ def threshold(x: Tensor, feature: Tensor, thresholds: Tensor) -> Tensor:
 
 
 @triton.jit
-def _hard_forward(
-    words,
-    row_a,
-    row_b,
-    gate,
-    positions,
-    out,
-    total,
-    n_positions,
-    n_w,
-    last,
-    BLOCK: tl.constexpr,
-):
+def _hard_forward(words, row_a, row_b, gate, positions, out, total, n_positions, n_w, last, BLOCK: tl.constexpr):
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = i < total
     w, row = i % n_w, i // n_w
@@ -125,20 +113,9 @@ def hard_forward(words: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, posi
     n_w = words.shape[1]
     out = torch.empty(len(row_a) * len(positions), n_w, dtype=torch.int64, device=words.device)
     last = (1 << (n % WORD)) - 1 if n % WORD else -1
-    _hard_forward[triton.cdiv(out.numel(), FLAT),](
-        words.contiguous(),
-        row_a,
-        row_b,
-        gate,
-        positions,
-        out,
-        out.numel(),
-        len(positions),
-        n_w,
-        last,
-        BLOCK=FLAT,
-        **OPTIONS,
-    )
+    operands = (words.contiguous(), row_a, row_b, gate, positions)
+    grid = (triton.cdiv(out.numel(), FLAT),)
+    _hard_forward[grid](*operands, out, out.numel(), len(positions), n_w, last, BLOCK=FLAT, **OPTIONS)
     return out
 
 

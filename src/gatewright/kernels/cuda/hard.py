@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gatewright.kernels.cuda import launch
 from gatewright.kernels.cuda.bits import halves
-from gatewright.kernels.cuda.readers import Window, find_readers, reader_span, taps_of
+from gatewright.kernels.cuda.readers import Window, gather, reader_span
 from gatewright.kernels.cuda.soft import load
 
 
@@ -40,9 +40,10 @@ def _sums(
     each,
     n_k: tl.constexpr,
     K: tl.constexpr,
-    H: tl.constexpr,
+    N: tl.constexpr,
     WHOLE: tl.constexpr,
 ):
+    H: tl.constexpr = N // 32
     # Programs of one neuron are neighbours, so its gradients are read from memory once.
     k_blocks: tl.constexpr = (n_k + K - 1) // K
     neuron, k_block, part = tl.program_id(0) // k_blocks, tl.program_id(0) % k_blocks, tl.program_id(1)
@@ -82,33 +83,8 @@ def _sums(
 
 def hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     """See `reference.hard_sums`."""
-    neurons, n_k = rows_a.shape
-    p, n = grad.shape[1:]
-    blocks = launch.HARD_SUMS
-    block, many = blocks.samples_of(n), blocks.many_of(n_k)
-    each, parts = blocks.parts_of(p, n)
-    s0 = torch.empty(parts, neurons, device=grad.device)
-    sums = torch.empty(parts, neurons, n_k, 3, device=grad.device)
-    _sums[neurons * triton.cdiv(n_k, many), parts](
-        halves(words),
-        grad.contiguous(),
-        rows_a.contiguous(),
-        rows_b.contiguous(),
-        positions,
-        s0,
-        sums,
-        neurons,
-        p,
-        n,
-        2 * words.shape[1],
-        each,
-        n_k,
-        K=many,
-        H=block // 32,
-        WHOLE=n_k % many == 0 and n % block == 0,
-        **blocks.options,
-    )
-    return (s0[0], sums[0]) if parts == 1 else (s0.sum(0), sums.sum(0))
+    operands = (halves(words), grad.contiguous(), rows_a.contiguous(), rows_b.contiguous())
+    return launch.candidate_sums(_sums, launch.HARD_SUMS, *operands, positions, n_h=2 * words.shape[1])
 
 
 @triton.jit
@@ -125,17 +101,18 @@ def _input(
     neurons,
     n_positions,
     n,
-    n_h,
     taps,
     kernel,
     stride,
     height,
     width,
+    n_h,
     WINDOW: tl.constexpr,
     E: tl.constexpr,
-    H: tl.constexpr,
+    N: tl.constexpr,
     WHOLE: tl.constexpr,
 ):
+    H: tl.constexpr = N // 32
     row = tl.program_id(0)
     h = tl.program_id(1) * H + tl.arange(0, H)
     s = h[:, None] * 32 + tl.arange(0, 32)[None, :]
@@ -162,40 +139,10 @@ def _input(
 
 
 def hard_input_grad(
-    words: Tensor,
-    grad: Tensor,
-    row_a: Tensor,
-    row_b: Tensor,
-    gate: Tensor,
-    positions: Tensor,
-    window: Window = None,
+    words: Tensor, grad: Tensor, row_a: Tensor, row_b: Tensor, gate: Tensor, positions: Tensor, window: Window = None
 ) -> Tensor:
     """See `reference.hard_input_grad`."""
-    n = grad.shape[2]
-    readers = find_readers(row_a, row_b, len(words))
-    dx = torch.empty(len(words), n, device=grad.device)
-    blocks = launch.INPUT
-    block = blocks.samples_of(n)
-    taps, sizes, windowed = taps_of(positions, window)
-    _input[len(words), triton.cdiv(n, block)](
-        halves(words),
-        grad.contiguous(),
-        row_a.contiguous(),
-        row_b.contiguous(),
-        gate.contiguous(),
-        positions,
-        *readers,
-        dx,
-        len(row_a),
-        grad.shape[1],
-        n,
-        2 * words.shape[1],
-        taps,
-        *sizes,
-        WINDOW=windowed,
-        E=blocks.many,
-        H=block // 32,
-        WHOLE=n % block == 0,
-        **blocks.options,
-    )
+    dx = torch.empty(len(words), grad.shape[2], device=grad.device)
+    operands = (halves(words), grad.contiguous(), row_a.contiguous(), row_b.contiguous(), gate.contiguous())
+    gather(_input, dx, *operands, positions, window, n_h=2 * words.shape[1])
     return dx

@@ -27,6 +27,13 @@ def _coefficients(gate):
 
 
 @triton.jit
+def _place(neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
+    """This program's neurons [ROWS] and candidates [K], which of them exist and where they lie [ROWS, K]."""
+    m, k = tl.program_id(0) * ROWS + tl.arange(0, ROWS), tl.arange(0, K)
+    return m, k, (m < neurons)[:, None] & (k < n_k)[None, :], m.to(tl.int64)[:, None] * n_k + k[None, :]
+
+
+@triton.jit
 def _softmax(logits, at, real):
     value = tl.load(logits + at, mask=real, other=float("-inf"))
     top = tl.max(value, 1)
@@ -38,10 +45,8 @@ def _softmax(logits, at, real):
 
 @triton.jit
 def _best(logits, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
-    m = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    k = tl.arange(0, K)
-    real = (m < neurons)[:, None] & (k < n_k)[None, :]
-    value = tl.load(logits + m.to(tl.int64)[:, None] * n_k + k[None, :], mask=real, other=float("-inf"))
+    m, k, real, at = _place(neurons, n_k, ROWS, K)
+    value = tl.load(logits + at, mask=real, other=float("-inf"))
     top = tl.max(value, 1)
     first = tl.min(tl.where((value == top[:, None]) & real, k[None, :], K), 1)
     tl.store(out + m, first.to(tl.int64), mask=m < neurons)
@@ -49,10 +54,7 @@ def _best(logits, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
 
 @triton.jit
 def _mixture(logits, gate, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
-    m = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    k = tl.arange(0, K)
-    real = (m < neurons)[:, None] & (k < n_k)[None, :]
-    at = m.to(tl.int64)[:, None] * n_k + k[None, :]
+    _, _, real, at = _place(neurons, n_k, ROWS, K)
     probability = _softmax(logits, at, real)
     c0, c1, c2, c3 = _coefficients(tl.load(gate + at, mask=real, other=0))
     tl.store(out + 4 * at, probability * c0, mask=real)
@@ -63,10 +65,7 @@ def _mixture(logits, gate, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexp
 
 @triton.jit
 def _logits_grad(logits, gate, s0, sums, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
-    m = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    k = tl.arange(0, K)
-    real = (m < neurons)[:, None] & (k < n_k)[None, :]
-    at = m.to(tl.int64)[:, None] * n_k + k[None, :]
+    m, _, real, at = _place(neurons, n_k, ROWS, K)
     probability = _softmax(logits, at, real)
     c0, c1, c2, c3 = _coefficients(tl.load(gate + at, mask=real, other=0))
     slope = c0 * tl.load(s0 + m, mask=m < neurons, other=0)[:, None]

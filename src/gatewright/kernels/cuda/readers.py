@@ -16,50 +16,34 @@ height, width) of the padded input that position is arithmetic; without it all p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from gatewright.kernels.cuda import launch
+
 Window = Sequence[int] | None
 
 
-class Readers(NamedTuple):
-    """Sorted operands.
+def find_readers(rows_a: Tensor, rows_b: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """Sort the operands of all candidates, int32 [M, K] or [M] twice, by row.
 
-    Attributes:
-        order: Index of each operand in the list of all first operands (M K), then all second ones, sorted by row.
-        start: int32 [R + 1]: operands `start[r]` to `start[r + 1]` of `order` are those of row r at position 0.
+    Returns:
+        Index int32 of each operand in the list of all first operands (M K), then all second ones, sorted by row; and start
+        int32 [R + 1]: the sorted operands `start[r]` to `start[r + 1]` are those of row r at position 0.
     """
-
-    order: Tensor
-    start: Tensor
-
-
-def find_readers(rows_a: Tensor, rows_b: Tensor, rows: int) -> Readers:
-    """Sort the operands of all candidates, int32 [M, K] or [M] twice, by row."""
     kind = torch.int16 if rows < 2**15 else torch.int32  # half the passes of a radix sort
     keys = torch.cat([rows_a.reshape(-1), rows_b.reshape(-1)]).to(kind)
     ordered, order = torch.sort(keys, stable=True)
     marks = torch.arange(rows + 1, dtype=kind, device=keys.device)
-    start = torch.searchsorted(ordered, marks, out_int32=True)
-    return Readers(order.to(torch.int32), start)
+    return order.to(torch.int32), torch.searchsorted(ordered, marks, out_int32=True)
 
 
 @triton.jit
-def reader_span(
-    start,
-    row,
-    tap,
-    positions,
-    kernel,
-    stride,
-    height,
-    width,
-    WINDOW: tl.constexpr,
-):
+def reader_span(start, row, tap, positions, kernel, stride, height, width, WINDOW: tl.constexpr):
     """Readers of a row through one tap (or at one position): (position, its row offset, first, past the last)."""
     if WINDOW:
         dy, dx = tap // kernel, tap % kernel
@@ -83,9 +67,29 @@ def reader_span(
     return p, shift, first, last
 
 
-def taps_of(positions: Tensor, window: Window) -> tuple[int, tuple[int, int, int, int], bool]:
-    """Arguments of `reader_span`: how many taps to try, the window (ones if there is none), whether there is one."""
-    if window is None:
-        return len(positions), (1, 1, 1, 1), False
-    kernel, stride, height, width = (int(size) for size in window)
-    return kernel * kernel, (kernel, stride, height, width), True
+def gather(
+    kernel: Any,
+    dx: Tensor,
+    x: Tensor,
+    grad: Tensor,
+    rows_a: Tensor,
+    rows_b: Tensor,
+    gates: Tensor,
+    positions: Tensor,
+    window: Window,
+    **sizes: int,
+) -> None:
+    """Launch a kernel that writes each row of the input's gradient dx [R, N] from the row's readers.
+
+    `gates` is what the kernel knows of each candidate: coefficients or a gate id. `sizes` are arguments of its own.
+    """
+    n = dx.shape[1]
+    block = launch.INPUT.samples_of(n)
+    # Without a window every position is a tap.
+    size, stride, height, width = (1, 1, 1, 1) if window is None else map(int, window)
+    taps = len(positions) if window is None else size * size
+    order, start = find_readers(rows_a, rows_b, len(dx))
+    operands = (x, grad, rows_a, rows_b, gates, positions, order, start, dx)
+    lengths = (rows_a.numel(), grad.shape[1], n, taps, size, stride, height, width)
+    tile = {"WINDOW": window is not None, "E": launch.INPUT.many, "N": block, "WHOLE": n % block == 0}
+    kernel[len(dx), triton.cdiv(n, block)](*operands, *lengths, **tile, **sizes, **launch.INPUT.options)

@@ -12,12 +12,12 @@ import triton.language as tl
 from torch import Tensor
 
 from gatewright.kernels.cuda import launch
-from gatewright.kernels.cuda.readers import Window, find_readers, reader_span, taps_of
+from gatewright.kernels.cuda.readers import Window, gather, reader_span
 
 
 @triton.jit
 def load(pointers, mask, WHOLE: tl.constexpr):
-    """Values where the mask is set, else 0; unasked where the tile is whole, which saves a third of the instructions."""
+    """Values where the mask is set, else 0; without a mask when the tile is full: a third fewer instructions."""
     if WHOLE:
         return tl.load(pointers)
     return tl.load(pointers, mask=mask, other=0)
@@ -68,21 +68,9 @@ def soft_forward(x: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, c
     out = torch.empty(neurons, p, n, dtype=x.dtype, device=x.device)
     blocks = launch.MIX
     block, many = blocks.samples_of(n), blocks.many_of(n_k)
-    _forward[neurons * p, triton.cdiv(n, block)](
-        x.contiguous(),
-        rows_a.contiguous(),
-        rows_b.contiguous(),
-        positions,
-        coef.contiguous(),
-        out,
-        p,
-        n,
-        n_k,
-        K=many,
-        N=block,
-        WHOLE=n_k % many == 0 and n % block == 0,
-        **blocks.options,
-    )
+    operands = (x.contiguous(), rows_a.contiguous(), rows_b.contiguous(), positions, coef.contiguous(), out)
+    tile = {"K": many, "N": block, "WHOLE": n_k % many == 0 and n % block == 0}
+    _forward[neurons * p, triton.cdiv(n, block)](*operands, p, n, n_k, **tile, **blocks.options)
     return out
 
 
@@ -140,36 +128,6 @@ def _sums(
         tl.store(s0 + part * neurons + neuron, tl.sum(total, 0))
 
 
-def soft_sums(x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """S0 [M] and the sums [M, K, 3] of `reference.soft_backward`."""
-    neurons, n_k = rows_a.shape
-    p, n = grad.shape[1:]
-    blocks = launch.SOFT_SUMS
-    block, many = blocks.samples_of(n), blocks.many_of(n_k)
-    each, parts = blocks.parts_of(p, n)
-    s0 = torch.empty(parts, neurons, device=x.device)
-    sums = torch.empty(parts, neurons, n_k, 3, device=x.device)
-    _sums[neurons * triton.cdiv(n_k, many), parts](
-        x,
-        grad,
-        rows_a,
-        rows_b,
-        positions,
-        s0,
-        sums,
-        neurons,
-        p,
-        n,
-        each,
-        n_k,
-        K=many,
-        N=block,
-        WHOLE=n_k % many == 0 and n % block == 0,
-        **blocks.options,
-    )
-    return (s0[0], sums[0]) if parts == 1 else (s0.sum(0), sums.sum(0))
-
-
 @triton.jit
 def _input(
     x,
@@ -218,40 +176,6 @@ def _input(
     tl.store(dx + row.to(tl.int64) * n + s, total, mask=inside)
 
 
-def soft_input(
-    x: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor, coef: Tensor, window: Window
-) -> Tensor:
-    """The gradient of the input, [R, N], of `reference.soft_backward`."""
-    n = x.shape[1]
-    readers = find_readers(rows_a, rows_b, len(x))
-    dx = torch.empty_like(x)
-    blocks = launch.INPUT
-    block = blocks.samples_of(n)
-    taps, sizes, windowed = taps_of(positions, window)
-    _input[len(x), triton.cdiv(n, block)](
-        x,
-        grad,
-        rows_a,
-        rows_b,
-        coef,
-        positions,
-        *readers,
-        dx,
-        rows_a.numel(),
-        grad.shape[1],
-        n,
-        taps,
-        *sizes,
-        rows_a.shape[1],
-        WINDOW=windowed,
-        E=blocks.many,
-        N=block,
-        WHOLE=n % block == 0,
-        **blocks.options,
-    )
-    return dx
-
-
 def soft_backward(
     x: Tensor,
     grad: Tensor,
@@ -263,8 +187,9 @@ def soft_backward(
     window: Window = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See `reference.soft_backward`."""
-    x, grad, rows_a, rows_b = (t.contiguous() for t in (x, grad, rows_a, rows_b))
-    s0, sums = soft_sums(x, grad, rows_a, rows_b, positions)
-    if not need_input:
-        return s0, sums, x.new_empty(0, x.shape[1])
-    return s0, sums, soft_input(x, grad, rows_a, rows_b, positions, coef.contiguous(), window)
+    x, grad, rows_a, rows_b, coef = (t.contiguous() for t in (x, grad, rows_a, rows_b, coef))
+    s0, sums = launch.candidate_sums(_sums, launch.SOFT_SUMS, x, grad, rows_a, rows_b, positions)
+    dx = torch.empty_like(x) if need_input else x.new_empty(0, x.shape[1])
+    if need_input:
+        gather(_input, dx, x, grad, rows_a, rows_b, coef, positions, window, n_k=rows_a.shape[1])
+    return s0, sums, dx
