@@ -318,7 +318,7 @@ def test_bad_options_are_refused_by_name():
     with pytest.raises(OptionError, match="block is 100"):
         Engine(circuit, block=100)
     with pytest.raises(UnsupportedError, match="offsets"):
-        Engine(Circuit(0, [], [], [], [], head=Head([], [1 << 62])))
+        Engine(Circuit(0, [], [], [], [], head=Head([], [1 << 61])))
 
 
 def test_an_engine_serves_several_threads_at_once():

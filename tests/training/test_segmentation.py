@@ -95,7 +95,7 @@ def test_the_command_line_reports_the_mean_iou(run, tmp_path):
         ("model.layers=[{type: conv, channels: 6}]", "has 6 channels, which do not divide into 4 classes; take 4 or 8"),
         (
             "model.layers=[{type: conv, channels: 8, stride: 2}]",
-            r"makes images of \(12, 12\), but the labels are \(24, 24\), one a pixel",
+            r"makes images of \(12, 12\), but the labels are \(24, 24\), one per pixel",
         ),
         (
             "model.layers=[{type: flatten}, {type: upsample}, {type: conv, channels: 8}]",
