@@ -39,7 +39,7 @@ _PART = 5000
 _DEATHS = {signal.SIGPROF: f"more than {SECONDS} s", signal.SIGALRM: "waits", signal.SIGSEGV: "segmentation fault"}
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - what harnesses look for, no error of theirs
     """A broken promise.
 
     Args:
@@ -171,13 +171,14 @@ def _child(case: Case, plan: Plan, indices: range, pipe: int) -> None:
         os._exit(status)
 
 
-def main(name: str, case: Case, *, limits: bool = False) -> int:
+def main(name: str, case: Case, *, limits: bool = False, size: int = 1) -> int:
     """Run a harness from the command line: a line per kind of failure, then one line of figures.
 
     Args:
         name: Of its module.
         case: The harness.
         limits: Whether cases run in children under limits.
+        size: Runs that one case consists of.
 
     Returns:
         The exit code: 0 if no case failed.
@@ -198,10 +199,10 @@ def main(name: str, case: Case, *, limits: bool = False) -> int:
     for kind, (failures, first, detail) in sorted(tally.failures.items()):
         again = f"python -m soak.{name} --seed {plan.seed} --first {first} --count 1{only}"
         print(f"FAILED {failures:,} times: {kind}: {detail!r}\n    {again}")
-    tags = ", ".join(f"{tag} {times:,}" for tag, times in sorted(tally.tags.items()))
+    tags = ", ".join(f"{tag} {size * times:,}" for tag, times in sorted(tally.tags.items()))
     taken = time.monotonic() - plan.start
     print(
-        f"{name}: {tally.tags.total() + tally.failed:,} runs, {tally.failed:,} failures of {len(tally.failures)} kinds "
+        f"{name}: {size * (tally.tags.total() + tally.failed):,} runs, {tally.failed:,} failures of {len(tally.failures)} kinds "
         f"({tags}; seed {plan.seed}, {taken:.0f} s)"
     )
     return int(tally.failed > 0)

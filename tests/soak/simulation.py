@@ -32,7 +32,9 @@ def ports(source: str, module: str) -> list[str]:
     return [n for n in names if found and re.search(rf"\binput\s+(?:wire\s+)?{n}\b", found[0])]
 
 
-def bench(module: str, data: str, result: str, controls: Sequence[str], inputs: npt.NDArray[np.int64], sizes: tuple[int, int]) -> str:
+def bench(
+    module: str, data: str, result: str, controls: Sequence[str], inputs: npt.NDArray[np.int64], sizes: tuple[int, int]
+) -> str:
     """A test bench that prints the outputs before each falling and each rising edge of the clock, or after each input.
 
     Args:
@@ -43,7 +45,10 @@ def bench(module: str, data: str, result: str, controls: Sequence[str], inputs: 
         inputs: One pair of values per clock: while it is high, and while it is low.
         sizes: Bits of `x` and `y`.
     """
-    wires = "".join(f", .{name}({'1' + chr(39) + 'b1' if name == 'enable' else 'c2' if name == 'clk2' else 'c'})" for name in controls)
+    wires = "".join(
+        f", .{name}({'1' + chr(39) + 'b1' if name == 'enable' else 'c2' if name == 'clk2' else 'c'})"
+        for name in controls
+    )
     lines = [f"module tb; reg c = 1; reg c2 = 0; reg [{sizes[0] - 1}:0] x; wire [{sizes[1] - 1}:0] y;"]
     lines += [f"{module} dut ({data}, {result}{wires});", "initial begin #1;"]
     for t, (high, low) in enumerate(inputs.tolist()):
@@ -54,7 +59,12 @@ def bench(module: str, data: str, result: str, controls: Sequence[str], inputs: 
 
 
 def computes(
-    source: Path, module: str, connections: tuple[str, str], table: npt.NDArray[np.int64], sizes: tuple[int, int], rng: np.random.Generator
+    source: Path,
+    module: str,
+    connections: tuple[str, str],
+    table: npt.NDArray[np.int64],
+    sizes: tuple[int, int],
+    rng: np.random.Generator,
 ) -> bool | None:
     """Whether a Verilog module gives `table[x]` for every x, at once or the same number of clocks later.
 
@@ -66,7 +76,17 @@ def computes(
     order = np.column_stack([order, rng.permutation(order)])
     controls = ports(text, module)
     (source.parent / "tb.v").write_text(bench(module, *connections, controls, order, sizes))
-    built = run("iverilog", "-g2005-sv" if source.suffix == ".sv" else "-g2005", "-s", "tb", "-o", "tb.vvp", source.name, "tb.v", folder=source.parent)
+    built = run(
+        "iverilog",
+        "-g2005-sv" if source.suffix == ".sv" else "-g2005",
+        "-s",
+        "tb",
+        "-o",
+        "tb.vvp",
+        source.name,
+        "tb.v",
+        folder=source.parent,
+    )
     said = run("vvp", "-n", "tb.vvp", folder=source.parent) if built is not None else None
     if said is None:
         return None
