@@ -7,11 +7,13 @@ A file that was damaged, and not made hostile with its checksums recomputed, is 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import lzma
 import os
 import pickle
+import shutil
 import struct
 import sys
 import tempfile
@@ -41,12 +43,13 @@ from gatewright.runs.run import load_run, lower_run, train
 from gatewright.training import load
 from gatewright.training.checkpoint import load_state
 from gatewright.verification import read as read_netlist
-from soak.harness import Failure, doing, main, unexpected
+from soak.harness import MEMORY, Failure, doing, main, unexpected
 from soak.mutator import Rng, dumps, mutate_bytes, mutate_text, mutate_tree, one, value
 from support.circuits import random_circuit
 
 ROOT = Path(__file__).parents[2]
-FOLDER = Path(tempfile.mkdtemp(prefix="soak-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+FOLDER = Path(tempfile.mkdtemp(prefix="soak-", dir=MEMORY if MEMORY.is_dir() else None))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
 @dataclass(frozen=True)
