@@ -8,10 +8,12 @@ it; `only` are the words after `--only`, which choose among the kinds of cases.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import mmap
 import os
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -20,6 +22,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +36,18 @@ SECONDS, MEGABYTES = 2, 512
 
 MEMORY = Path("/dev/shm")
 """Where files cost least: nothing here outlives its case."""
+
+ROOT = Path(__file__).parents[2]
+"""The checkout."""
+
+
+@cache
+def scratch() -> Path:
+    """A folder for files, removed when the process that first asked for it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="soak-", dir=MEMORY if MEMORY.is_dir() else None))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
 
 _PATIENCE = 60
 """Wall-clock seconds after which a case under limits is taken to wait for something that never comes."""
@@ -208,7 +223,8 @@ def main(name: str, case: Case, *, limits: bool = False, size: int = 1) -> int:
     tags = ", ".join(f"{tag} {size * times:,}" for tag, times in sorted(tally.tags.items()))
     taken = time.monotonic() - plan.start
     print(
-        f"{name}: {size * (tally.tags.total() + tally.failed):,} runs, {tally.failed:,} failures of {len(tally.failures)} kinds "
+        f"{name}: {size * (tally.tags.total() + tally.failed):,} runs, "
+        f"{tally.failed:,} failures of {len(tally.failures)} kinds "
         f"({tags}; seed {plan.seed}, {taken:.0f} s)"
     )
     return int(tally.failed > 0)

@@ -65,7 +65,7 @@ def content(folder: Path) -> dict[str, Any]:
     lines = [
         {key: value for key, value in line.items() if key != "seconds"} for line in read_lines(folder / "metrics.jsonl")
     ]
-    names = sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
+    names = sorted(path.name for path in folder.iterdir() if path.suffix not in {".lock", ".tmp"})
     state = load_state(folder / "model.safetensors", "model")  # not the bytes: the order in the file's header is random
     model = tree_map(lambda leaf: leaf.numpy().tobytes() if isinstance(leaf, torch.Tensor) else leaf, state)
     del result["seconds"]
