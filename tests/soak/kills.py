@@ -6,6 +6,7 @@ one of them, both, or their launcher killed), twice (two trainings in one folder
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -39,6 +40,12 @@ connections: {kind: guided, every: 4, trials: 4}
 discretization: {kind: adaptive, start: 0.5, patience: 2, tolerance: 0.5}
 train: {steps: 30, batch: 32, eval_every: 6, checkpoint_every: 4, log_every: 3, threads: 1}
 """
+
+KINDS = (*["moment"] * 5, *["operation"] * 8, *["twice"] * 5, "processes")
+"""As often as it takes to spend about the same time on each."""
+
+_MARK = "SOAK_TRAINING"
+"""Environment variable that tells the processes of one training from all others."""
 
 REFUSED = 3
 """Exit code of a child whose training ended with one of gatewright's errors."""
@@ -142,7 +149,7 @@ def together(path: Path, folder: Path, processes: int, log: Path, **environment:
     command = [sys.executable, "-m", "gatewright", "train", path, "--out", folder, "--devices", processes, "--resume"]
     return subprocess.Popen(
         [str(word) for word in command],
-        env={**os.environ, "PYTHONPATH": ":".join(paths), **environment},
+        env={**os.environ, "PYTHONPATH": ":".join(paths), _MARK: str(log), **environment},
         stdout=subprocess.DEVNULL,
         stderr=log.open("ab"),
         start_new_session=True,
@@ -184,16 +191,23 @@ def killed(kind: str, rng: Rng, folder: Path, log: Path) -> str:
     return kind
 
 
-def _alive(group: int) -> list[int]:
+def _alive(log: Path) -> list[int]:
+    """Processes of a training, wherever torch has put them: those whose environment has its mark."""
+    mark = f"{_MARK}={log}".encode()
     found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
+    for environment in Path("/proc").glob("[0-9]*/environ"):
         try:
-            parts = status.read_text().rpartition(")")[2].split()
+            if mark in environment.read_bytes().split(b"\0"):
+                found.append(int(environment.parent.name))
         except OSError:
             continue
-        if int(parts[3]) == group and parts[0] != "Z":  # the session
-            found.append(int(status.parent.name))
     return found
+
+
+def _end(log: Path) -> None:
+    for pid in _alive(log):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def processes(rng: Rng, folder: Path, log: Path) -> str:
@@ -209,9 +223,9 @@ def processes(rng: Rng, folder: Path, log: Path) -> str:
     started = together(path, folder, 2, log, **environment)
     if how != "operation":
         time.sleep(undisturbed.seconds * float(rng.uniform(0.2, 1)))
-        members = _alive(started.pid)
+        members = _alive(log)
         if how == "all":
-            os.killpg(started.pid, signal.SIGKILL)
+            _end(log)
         elif members:
             victim = (
                 started.pid
@@ -222,13 +236,13 @@ def processes(rng: Rng, folder: Path, log: Path) -> str:
     try:
         started.wait(90)
         deadline = time.monotonic() + 30
-        while (left := _alive(started.pid)) and time.monotonic() < deadline:
+        while (left := _alive(log)) and time.monotonic() < deadline:
             time.sleep(0.2)
     except subprocess.TimeoutExpired as error:
-        os.killpg(started.pid, signal.SIGKILL)
+        _end(log)
         raise Failure(f"processes: {how} killed, and the others wait for ever") from error
     if left:
-        os.killpg(started.pid, signal.SIGKILL)
+        _end(log)
         raise Failure(f"processes: {how} killed, and {len(left)} processes live on")
     if together(path, folder, 2, log).wait(120) != 0:
         raise Failure("processes: a resumed training fails", log.read_text()[-300:])
@@ -256,9 +270,7 @@ def twice(rng: Rng, folder: Path, log: Path) -> str:
 
 def case(rng: Rng, only: Sequence[str]) -> str:
     """One training, or two, disturbed."""
-    kind = str(
-        one(rng, [k for k in ("moment", "operation", "operation", "processes", "twice") if not only or k in only])
-    )
+    kind = str(one(rng, [k for k in KINDS if not only or k in only]))
     doing(kind)
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder, log = Path(name) / "run", Path(name) / "log"
