@@ -39,7 +39,7 @@ ARMS = (1, 2, 4)
 @contextmanager
 def likeliest(count: int) -> Iterator[None]:
     """Let input gradients flow through the `count` likeliest candidates of each neuron."""
-    original: Callable[..., Any] = functional.FloatGradient.to_input
+    original: Callable[..., Any] = functional._hard_input_gradient  # noqa: SLF001
     backward: Callable[..., Any] = functional._Hard.backward  # noqa: SLF001
     state: list[Any] = []
 
@@ -47,7 +47,7 @@ def likeliest(count: int) -> Iterator[None]:
         state[:] = [ctx.saved_tensors[1].detach(), ctx.layer[0]]
         return backward(ctx, *grads)
 
-    def to_input(self: functional.FloatGradient, words: Tensor, chosen: Any, geometry: Any, unit: int) -> Tensor:
+    def to_input(words: Tensor, grad: Tensor, chosen: Any, geometry: Any, unit: int) -> Tensor:
         del chosen, unit
         logits, wiring = state
         top = logits.topk(count, 1)
@@ -55,20 +55,18 @@ def likeliest(count: int) -> Iterator[None]:
         total = None
         for k in range(count):
             one = wiring.pick(top.indices[:, k])
-            part = ops.hard_input_grad(
-                words, self.rows * share[:, k, None, None], *one, geometry.positions, geometry.window
-            )
+            part = ops.hard_input_grad(words, grad * share[:, k, None, None], *one, geometry.positions, geometry.window)
             total = part if total is None else total + part
         assert total is not None
         return geometry.crop_rows(total)
 
     functional._Hard.backward = staticmethod(with_state)  # noqa: SLF001
-    functional.FloatGradient.to_input = to_input
+    functional._hard_input_gradient = to_input  # noqa: SLF001
     try:
         yield
     finally:
         functional._Hard.backward = staticmethod(backward)  # noqa: SLF001
-        functional.FloatGradient.to_input = original
+        functional._hard_input_gradient = original  # noqa: SLF001
 
 
 def main() -> None:

@@ -102,6 +102,38 @@ def test_what_is_not_exact_is_refused_by_name(model, shape, error, message):
         lower(model, shape)
 
 
+def test_a_module_at_two_places_is_lowered_twice(generator):
+    layer = LogicDense(8, 8, generator=generator)
+    model = nn.Sequential(layer, layer).eval()
+    circuit = lower(model, (8,))
+    assert circuit.n_gates == 16
+    x = torch.randint(0, 2, (70, 8), generator=generator).bool()
+    np.testing.assert_array_equal(slow_outputs(circuit, x.numpy()), (model(x) + 0).numpy())
+
+
+def test_a_subclass_that_computes_something_else_is_refused():
+    class Inverted(nn.Sequential):
+        def forward(self, x):
+            return 1 - super().forward(x)
+
+    class CountsZeros(GroupSum):
+        def forward(self, x):
+            return super().forward(1 - x)
+
+    class Reversed(Thermometer):
+        def forward(self, x):
+            return super().forward(x).flip(1)
+
+    class Renamed(GroupSum):
+        pass
+
+    encoder = Reversed([[1], [2]], (2,), "uint8")
+    for model in (Inverted(LogicDense(4, 4)), nn.Sequential(CountsZeros(2)), nn.Sequential(encoder, LogicDense(2, 2))):
+        with pytest.raises(UnsupportedError, match=r"(Inverted|CountsZeros|Reversed), which has a forward of its own"):
+            lower(model, (4,))
+    assert lower(nn.Sequential(Renamed(2)), (4,)).head.n_classes == 2
+
+
 def test_the_message_lists_what_is_known():
     with pytest.raises(
         UnsupportedError, match=r"Thermometer and hold .*Flatten, GroupSum, .*LogicConv2d, LogicDense, .*WeightedSum"

@@ -30,11 +30,12 @@ _NAMES = {
         "LogicDense",
         "NearestUpsample",
         "PixelGroupSum",
+        "Thermometer",
         "WeightedSum",
         "logic_layers",
+        "measure_temperature",
         "relaxed",
     ),
-    "gatewright.nn.thermometer": ("Thermometer",),
     "gatewright.runs.run": ("train",),
     "gatewright.verification": ("verify",),
 }
@@ -65,10 +66,11 @@ if TYPE_CHECKING:
     from gatewright.nn import LogicDense as LogicDense
     from gatewright.nn import NearestUpsample as NearestUpsample
     from gatewright.nn import PixelGroupSum as PixelGroupSum
+    from gatewright.nn import Thermometer as Thermometer
     from gatewright.nn import WeightedSum as WeightedSum
     from gatewright.nn import logic_layers as logic_layers
+    from gatewright.nn import measure_temperature as measure_temperature
     from gatewright.nn import relaxed as relaxed
-    from gatewright.nn.thermometer import Thermometer as Thermometer
     from gatewright.runs.run import train as train
     from gatewright.verification import verify as verify
 

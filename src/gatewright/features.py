@@ -46,20 +46,12 @@ def exact_thresholds(thresholds: npt.NDArray[np.float64], dtype: str) -> npt.NDA
 
     For integer and Boolean features they are rounded up to whole numbers, which changes no `x >= threshold`; for float32
     features to the nearest float32.
-
-    Args:
-        thresholds: float64, any shape.
-        dtype: One of `FEATURE_DTYPES`.
     """
     return thresholds.astype(np.float32).astype(np.float64) if dtype == "float32" else np.ceil(thresholds)
 
 
 def as_array(x: Any, name: str) -> Array:
     """NumPy view of anything that offers `__array__` or `__dlpack__`: torch's CPU tensors, Arrow, but not CuPy.
-
-    Args:
-        x: The array-like.
-        name: What to call it in messages.
 
     Raises:
         DtypeError: It cannot be viewed as an array of numbers.
@@ -81,11 +73,6 @@ def as_array(x: Any, name: str) -> Array:
 
 def check_shape(given: Sequence[int], shape: tuple[int, ...], name: str = "x") -> None:
     """Check that samples are shaped [n, *shape] or flattened [n, features].
-
-    Args:
-        given: Shape of the samples.
-        shape: Shape of one sample.
-        name: What to call the samples in messages.
 
     Raises:
         ShapeError: They have another shape.
@@ -131,12 +118,7 @@ def check_samples(x: Any, shape: tuple[int, ...], dtype: str, name: str = "x") -
 
 
 def check_numbers(flat: Array, first: int = 0, name: str = "x") -> None:
-    """Refuse NaN, which no threshold compares with.
-
-    Args:
-        flat: Samples [n, features].
-        first: Number of the first sample, for the message.
-        name: What to call the samples in the message.
+    """Refuse NaN, which no threshold compares with, in samples [n, features] numbered from `first` on.
 
     Raises:
         DataError: A feature is NaN; the message names the first such sample and feature.

@@ -7,9 +7,11 @@ or head registers its own, wherever it is defined.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +21,16 @@ from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import ShapeError, UnsupportedError
 from gatewright.gates import Gate
-from gatewright.nn.conv import LogicConv2d
-from gatewright.nn.dense import LogicDense
-from gatewright.nn.group_sum import GroupSum
-from gatewright.nn.layers import LogicLayer
-from gatewright.nn.pixel_group_sum import PixelGroupSum
-from gatewright.nn.thermometer import Thermometer
-from gatewright.nn.upsample import NearestUpsample
-from gatewright.nn.weighted_sum import WeightedSum
+from gatewright.nn import (
+    GroupSum,
+    LogicConv2d,
+    LogicDense,
+    LogicLayer,
+    NearestUpsample,
+    PixelGroupSum,
+    Thermometer,
+    WeightedSum,
+)
 
 Nodes = npt.NDArray[np.int32]
 
@@ -80,34 +84,44 @@ def lower(
         >>> circuit.n_inputs, circuit.n_gates, circuit.head.n_classes
         (3, 8, 2)
     """
-    modules = list(_flat(model, ""))
+    modules = list(_flat(model))
     encoder: Encoder | None = None
-    first = modules[0][1] if modules else None
-    shape: tuple[int, ...]
-    if isinstance(first, Thermometer):
-        del modules[0]
+    if modules and isinstance(first := modules[0][1], Thermometer):
+        _check_forward(first, modules.pop(0)[0], Thermometer)
         feature, threshold = first.feature.cpu().numpy(), first.threshold.cpu().numpy()
         encoder = Encoder(feature, threshold, first.shape, first.dtype, tuple(feature_names))
-        shape = first.out_shape
+        in_shape = first.out_shape
     elif in_shape is None:
         raise ShapeError("a model without a Thermometer has no input shape of its own: pass in_shape=(F,) or (C, H, W)")
-    else:
-        shape = tuple(int(n) for n in in_shape)
-    inputs = np.arange(int(np.prod(shape)), dtype=np.int32).reshape(shape)
+    inputs = np.arange(math.prod(in_shape), dtype=np.int32).reshape(in_shape)
     lowering = Lowering(Builder(inputs.size), inputs, class_names=tuple(class_names))
     for lowering.name, module in modules:
         if lowering.head is not None:
             raise UnsupportedError(f"{lowering.name} comes after the head; it must be the last module")
+        _check_forward(module, lowering.name)
         lowering.nodes = lower_module(module, lowering)
     return lowering.builder.build(lowering.nodes.ravel(), encoder=encoder, head=lowering.head, metadata=metadata or {})
 
 
-def _flat(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    if isinstance(module, nn.Sequential):
-        for child_name, child in module.named_children():
-            yield from _flat(child, f"{name}.{child_name}" if name else child_name)
-    else:
-        yield f"module {name!r}" if name else "the model", module
+def _flat(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
+    called = f"module {name!r}" if name else "the model"
+    if not isinstance(module, nn.Sequential):
+        yield called, module
+        return
+    _check_forward(module, called, nn.Sequential)
+    # Not `named_children`, which leaves out a module that stands at two places.
+    for child_name, child in zip(module._modules, module, strict=True):  # noqa: SLF001
+        yield from _flat(child, f"{name}.{child_name}" if name else child_name)
+
+
+def _check_forward(module: nn.Module, name: str, kind: Any = None) -> None:
+    """Refuse a subclass with a `forward` of its own: it does not compute what is lowered for its base."""
+    kind = kind or next(base for base in type(module).__mro__ if base in lower_module.registry)
+    if getattr(kind, "forward", nn.Module.forward) not in {nn.Module.forward, type(module).forward}:
+        raise UnsupportedError(
+            f"{name} is a {type(module).__name__}, which has a forward of its own and so is not the circuit of a "
+            f"{kind.__name__}; register a function for it with gatewright.lowering.lower_module"
+        )
 
 
 @singledispatch
@@ -196,9 +210,8 @@ def _lower_upsample(module: nn.Upsample, lowering: Lowering) -> Nodes:
 @lower_module.register
 def _lower_group_sum(module: GroupSum, lowering: Lowering) -> Nodes:
     if lowering.nodes.ndim != 1:
-        raise ShapeError(
-            f"{lowering.name}: GroupSum expects a flat input, got {lowering.nodes.shape}; put Flatten before it"
-        )
+        shape = lowering.nodes.shape
+        raise ShapeError(f"{lowering.name}: GroupSum expects a flat input, got {shape}; put Flatten before it")
     return _group(module, lowering, places=())
 
 
@@ -213,7 +226,7 @@ def _group(module: GroupSum, lowering: Lowering, places: tuple[int, ...]) -> Nod
     """Count equal groups of the leading axis, at each place."""
     bits = len(lowering.nodes)
     classes = np.repeat(np.arange(module.classes), module.group_size(bits))
-    place = np.arange(int(np.prod(places)))
+    place = np.arange(math.prod(places))
     lowering.head = Head(
         group=(classes[:, None] + module.classes * place).ravel(),
         offset=np.zeros(module.classes * len(place), np.int64),
@@ -237,9 +250,6 @@ def _lower_weighted_sum(module: WeightedSum, lowering: Lowering) -> Nodes:
     group, feature = weight.nonzero()
     copies = np.abs(weight[group, feature])
     lowering.head = Head(
-        group=np.repeat(group, copies),
-        offset=module.offsets(),
-        tau=module.tau,
-        class_names=lowering.class_names,
+        group=np.repeat(group, copies), offset=module.offsets(), tau=module.tau, class_names=lowering.class_names
     )
     return np.repeat(np.where(weight[group, feature] < 0, inverse[feature], nodes[feature]), copies)

@@ -145,11 +145,7 @@ class Model:
         return prove(self.network, self.circuit, timeout=timeout)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the circuit to a `.gw` file (compressed if the name ends with `.xz`); `load` reads it.
-
-        Args:
-            path: The file; its folder must exist.
-        """
+        """Write the circuit to a `.gw` file (compressed if its name ends with `.xz`) for `load`."""
         save_circuit(self.circuit, path)
 
     def __repr__(self) -> str:
@@ -226,24 +222,16 @@ def load(
             f"cannot load a {type(source).__name__}: expected a name in the zoo, a path, a torch network or a Circuit"
         )
     path = Path(source)
-    if _may_be_name(source, path):
+    if source == path.name and path.suffix not in {".gw", ".xz"} and not path.is_file():
         from gatewright import zoo  # noqa: PLC0415 - cards need pydantic
 
         name = str(source)
         if name in zoo.names() or not path.is_dir():
             return Model(zoo.load_circuit(name), name=name, card=zoo.card(name))
     if path.is_dir():
-        return _load_run(path)
+        from gatewright.runs.run import load_run, lower_run  # noqa: PLC0415 - needs torch
+
+        run = load_run(path)
+        network = lower_run(run)
+        return Model(simplify(network), network=network, name=run.name)
     return Model(load_circuit(path), name=path.name.removesuffix(".xz").removesuffix(".gw"))
-
-
-def _may_be_name(source: str | os.PathLike[str], path: Path) -> bool:
-    return source == path.name and path.suffix not in {".gw", ".xz"} and not path.is_file()
-
-
-def _load_run(folder: Path) -> Model:
-    from gatewright.runs.run import load_run, lower_run  # noqa: PLC0415 - needs torch
-
-    run = load_run(folder)
-    network = lower_run(run)
-    return Model(simplify(network), network=network, name=run.name)

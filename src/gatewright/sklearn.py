@@ -102,17 +102,15 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             raise DataError("X has numbers too large for float32; scale them down, into -3.4e38 .. 3.4e38")
         random = check_random_state(self.random_state)
         held_out = _held_out(labels, self.validation_fraction, random)
-        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         self.classes_ = classes
         self.circuit_, self.validation_score_ = _learn(
             x,
             labels.astype(np.int64),
             held_out,
-            **options,
-            relaxation=self.relaxation,
+            options,
             seed=int(random.randint(2**31 - 1)),
             class_names=[str(label) for label in classes],
-            feature_names=names,
+            feature_names=[str(name) for name in getattr(self, "feature_names_in_", ())],
         )
         self._engine = Engine(self.circuit_)
         return self
@@ -149,23 +147,22 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         X = validate_data(self, X, reset=False)
         return _converted(X, self._engine.circuit.encoder.dtype)  # type: ignore[union-attr] # it always has one
 
-    def _options(self) -> dict[str, int]:
-        """The numbers among the parameters, checked."""
+    def _options(self) -> dict[str, Any]:
+        """What a training takes of the parameters, checked."""
         names = ("width", "layers", "thresholds", "candidates", "steps", "batch")
-        values: dict[str, Any] = {name: getattr(self, name) for name in names}
-        for name, value in values.items():
+        options: dict[str, Any] = {"relaxation": self.relaxation}
+        for name in names:
+            value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise OptionError(f"{name} is {value!r}, expected a whole number of at least 1")
+            options[name] = int(value)
         if self.relaxation not in RELAXATIONS:
             raise unknown_name("relaxation", str(self.relaxation), RELAXATIONS)
         share: Any = self.validation_fraction
-        if (
-            isinstance(share, bool)
-            or not isinstance(share, (int, float, np.integer, np.floating))
-            or not 0 <= share < 1
-        ):
+        is_number = isinstance(share, (int, float, np.integer, np.floating)) and not isinstance(share, bool)
+        if not is_number or not 0 <= share < 1:
             raise OptionError(f"validation_fraction is {share!r}, expected a number of 0 or more and less than 1")
-        return {name: int(value) for name, value in values.items()}
+        return options
 
 
 def _converted(X: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
@@ -195,23 +192,13 @@ def _learn(
     x: npt.NDArray[Any],
     labels: npt.NDArray[np.int64],
     held_out: npt.NDArray[np.bool_],
+    options: dict[str, Any],
     *,
-    width: int,
-    layers: int,
-    thresholds: int,
-    candidates: int,
-    relaxation: str,
-    steps: int,
-    batch: int,
     seed: int,
     class_names: list[str],
     feature_names: list[str],
 ) -> tuple[Circuit, float | None]:
-    """Train a network on the rows that are not held out.
-
-    Returns:
-        Its simplified circuit, and its accuracy on the rows that are.
-    """
+    """Train on the rows that are not held out: the simplified circuit, and its accuracy on those that are."""
     # All of this imports torch, which prediction must not need.
     import torch  # noqa: PLC0415
 
@@ -224,25 +211,25 @@ def _learn(
     from gatewright.training.config import Recipe  # noqa: PLC0415
 
     classes = len(class_names)
-    choose = bool(held_out.any())
+    width = math.ceil(options["width"] / classes) * classes
     recipe = Recipe.model_validate(
         {
             "model": {
-                "relaxation": relaxation,
-                "candidates": candidates,
-                "layers": [{"type": "dense", "width": math.ceil(width / classes) * classes, "repeat": layers}],
+                "relaxation": options["relaxation"],
+                "candidates": options["candidates"],
+                "layers": [{"type": "dense", "width": width, "repeat": options["layers"]}],
             },
             "optimizer": {"schedule": "one-cycle"},
             "connections": {"kind": "guided", "every": 20, "trials": 32, "stop": 0.8},
-            "train": {"steps": steps, "batch": batch},
+            "train": {"steps": options["steps"], "batch": options["batch"]},
         }
     )
     device, generator = torch.device("cpu"), torch.Generator().manual_seed(seed)
     train = Split(x[~held_out], labels[~held_out])
-    encoder = Thermometer.quantile(thresholds, train.x, binary=np.isin(train.x, (0, 1)).all(axis=0))
+    encoder = Thermometer.quantile(options["thresholds"], train.x, binary=np.isin(train.x, (0, 1)).all(axis=0))
     plan = recipe.model.plan(encoder.out_shape, classes)
     model = plan.build(encoder, generator)
-    validation = Feed(Split(x[held_out], labels[held_out]), device) if choose else None
+    validation = Feed(Split(x[held_out], labels[held_out]), device) if held_out.any() else None
     with use_threads(recipe.train.thread_count(plan.candidates)):
         trainer = build_trainer(recipe, model, Feed(train, device), validation, generator)
         trainer.fit()

@@ -39,11 +39,7 @@ def names(folder: Path | None = None) -> list[str]:
 
 
 def card(name: str, folder: Path | None = None) -> Card:
-    """The card of a circuit.
-
-    Args:
-        name: One of `names()`.
-        folder: The zoo, or None for the one in use.
+    """The card of a circuit of a zoo (None: the one in use).
 
     Raises:
         OptionError: The zoo has no such circuit.
@@ -68,9 +64,6 @@ def load_circuit(name: str) -> Circuit:
     >>> load_circuit("monks-1").n_outputs > 0
     True
 
-    Args:
-        name: One of `names()`.
-
     Raises:
         OptionError: There is no such circuit.
         FormatError: The file is damaged, or is not the one of the card.
@@ -81,6 +74,3 @@ def load_circuit(name: str) -> Circuit:
     if found != about.sha256:
         raise FormatError(f"{file} is not the circuit of its card: its sha256 is {found}, expected {about.sha256}")
     return io.load_circuit(file)
-
-
-load = load_circuit

@@ -64,6 +64,11 @@ def test_the_pixel_head_is_a_group_sum_at_each_pixel(n, classes):
         torch.testing.assert_close(gradient, plain.grad)
 
 
+def test_the_pixel_head_counts_short_floats_exactly():
+    x = torch.ones(1, 1001, 1, 2, dtype=torch.bfloat16)
+    assert PixelGroupSum(1, tau=1)(x).tolist() == [[[[1001.0, 1001.0]]]]
+
+
 def test_what_does_not_fit_is_named():
     for scale in (0, 1.5, True, "2"):
         with pytest.raises(OptionError, match="NearestUpsample needs an integer of at least 1, got"):

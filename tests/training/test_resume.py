@@ -103,7 +103,7 @@ def test_a_polite_stop_keeps_everything(hard_config, tmp_path):
 
 def test_a_folder_with_a_run_is_not_overwritten(hard_config, tmp_path):
     stopped_at(hard_config, tmp_path / "run", 9)
-    with pytest.raises(OptionError, match=r"holds a run already; go on with --resume"):
+    with pytest.raises(OptionError, match=r"holds a run already; resume it with --resume"):
         train(hard_config, "test", tmp_path / "run")
 
 
@@ -175,3 +175,23 @@ def test_half_a_line_of_metrics_is_forgotten(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text(json.dumps({"step": 1}) + "\n" + '{"step": 2, "lo')
     assert read_lines(path) == [{"step": 1}]
+
+
+@pytest.mark.parametrize("step", [-1, 61, -(2**63), 2.0, True, "7", None])
+def test_a_step_that_is_no_step_of_the_run_is_refused(step, hard_config, tmp_path):
+    assert train(hard_config, "test", tmp_path, stop=lambda: True) is None
+    path = tmp_path / "checkpoint.safetensors"
+    state = load_state(path, "checkpoint")
+    save_state(path, {**state, "step": step}, "checkpoint")
+    with pytest.raises(FormatError, match="step"):
+        train(hard_config, "test", tmp_path, resume=True)
+
+
+def test_two_processes_do_not_train_into_one_folder(hard_config, tmp_path):
+    def second(step, _):
+        if step == 3:
+            with pytest.raises(OptionError, match="another process trains into"):
+                train(hard_config, "test", tmp_path, resume=True)
+
+    assert train(hard_config, "test", tmp_path, watch=second) is not None
+    assert train(hard_config, "test", tmp_path, resume=True) is not None

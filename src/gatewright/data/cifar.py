@@ -71,11 +71,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def parse_batch(data: bytes, where: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Parse one CIFAR-10 batch.
-
-    Args:
-        data: The pickle.
-        where: Its name, for messages.
+    """Parse one CIFAR-10 batch, a pickle.
 
     Returns:
         Images uint8 [n, 3, 32, 32] and labels int64 [n].
@@ -140,4 +136,3 @@ READERS = (
         _read,
     ),
 )
-"""CIFAR-10."""

@@ -12,7 +12,13 @@ from gatewright.runtime.files import read_bytes, write_files
 
 
 def to_aiger(
-    circuit: Circuit, directory: str | Path, *, name: str = "model", encoder: bool = False, head: bool = False
+    circuit: Circuit,
+    directory: str | Path,
+    *,
+    name: str = "model",
+    encoder: bool = False,
+    head: bool = False,
+    adders: str = "ops",
 ) -> list[Path]:
     """Write a circuit as binary AIGER with symbols.
 
@@ -22,6 +28,7 @@ def to_aiger(
         name: Name of the file.
         encoder: Write the encoder, if the circuit has one, as gates; otherwise the Boolean inputs are the interface.
         head: Write the head, if the circuit has one, as gates.
+        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
 
     Returns:
         The file written.
@@ -39,7 +46,7 @@ def to_aiger(
     1
     """
     check_name(name)
-    netlist = to_gate_level(circuit, encoder=encoder, head=head)
+    netlist = to_gate_level(circuit, encoder=encoder, head=head, adders=adders)
     text = "".join(f"{line}\n" for line in ["written by gatewright", *remarks(circuit.metadata)])
     data = aig.write_aig(netlist.gates, inputs=netlist.input_names, outputs=netlist.output_names, comment=text)
     return write_files(directory, {f"{name}.aig": data})

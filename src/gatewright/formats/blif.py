@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import FormatError, UnsupportedError
+from gatewright.formats.clocks import clock_of, control_of
 from gatewright.formats.gate_level import GateLevel, to_gate_level, with_interface
 from gatewright.formats.names import check_name, remarks
 from gatewright.gates import TRUTH, USES_A, USES_B, Gate
@@ -21,12 +23,25 @@ _INVERSES = ((["0"], "1"), (["1"], "0"))
 # By whether the first operand is inverted, twice, and whether the second one is.
 _CONJUNCTIONS = (Gate.AND, Gate.A_AND_NOT_B, Gate.NOT_A_AND_B, Gate.NOR)
 _DISJUNCTIONS = (Gate.OR, Gate.A_OR_NOT_B, Gate.NOT_A_OR_B, Gate.NAND)
+_ODD = re.compile("[^\\t -\\x7e\\xa1-\\u1fff\\u2030-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+"""Control characters and separators; a tab is none."""
+_REMARKS = re.compile(
+    r"\.(area|attr|cname|param|wire|wire_load_slope|delay|default_\w+|(input|output)_(arrival|drive|required|load)"
+    r"|max_input_load)"
+)
+"""Statements about timing, area and names, which say nothing about the function."""
 INPUT_NAMES, OUTPUT_NAMES = "blif.inputs", "blif.outputs"
 """Metadata keys under which `from_blif` keeps the names: JSON objects, index to name."""
 
 
 def to_blif(
-    circuit: Circuit, directory: str | Path, *, name: str = "model", encoder: bool = False, head: bool = False
+    circuit: Circuit,
+    directory: str | Path,
+    *,
+    name: str = "model",
+    encoder: bool = False,
+    head: bool = False,
+    adders: str = "ops",
 ) -> list[Path]:
     """Write a circuit as BLIF.
 
@@ -36,6 +51,7 @@ def to_blif(
         name: Name of the file and of the model in it.
         encoder: Write the encoder, if the circuit has one, as gates; otherwise the Boolean inputs are the interface.
         head: Write the head, if the circuit has one, as gates.
+        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
 
     Returns:
         The file written.
@@ -53,7 +69,7 @@ def to_blif(
     1
     """
     check_name(name)
-    netlist = to_gate_level(circuit, encoder=encoder, head=head)
+    netlist = to_gate_level(circuit, encoder=encoder, head=head, adders=adders)
     return write_files(directory, {f"{name}.blif": "\n".join(_lines(netlist, name)) + "\n"})
 
 
@@ -121,7 +137,7 @@ class Tables:
 
     Attributes:
         by_inputs: Number of tables by their number of inputs, two or more: without wires, inverters and constants.
-        inverters: Tables of one input that invert it.
+        inverters: Tables of one input that invert it, which later tools absorb.
         levels: Tables of two or more inputs on the longest path from an input to an output.
     """
 
@@ -131,36 +147,42 @@ class Tables:
 
 
 def read_tables(path: str | Path, *, like: Circuit | None = None) -> tuple[Circuit, Tables]:
-    """Like `from_blif`, with counts of the file's tables.
-
-    Raises:
-        FormatError: Like `from_blif` (also UnsupportedError).
-    """
-    circuit, netlist = _read(path, registers=False)
-    covers = netlist.made.values()
-    sizes = Counter(len(cover.inputs) for cover in covers)
-    inverters = sum(len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in covers)
+    """Like `from_blif`, with the same errors, and with counts of the file's tables."""
+    circuit, made = _read(path, registers=False)
+    sizes = Counter(len(cover.inputs) for cover in made.values())
+    inverters = sum(len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in made.values())
     by_inputs = {size: sizes[size] for size in sorted(sizes) if size > 1}
-    tables = Tables(by_inputs, inverters, max(netlist.levels(), default=0))
+    level: Counter[str] = Counter()  # 0 for inputs of the model
+    for name, cover in made.items():
+        level[name] = max((level[i] for i in cover.inputs), default=0) + (len(cover.inputs) > 1)
+    tables = Tables(by_inputs, inverters, max(level.values(), default=0))
     return with_interface(circuit, like, str(path)), tables
 
 
-def _read(path: str | Path, *, registers: bool) -> tuple[Circuit, _Netlist]:
+def _read(path: str | Path, *, registers: bool) -> tuple[Circuit, dict[str, _Cover]]:
+    """The circuit, and the covers that its outputs depend on, each after its operands."""
     inputs, outputs, covers = _parse(_statements(path), str(path), registers=registers)
     netlist = _Netlist(inputs, covers, str(path))
     nodes = [netlist.node(name) for name in outputs]
-    netlist.check_delays(outputs)
+    netlist.common_delay(outputs, "the outputs are")
     names = {INPUT_NAMES: inputs, OUTPUT_NAMES: outputs}
     metadata = {key: json.dumps({str(i): name for i, name in enumerate(table)}) for key, table in names.items()}
-    gate, a, b, outs = (np.array(part, np.int64) for part in (netlist.gate, netlist.a, netlist.b, nodes))
-    return Circuit(len(inputs), gate, a, b, outs, metadata=metadata), netlist
+    gate, a, b = np.array(netlist.gates, np.int64).reshape(-1, 3).T
+    return Circuit(len(inputs), gate, a, b, np.array(nodes, np.int64), metadata=metadata), netlist.made
 
 
 def _statements(path: str | Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and words of each statement, comments dropped and continued lines joined."""
     words: list[str] = []
     first = 0
-    for number, raw in enumerate(read_bytes(path).decode("utf-8", "replace").splitlines(), 1):
+    try:
+        lines = read_bytes(path).decode("utf-8").replace("\r\n", "\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is not text: {error}") from error
+    for number, raw in enumerate(lines, 1):
+        # Tools disagree on whether such characters end a line, so a comment for one would be a gate for another.
+        if odd := _ODD.search(raw):
+            raise FormatError(f"{path}, line {number}: the character {odd[0]!r} does not belong into BLIF")
         text = raw.split("#", 1)[0].rstrip()
         continued = text.endswith("\\")
         first = first if words else number
@@ -178,7 +200,9 @@ def _parse(
     inputs: list[str] = []
     outputs: list[str] = []
     covers: dict[str, _Cover] = {}
-    clocks: set[str] = set()
+    clocks: list[str] = []
+    lists = {".inputs": inputs, ".outputs": outputs, ".clock": clocks}
+    controls: set[tuple[str, ...]] = set()
     current: _Cover | None = None
     started = False
     for line, (keyword, *words) in statements:
@@ -193,27 +217,37 @@ def _parse(
             if started:
                 raise UnsupportedError(f"{where}: a second .model; flatten the hierarchy first")
             started = True
-        elif keyword == ".inputs":
-            inputs += words
-        elif keyword == ".outputs":
-            outputs += words
+        elif keyword in lists:
+            lists[keyword] += words
         elif keyword == ".names" and words:
             current = _define(covers, words[-1], _Cover(line, words[:-1]), where)
         elif keyword == ".latch" and registers and len(words) >= 2:
+            controls.add(control_of(words[2:], where))
             _define(covers, words[1], _Cover(line, words[:1], ["1"], register=True), where)
-            clocks.update(words[3:4])
+        elif keyword == ".conn" and len(words) == 2:
+            _define(covers, words[1], _Cover(line, words[:1], ["1"]), where)
         elif keyword == ".end":
             break
         elif keyword in {".latch", ".subckt", ".gate", ".mlatch", ".exdc"}:
             raise UnsupportedError(f"{where}: {keyword}; only combinational models made of .names can be read")
-        else:
+        elif not _REMARKS.fullmatch(keyword):
             raise FormatError(f"{where}: unknown statement {keyword!r}")
-    else:
-        raise FormatError(f"{source}: no .end; the file is truncated or not BLIF")
+    _check_interface(started, inputs, outputs, covers, source)
+    read = {name for cover in covers.values() for name in cover.inputs} | set(outputs)
+    clocks += clock_of(controls, inputs, read, source)
+    return [name for name in inputs if name not in clocks], outputs, covers
+
+
+def _check_interface(
+    started: bool, inputs: list[str], outputs: list[str], covers: Mapping[str, _Cover], source: str
+) -> None:
+    if not started:
+        raise FormatError(f"{source}: no .model; the file is empty or not BLIF")
+    if not outputs:
+        raise UnsupportedError(f"{source}: no .outputs; a model without outputs computes nothing")
     twice = next((name for name, times in Counter([*inputs, *covers]).items() if times > 1), None)
     if twice is not None:
         raise FormatError(f"{source}: input {twice!r} is defined a second time")
-    return [name for name in inputs if name not in clocks], outputs, covers
 
 
 def _define(covers: dict[str, _Cover], name: str, cover: _Cover, where: str) -> _Cover:
@@ -237,14 +271,12 @@ class _Netlist:
     """Gates made from covers, each after its operands."""
 
     def __init__(self, inputs: list[str], covers: dict[str, _Cover], source: str) -> None:
-        self.gate: list[int] = []
-        self.a: list[int] = []
-        self.b: list[int] = []
+        self.gates: list[tuple[int, int, int]] = []
+        self.made: dict[str, _Cover] = {}
         self._n_inputs = len(inputs)
         self._nodes = {name: i for i, name in enumerate(inputs)}
         self._covers = covers
         self._source = source
-        self.made: dict[str, _Cover] = {}
         # By name, the number of registers between the inputs and a value; None for constants.
         self._delay: dict[str, int | None] = dict.fromkeys(inputs, 0)
 
@@ -263,7 +295,7 @@ class _Netlist:
             if not missing:
                 self._nodes[top] = self._make(cover)
                 self.made[top] = cover
-                delay = self._common_delay(cover.inputs, f"line {cover.line}: {top!r} reads")
+                delay = self.common_delay(cover.inputs, f"line {cover.line}: {top!r} reads")
                 self._delay[top] = delay + 1 if cover.register and delay is not None else delay
             elif top in open_:
                 raise FormatError(f"{self._source}, line {cover.line}: {top!r} depends on itself")
@@ -271,18 +303,8 @@ class _Netlist:
             stack += missing
         return self._nodes[name]
 
-    def levels(self) -> list[int]:
-        """For each value, the tables of two or more inputs on the longest path from an input."""
-        level = dict.fromkeys(self._delay, 0)
-        for name, cover in self.made.items():  # each after its operands
-            level[name] = max((level[i] for i in cover.inputs), default=0) + (len(cover.inputs) > 1)
-        return list(level.values())
-
-    def check_delays(self, outputs: list[str]) -> None:
-        """Check that all outputs are behind the same number of registers."""
-        self._common_delay(outputs, "the outputs are")
-
-    def _common_delay(self, names: list[str], what: str) -> int | None:
+    def common_delay(self, names: list[str], what: str) -> int | None:
+        """Registers between the inputs and some values, which must be the same number for all; None for constants."""
         delays = {self._delay[name] for name in names} - {None}
         if len(delays) > 1:
             raise UnsupportedError(
@@ -292,10 +314,8 @@ class _Netlist:
         return next(iter(delays), None)
 
     def _append(self, gate: int, a: int = 0, b: int = 0) -> int:
-        self.gate.append(int(gate))
-        self.a.append(a)
-        self.b.append(b)
-        return self._n_inputs + len(self.gate) - 1
+        self.gates.append((gate, a, b))
+        return self._n_inputs + len(self.gates) - 1
 
     def _make(self, cover: _Cover) -> int:
         inverted = cover.value == "0"

@@ -4,9 +4,10 @@ from gatewright.nn.bit_tensor import BitTensor
 from gatewright.nn.candidates import Candidates
 from gatewright.nn.conv import LogicConv2d
 from gatewright.nn.dense import LogicDense
-from gatewright.nn.group_sum import GroupSum, default_tau
+from gatewright.nn.group_sum import GroupSum, PixelGroupSum, default_tau
 from gatewright.nn.layers import LogicLayer, logic_layers, relaxed
-from gatewright.nn.pixel_group_sum import PixelGroupSum
+from gatewright.nn.temperature import measure_temperature
+from gatewright.nn.thermometer import Thermometer
 from gatewright.nn.upsample import NearestUpsample
 from gatewright.nn.weighted_sum import WeightedSum
 
@@ -19,8 +20,10 @@ __all__ = [
     "LogicLayer",
     "NearestUpsample",
     "PixelGroupSum",
+    "Thermometer",
     "WeightedSum",
     "default_tau",
     "logic_layers",
+    "measure_temperature",
     "relaxed",
 ]

@@ -7,17 +7,17 @@ Gradients are ordinary float tensors of the same logical shape.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from gatewright.errors import DtypeError, ShapeError
 from gatewright.kernels import ops
-from gatewright.nn.packed import call_unpacked, is_same, view_shape
+from gatewright.nn.packed import PackedTensor
 
 
-class BitTensor(Tensor):
+class BitTensor(PackedTensor):
     """Zeros and ones (N, ...) stored as packed int64 words [R, W], R = product of the sizes after N.
 
     Row r is element r (C order) of the sample; sample s is bit `s % 64` of word `s // 64`; bits past N are zero.
@@ -31,41 +31,18 @@ class BitTensor(Tensor):
     words: Tensor
     unit: int
 
-    @staticmethod
-    def __new__(  # noqa: PYI034
-        cls: type[BitTensor], words: Tensor, shape: tuple[int, ...], unit: int = 0
-    ) -> BitTensor:
+    def __new__(cls, words: Tensor, shape: tuple[int, ...], unit: int = 0) -> Self:
         """Wrap words [R, W] as a float32 tensor of this shape (N, ...)."""
-        self: BitTensor = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
-            cls, shape, dtype=torch.float32, device=words.device
-        )
-        self.words, self.unit = words, unit
-        return self
+        return super().__new__(cls, shape, words.device, words=words, unit=unit)
 
-    def unpack(self) -> Tensor:
-        """The float32 tensor of zeros and ones, batch-last in memory."""
-        n, *rest = self.shape
-        flat: Tensor = ops.unpack(self.words, n)
-        return flat.view(*rest, n).movedim(-1, 0)
+    def rows(self) -> Tensor:
+        """Zeros and ones as float32 rows [R, N]."""
+        rows: Tensor = ops.unpack(self.words, self.shape[0])
+        return rows
 
-    def __repr__(  # type: ignore[override]
-        self, *, tensor_contents: Any = None
-    ) -> str:
-        return f"BitTensor(shape={tuple(self.shape)}, words={tuple(self.words.shape)})"
-
-    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]  # noqa: SLF001
-
-    @classmethod
-    def __torch_dispatch__(  # type: ignore[override]
-        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Keep bits through detach and reshapes of a sample; unpack for all other operations."""
-        if is_same(func):
-            return cls(args[0].words, tuple(args[0].shape), args[0].unit)
-        shape = view_shape(func, args)
-        if shape is not None:
-            return cls(args[0].words, shape, args[0].unit)
-        return call_unpacked(cls, func, args, kwargs)
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        state = f"words={tuple(self.words.shape)}" if self.is_packed else "unpacked"
+        return f"BitTensor(shape={tuple(self.shape)}, {state})"
 
 
 def rows(x: Tensor) -> Tensor:
@@ -74,16 +51,13 @@ def rows(x: Tensor) -> Tensor:
 
 
 def as_bits(x: Tensor) -> BitTensor:
-    """Packed bits of a tensor of zeros and ones.
-
-    Args:
-        x: bool, integer or floating (N, ...).
+    """Packed bits of zeros and ones (N, ...), a bool, integer or floating tensor.
 
     Raises:
         DtypeError: It holds anything but zeros and ones.
         ShapeError: It has no batch axis, or an empty one.
     """
-    if isinstance(x, BitTensor):
+    if isinstance(x, BitTensor) and x.is_packed:
         return x
     if x.ndim < 2 or x.shape[0] == 0:
         raise ShapeError(f"expected a batch (N, ...) with at least one sample, got shape {tuple(x.shape)}")

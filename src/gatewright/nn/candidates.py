@@ -25,8 +25,8 @@ class Candidates(nn.Module):
     Args:
         neurons: Number of neurons M.
         candidates: Candidates K of each.
-        pool_start: int64 [M].
-        pool_size: Number of operands a neuron may use.
+        pool_start: int64 [M], first operand a neuron may use.
+        pool_size: Number of operands it may use.
         init: "gaussian" or "residual", see `LogicDense`.
         gates: Gate ids that may be drawn; None for all 16.
         generator: Source of randomness; None for torch's default generator.
@@ -36,8 +36,6 @@ class Candidates(nn.Module):
         gate: Buffer uint8 [M, K], gate ids.
         a: Buffer int32 [M, K], first operands.
         b: Buffer int32 [M, K], second operands.
-        pool_start: int64 [M], first operand a neuron may use.
-        pool_size: Number of operands it may use.
         allowed_gates: int64 [G], gate ids that may be drawn.
     """
 
@@ -130,23 +128,18 @@ class Candidates(nn.Module):
         start = self.pool_start[neuron]
         return (start + a.to(start.device)).to(torch.int32), (start + b.to(start.device)).to(torch.int32)
 
-    def freeze(self) -> None:
-        """Compute with the best candidates from now on, without gradient."""
-        self.frozen = True
-        self._frozen_flag.fill_(1)
-        self.logits.requires_grad_(False)
-        self.logits.grad = None
-
-    def unfreeze(self) -> None:
-        """Learn again."""
-        self.frozen = False
-        self._frozen_flag.fill_(0)
-        self.logits.requires_grad_(True)
+    def freeze(self, frozen: bool = True) -> None:
+        """Compute with the best candidates from now on, without gradient; or, if `frozen` is False, learn again."""
+        self.frozen = frozen
+        self._frozen_flag.fill_(frozen)
+        self.logits.requires_grad_(not frozen)
+        if frozen:
+            self.logits.grad = None
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         for name in ("logits", "gate", "a", "b", "_frozen_flag"):
             given, own = state_dict.get(prefix + name), getattr(self, name)
-            if given is None:
+            if not isinstance(given, Tensor):
                 raise FormatError(f"the state has no entry {prefix + name!r}")
             if given.shape != own.shape or given.dtype != own.dtype:
                 raise ShapeError(
@@ -155,12 +148,11 @@ class Candidates(nn.Module):
                 )
         self._check_wiring(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-        if bool(state_dict[prefix + "_frozen_flag"]):
-            self.freeze()
-        else:
-            self.unfreeze()
+        self.freeze(bool(state_dict[prefix + "_frozen_flag"]))
 
     def _check_wiring(self, state_dict: Mapping[str, Any], prefix: str) -> None:
+        if not bool(torch.isfinite(state_dict[prefix + "logits"]).all()):
+            raise FormatError(f"entry {prefix + 'logits'!r} of the state has numbers that are not finite")
         if int(state_dict[prefix + "gate"].max()) >= N_GATES:
             raise FormatError(f"entry {prefix + 'gate'!r} of the state has gate ids over {N_GATES - 1}")
         start = self.pool_start[:, None].to(state_dict[prefix + "a"].device)
@@ -194,12 +186,6 @@ def covering_operands(
 
     First operands of all neurons' first candidates come first, then second operands, then the next candidates, so even a
     network of wires sees every input if it has enough neurons. The two operands of a candidate differ.
-
-    Args:
-        pool_start: int64 [M].
-        pool_size: Operands a neuron may use.
-        candidates: K.
-        generator: Source of randomness.
 
     Returns:
         Operands a and b, int32 [M, K].

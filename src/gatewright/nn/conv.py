@@ -39,8 +39,6 @@ class LogicConv2d(LogicLayer):
     >>> from gatewright import LogicConv2d
     >>> LogicConv2d(3, 12, 3, padding="same")(torch.zeros(1, 3, 32, 32)).shape
     torch.Size([1, 12, 32, 32])
-    >>> LogicConv2d(3, 12, 5, stride=2)(torch.zeros(1, 3, 32, 32)).shape
-    torch.Size([1, 12, 14, 14])
     """
 
     def __init__(
@@ -87,38 +85,28 @@ class LogicConv2d(LogicLayer):
     def geometry(self, in_shape: tuple[int, ...]) -> Geometry:
         """See `LogicLayer.geometry`."""
         device = self.candidates.a.device
-        key = (in_shape, device)
-        if key not in self._geometries:
+        if (in_shape, device) not in self._geometries:
             if len(in_shape) != 3 or in_shape[0] != self.in_channels:
-                raise ShapeError(
-                    f"{self} expects (N, {self.in_channels}, H, W), got (N, {', '.join(map(str, in_shape))})"
-                )
-            height, width = (n + 2 * self.padding - self.kernel_size for n in in_shape[1:])
-            if min(height, width) < 0:
+                given = ", ".join(map(str, in_shape))
+                raise ShapeError(f"{self} expects (N, {self.in_channels}, H, W), got (N, {given})")
+            side = self.kernel_size
+            height, width = (n + 2 * self.padding for n in in_shape[1:])
+            if min(height, width) < side:
                 raise ShapeError(f"{self}: an image of {in_shape[1]}x{in_shape[2]} is smaller than the kernel")
-            down = torch.arange(0, height + 1, self.stride)
-            across = torch.arange(0, width + 1, self.stride)
-            positions = (down[:, None] * (in_shape[2] + 2 * self.padding) + across).reshape(-1)
+            down = torch.arange(0, height - side + 1, self.stride)
+            across = torch.arange(0, width - side + 1, self.stride)
+            positions = (down[:, None] * width + across).reshape(-1).to(device, torch.int32)
             out_shape = (self.out_channels, len(down), len(across))
-            window = (self.kernel_size, self.stride, *(n + 2 * self.padding for n in in_shape[1:]))
-            self._geometries[key] = Geometry(
-                in_shape,
-                out_shape,
-                self.padding,
-                positions.to(device=device, dtype=torch.int32),
-                window,  # type: ignore[arg-type]
-            )
-        return self._geometries[key]
+            window = (side, self.stride, height, width)
+            self._geometries[in_shape, device] = Geometry(in_shape, out_shape, self.padding, positions, window)
+        return self._geometries[in_shape, device]
 
     def operand_rows(self, operand: Tensor, geometry: Geometry) -> Tensor:
         """See `LogicLayer.operand_rows`: taps of the window at the upper left."""
-        _, height, width = geometry.in_shape
-        tap = operand.to(torch.int64)
-        dx = tap % self.kernel_size
-        dy = tap // self.kernel_size % self.kernel_size
-        channel = tap // self.kernel_size**2
-        p = 2 * self.padding
-        return ((channel * (height + p) + dy) * (width + p) + dx).to(torch.int32)
+        height, width = (n + 2 * self.padding for n in geometry.in_shape[1:])
+        tap, side = operand.to(torch.int64), self.kernel_size
+        channel, dy, dx = tap // side**2, tap // side % side, tap % side
+        return ((channel * height + dy) * width + dx).to(torch.int32)
 
     def extra_repr(self) -> str:
         """Sizes, for repr."""

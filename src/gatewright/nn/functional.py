@@ -73,63 +73,6 @@ class Wiring(NamedTuple):
         return Wiring(*(t.gather(1, at).squeeze(1) for t in self))
 
 
-class FloatGradient(NamedTuple):
-    """Gradient of a layer's outputs as float rows [M, P, N]."""
-
-    rows: Tensor
-
-    def values(self) -> Tensor:
-        """The float rows."""
-        return self.rows
-
-    def sums(self, words: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """s0 [M] and sums [M, K, 3] of pairs of packed rows, see `reference.hard_sums`."""
-        s0, sums = ops.hard_sums(words, self.rows, rows_a, rows_b, positions)
-        return s0, sums
-
-    def to_input(self, words: Tensor, chosen: Wiring, geometry: Geometry, unit: int) -> Tensor:  # noqa: ARG002
-        """Gradient (N, ...) of the layer's input."""
-        return geometry.crop_rows(ops.hard_input_grad(words, self.rows, *chosen, geometry.positions, geometry.window))
-
-
-class Int8Rows(NamedTuple):
-    """Gradient of a layer's outputs as int8 rows, see `int8_reference`."""
-
-    q: Tensor
-    scale: Tensor
-    repeat: int
-    n: int
-
-    def values(self) -> Tensor:
-        """See `FloatGradient.values`."""
-        rows: Tensor = ops.dequantize(self.q, self.scale, self.repeat, self.n)
-        return rows
-
-    def sums(self, words: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """See `FloatGradient.sums`."""
-        s0, sums = ops.int8_sums(words, self.q, self.scale, self.repeat, rows_a, rows_b, positions)
-        return s0, sums
-
-    def to_input(self, words: Tensor, chosen: Wiring, geometry: Geometry, unit: int) -> Tensor:
-        """See `FloatGradient.to_input`; an `Int8Gradient` if the layer before wants one (`unit` is not 0)."""
-        block = geometry.block(unit)
-        if block is None:
-            return FloatGradient(self.values()).to_input(words, chosen, geometry, unit)
-        q, scale = ops.int8_input_grad(
-            words, self.q, self.scale, self.repeat, *chosen, geometry.positions, list(block), self.n
-        )
-        return Int8Gradient(q, scale, 1, (self.n, *geometry.in_shape))
-
-
-def gradient_rows(grad: Tensor, neurons: int, int8: bool) -> FloatGradient | Int8Rows:
-    """A gradient (N, ...) in the form that a layer of this many neurons computes with."""
-    if not int8:
-        return FloatGradient(_grad_rows(grad, neurons))
-    if not isinstance(grad, Int8Gradient) or not grad.rows_for(neurons, grad.shape[1:].numel() // neurons):
-        grad = Int8Gradient.of(_grad_rows(grad, neurons), 1, tuple(grad.shape))
-    return Int8Rows(grad.q, grad.scale, grad.repeats, grad.shape[0])
-
-
 class Recorded(NamedTuple):
     """What one backward pass leaves for connection learning.
 
@@ -154,14 +97,38 @@ Recorder = Callable[[Recorded], object]
 """Takes what a backward pass leaves; its result is not used."""
 
 
-def _call(recorders: Sequence[Recorder], recorded: Recorded) -> None:
-    for record in recorders:
-        record(recorded)
-
-
-def _grad_rows(grad: Tensor, neurons: int) -> Tensor:
-    grad = grad.unpack() if isinstance(grad, Int8Gradient) else grad
+def _gradient_rows(grad: Tensor, neurons: int) -> Tensor:
+    """A gradient (N, ...) as float rows [neurons, P, N]."""
     return rows(grad).view(neurons, -1, grad.shape[0])
+
+
+def _int8_gradient(grad: Tensor, neurons: int) -> Int8Gradient:
+    """A gradient (N, ...) as int8 rows, whose units hold exactly this many neurons."""
+    if isinstance(grad, Int8Gradient) and grad.is_packed and len(grad.q) * grad.repeats == neurons:
+        return grad
+    return Int8Gradient.of(_gradient_rows(grad, neurons), 1, tuple(grad.shape))
+
+
+def _hard_sums(words: Tensor, grad: Tensor, rows_a: Tensor, rows_b: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """s0 [M] and sums [M, K, 3] of pairs of packed rows, see `reference.hard_sums`; grad is float rows or int8."""
+    if isinstance(grad, Int8Gradient):
+        s0, sums = ops.int8_sums(words, grad.q, grad.scale, grad.repeats, rows_a, rows_b, positions)
+    else:
+        s0, sums = ops.hard_sums(words, grad, rows_a, rows_b, positions)
+    return s0, sums
+
+
+def _hard_input_gradient(words: Tensor, grad: Tensor, chosen: Wiring, geometry: Geometry, unit: int) -> Tensor:
+    """Gradient (N, ...) of a layer's input; an `Int8Gradient` if the layer before wants one (`unit` is not 0)."""
+    if isinstance(grad, Int8Gradient):
+        block, n = geometry.block(unit), grad.shape[0]
+        if block is not None:
+            q, scale = ops.int8_input_grad(
+                words, grad.q, grad.scale, grad.repeats, *chosen, geometry.positions, list(block), n
+            )
+            return Int8Gradient(q, scale, 1, (n, *geometry.in_shape))
+        grad = grad.rows()
+    return geometry.crop_rows(ops.hard_input_grad(words, grad, *chosen, geometry.positions, geometry.window))
 
 
 class _Soft(Function):
@@ -181,17 +148,10 @@ class _Soft(Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         inputs, logits, coef = ctx.saved_tensors
-        wiring, geometry, recorders = ctx.layer
-        grad = _grad_rows(grads[0], len(logits))
+        (rows_a, rows_b, gate), geometry, recorders = ctx.layer
+        grad, wants_dx = _gradient_rows(grads[0], len(logits)), ctx.needs_input_grad[0]
         s0, sums, dx = ops.soft_backward(
-            inputs,
-            grad,
-            wiring.rows_a,
-            wiring.rows_b,
-            geometry.positions,
-            coef,
-            ctx.needs_input_grad[0],
-            geometry.window,
+            inputs, grad, rows_a, rows_b, geometry.positions, coef, wants_dx, geometry.window
         )
         if recorders:
             no_coef = grad.new_zeros(1)
@@ -201,9 +161,11 @@ class _Soft(Function):
                 sums: Tensor = ops.soft_backward(inputs, grad, rows_a, rows_b, geometry.positions, none, False)[1]
                 return sums
 
-            _call(recorders, Recorded(geometry, inputs, lambda: grad, pair_sums, s0, sums))
-        d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
-        return geometry.crop_rows(dx) if ctx.needs_input_grad[0] else None, d_logits, None, None, None
+            recorded = Recorded(geometry, inputs, lambda: grad, pair_sums, s0, sums)
+            for record in recorders:
+                record(recorded)
+        d_logits = ops.logits_grad(logits.detach(), gate, s0, sums)
+        return geometry.crop_rows(dx) if wants_dx else None, d_logits, None, None, None
 
 
 class _Hard(Function):
@@ -226,7 +188,7 @@ class _Hard(Function):
         n = bits.shape[0]
         words = geometry.pad_rows(bits.words)
         chosen = wiring.pick(ops.best(logits.detach()))
-        out = ops.hard_forward(words, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions, n)
+        out = ops.hard_forward(words, *chosen, geometry.positions, n)
         ctx.save_for_backward(words, logits)
         ctx.layer = wiring, geometry, recorders, chosen, int8, bits.unit
         return BitTensor(out, (n, *geometry.out_shape), len(geometry.positions) if int8 else 0)
@@ -235,16 +197,21 @@ class _Hard(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         words, logits = ctx.saved_tensors
         wiring, geometry, recorders, chosen, int8, unit = ctx.layer
-        grad = gradient_rows(grads[0], len(logits), int8)
-        s0, sums = grad.sums(words, wiring.rows_a, wiring.rows_b, geometry.positions)
+        grad = (_int8_gradient if int8 else _gradient_rows)(grads[0], len(logits))
+        s0, sums = _hard_sums(words, grad, wiring.rows_a, wiring.rows_b, geometry.positions)
         if recorders:
 
-            def pair_sums(rows_a: Tensor, rows_b: Tensor) -> Tensor:
-                return grad.sums(words, rows_a, rows_b, geometry.positions)[1]
+            def gradient() -> Tensor:
+                return grad.rows() if isinstance(grad, Int8Gradient) else grad
 
-            _call(recorders, Recorded(geometry, words, grad.values, pair_sums, s0, sums))
+            def pair_sums(rows_a: Tensor, rows_b: Tensor) -> Tensor:
+                return _hard_sums(words, grad, rows_a, rows_b, geometry.positions)[1]
+
+            recorded = Recorded(geometry, words, gradient, pair_sums, s0, sums)
+            for record in recorders:
+                record(recorded)
         d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
-        dx = grad.to_input(words, chosen, geometry, unit) if ctx.needs_input_grad[0] else None
+        dx = _hard_input_gradient(words, grad, chosen, geometry, unit) if ctx.needs_input_grad[0] else None
         return dx, d_logits, None, None, None, None
 
 
@@ -264,7 +231,7 @@ def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, re
 
 
 def hard_layer(
-    x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder], *, int8: bool = False
+    x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder], *, int8: bool
 ) -> Tensor:
     """Hard relaxation: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape); gradients as int8 or float32."""
     out: Tensor = _Hard.apply(x, logits, wiring, geometry, recorders, int8)  # type: ignore[no-untyped-call]
@@ -276,5 +243,5 @@ def discrete_layer(x: Tensor, chosen: Wiring, geometry: Geometry) -> Tensor:
     bits = as_bits(x)
     n = bits.shape[0]
     words = geometry.pad_rows(bits.words)
-    out = ops.hard_forward(words, chosen.rows_a, chosen.rows_b, chosen.gate, geometry.positions, n)
+    out = ops.hard_forward(words, *chosen, geometry.positions, n)
     return BitTensor(out, (n, *geometry.out_shape))

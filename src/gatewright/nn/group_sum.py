@@ -1,4 +1,4 @@
-"""`GroupSum`: bits to class scores."""
+"""`GroupSum` and `PixelGroupSum`: bits to class scores, of a sample or at each of its pixels."""
 
 from __future__ import annotations
 
@@ -24,34 +24,27 @@ def default_tau(group_size: int) -> float:
     return math.sqrt(group_size) / 2
 
 
-def _spread(grad: Tensor, group: int) -> Tensor:
-    """Each class's row to all bits of its group: [classes, N] to [classes * group, N]."""
-    return grad[:, None].expand(-1, group, -1).reshape(-1, grad.shape[1])
-
-
 class _Count(Function):
+    """Counts (N, classes, ...) of packed bits (N, F, ...), whose rows are first brought into the order of the groups."""
+
     @staticmethod
     def forward(ctx: Any, x: BitTensor, classes: int) -> Tensor:
         ctx.shape, ctx.unit = tuple(x.shape), x.unit
-        counts: Tensor = ops.group_count(x.words, classes, x.shape[0])
-        return counts.T
+        n, features, *places = x.shape
+        ctx.group = features // classes
+        words = x.words.view(classes, ctx.group, -1, x.words.shape[1]).transpose(1, 2).reshape(x.words.shape)
+        counts: Tensor = ops.group_count(words, classes * math.prod(places), n)
+        return counts.view(classes, *places, n).movedim(-1, 0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        grad, group = rows(grads[0]), ctx.shape[1] // len(grads[0].T)
-        if ctx.unit == 1:  # all bits of a class have the same gradient
-            return Int8Gradient.of(grad[:, None], group, ctx.shape), None
-        return _spread(grad, group).T, None
+        if ctx.unit == 1 and len(ctx.shape) == 2:  # all bits of a class have the same gradient
+            return Int8Gradient.of(rows(grads[0])[:, None], ctx.group, ctx.shape), None
+        return grads[0].movedim(0, -1).contiguous().repeat_interleave(ctx.group, 0).movedim(-1, 0), None
 
 
 class GroupSum(nn.Module):
     """Score of class k = number of true bits in the k-th of `classes` equal groups, divided by tau.
-
-    Example:
-        >>> import torch
-        >>> from gatewright import GroupSum
-        >>> GroupSum(2, tau=1)(torch.tensor([[1.0, 1, 0, 0, 0, 1]]))  # classes of three bits each
-        tensor([[2., 1.]])
 
     Args:
         classes: Number of classes.
@@ -59,7 +52,7 @@ class GroupSum(nn.Module):
 
     >>> import torch
     >>> from gatewright import GroupSum
-    >>> GroupSum(2, tau=1.0)(torch.tensor([[1.0, 1.0, 0.0, 1.0, 0.0, 0.0]]))
+    >>> GroupSum(2, tau=1)(torch.tensor([[1.0, 1, 0, 0, 0, 1]]))  # classes of three bits each
     tensor([[2., 1.]])
     """
 
@@ -85,22 +78,52 @@ class GroupSum(nn.Module):
             )
         return features // self.classes
 
+    def rule(self, features: int) -> float:
+        """The temperature for this many independent bits."""
+        return default_tau(self.group_size(features))
+
     def temperature(self, features: int) -> float:
         """The temperature that applies to this many bits."""
-        return default_tau(self.group_size(features)) if self.tau is None else self.tau
+        return self.rule(features) if self.tau is None else self.tau
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes) of bits or values (N, F)."""
         if x.ndim != 2:
             raise ShapeError(f"GroupSum expects (N, F), got shape {tuple(x.shape)}; put torch.nn.Flatten() before it")
+        return self._scores(x)
+
+    def _scores(self, x: Tensor) -> Tensor:
+        """Scores (N, classes, ...) of bits or values (N, F, ...)."""
         tau = self.temperature(x.shape[1])
-        if isinstance(x, BitTensor):
+        n, features, *places = x.shape
+        if isinstance(x, BitTensor) and x.is_packed:
             counts: Tensor = _Count.apply(x, self.classes)  # type: ignore[no-untyped-call]
         else:
             kind = torch.float64 if x.dtype == torch.float64 else torch.float32  # bfloat16 cannot count to a thousand
-            counts = x.movedim(0, -1).reshape(self.classes, -1, x.shape[0]).sum(1, dtype=kind).T
+            grouped = x.movedim(0, -1).reshape(self.classes, features // self.classes, *places, n)
+            counts = grouped.sum(1, dtype=kind).movedim(-1, 0)
         return counts / tau
 
     def extra_repr(self) -> str:
         """Sizes, for repr."""
         return f"{self.classes}, tau={self.tau}"
+
+
+class PixelGroupSum(GroupSum):
+    """A `GroupSum` at each pixel: the channels of a pixel decide its class (segmentation).
+
+    Args:
+        classes: Number of classes; they share the channels in equal groups.
+        tau: Temperature; None for `default_tau` of the group size.
+
+    >>> import torch
+    >>> from gatewright import PixelGroupSum
+    >>> PixelGroupSum(4)(torch.ones(1, 16, 24, 24)).shape  # 4 channels per class
+    torch.Size([1, 4, 24, 24])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores (N, classes, H, W) of bits or values (N, C, H, W)."""
+        if x.ndim != 4:
+            raise ShapeError(f"PixelGroupSum expects images (N, C, H, W), got shape {tuple(x.shape)}")
+        return self._scores(x)

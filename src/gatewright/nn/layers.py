@@ -147,12 +147,11 @@ def relaxed(model: nn.Module) -> Iterator[None]:
     ...     bool(((layer(x) > 0) & (layer(x) < 1)).all())  # mixtures of gates lie in between
     True
     """
-    layers = logic_layers(model)
-    before = [layer.relaxed_eval for layer in layers]
+    layers = [layer for layer in logic_layers(model) if not layer.relaxed_eval]
     for layer in layers:
         layer.relaxed_eval = True
     try:
         yield
     finally:
-        for layer, value in zip(layers, before, strict=True):
-            layer.relaxed_eval = value
+        for layer in layers:
+            layer.relaxed_eval = False

@@ -8,7 +8,7 @@ have a list of thresholds per feature and become (bits,), feature by feature, th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +16,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from gatewright.errors import DataError, DtypeError, NotFittedError, OptionError, ShapeError, unknown_name
+from gatewright.errors import (
+    DataError,
+    DtypeError,
+    FormatError,
+    NotFittedError,
+    OptionError,
+    ShapeError,
+    shown,
+    unknown_name,
+)
 from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
@@ -40,8 +49,6 @@ class Thermometer(nn.Module):
         kind: How `fit` chooses: "uniform" (equal parts of the samples' range) or "quantile".
 
     Attributes:
-        shape: Shape of one raw sample.
-        dtype: Type of the raw features.
         out_shape: Shape of an encoded sample.
         feature: Buffer int32 [bits], the raw feature that each bit compares.
         threshold: Buffer float64 [bits], what it is compared with.
@@ -90,8 +97,10 @@ class Thermometer(nn.Module):
         if dtype not in FEATURE_DTYPES:
             raise unknown_name("feature dtype", dtype, FEATURE_DTYPES)
         shape = tuple(int(n) for n in shape)
-        if not shape or min(shape) < 1:
-            raise ShapeError(f"a sample needs a shape of positive sizes, got {shape}")
+        if not shape or min(shape) < 1 or math.prod(shape) >= 1 << 31:
+            raise ShapeError(
+                f"a sample needs a shape of positive sizes with at most 2^31 - 1 features, got {shown(shape)}"
+            )
         lists = [_exact(np.asarray(t, np.float64), dtype, i) for i, t in enumerate(thresholds)]
         is_image = len(shape) == 3
         wanted = _count_lists(shape)
@@ -112,7 +121,7 @@ class Thermometer(nn.Module):
             out_shape = (*out_shape, *shape[1:])
         self.shape, self.dtype, self.out_shape = shape, dtype, out_shape
         self.register_buffer("feature", torch.from_numpy(feature.astype(np.int32)))
-        self.register_buffer("threshold", torch.from_numpy(threshold.astype(np.float64)))
+        self.register_buffer("threshold", torch.from_numpy(threshold))
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -121,6 +130,18 @@ class Thermometer(nn.Module):
             if name in {"shape", "dtype", "out_shape", "feature", "threshold"}:
                 raise NotFittedError(f"{self} has no thresholds yet: call fit(x) with training samples first") from None
             raise
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        # The kernel reads feature by feature without looking.
+        feature, threshold = (state_dict.get(prefix + name) for name in ("feature", "threshold"))
+        if "shape" in vars(self) and isinstance(feature, Tensor) and isinstance(threshold, Tensor):
+            if feature.dtype != self.feature.dtype or threshold.dtype != self.threshold.dtype:
+                raise FormatError(f"the state's thresholds are {feature.dtype} and {threshold.dtype}")
+            if feature.numel() and bool(((feature < 0) | (feature >= math.prod(self.shape))).any()):
+                raise FormatError(f"entry {prefix + 'feature'!r} of the state has features outside of a sample's shape")
+            if not bool(torch.isfinite(threshold).all()):
+                raise FormatError(f"entry {prefix + 'threshold'!r} of the state has numbers that are not finite")
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @classmethod
     def uniform(
@@ -180,7 +201,10 @@ class Thermometer(nn.Module):
         samples = np.asarray(x)
         if samples.ndim < 2 or len(samples) == 0:
             raise ShapeError(f"expected samples [n, ...] with n >= 1, got shape {samples.shape}")
-        _check_values(samples)
+        if samples.dtype.name not in FEATURE_DTYPES:
+            raise DtypeError(f"expected features of dtype {', '.join(FEATURE_DTYPES)}, got {samples.dtype}")
+        if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+            raise DataError("the samples contain NaN or infinity; replace such values before choosing thresholds")
         shape = samples.shape[1:]
         if self.kind == "quantile":
             lists = _quantiles(self.thresholds, samples)
@@ -210,7 +234,9 @@ class Thermometer(nn.Module):
             raise ShapeError(f"expected samples (N, {', '.join(map(str, self.shape))}), got shape {tuple(x.shape)}")
         if x.dtype != getattr(torch, self.dtype):
             raise DtypeError(f"expected samples of dtype {self.dtype}, got {str(x.dtype).removeprefix('torch.')}")
-        if x.dtype == torch.float32 and not _recorded(x) and bool(torch.isnan(x).any()):
+        # Values cannot be read while launches are recorded as a CUDA graph; the steps before were checked.
+        recorded = x.is_cuda and torch.cuda.is_current_stream_capturing()
+        if x.dtype == torch.float32 and not recorded and bool(torch.isnan(x).any()):
             raise DataError("the samples contain NaN; a missing value has no bits: replace it before encoding")
         flat = rows(x.to(torch.uint8) if x.dtype == torch.bool else x)
         return BitTensor(ops.threshold(flat, self.feature, self.threshold), (x.shape[0], *self.out_shape))
@@ -240,10 +266,12 @@ def _uniform(thresholds: int, lists: int, low: float, high: float) -> Lists:
 
 
 def _quantiles(thresholds: int, samples: npt.NDArray[Any]) -> Lists:
-    steps = _steps(thresholds)
+    steps, lists = _steps(thresholds), []
     if samples.ndim == 4:
-        return [_spread_quantiles(samples[:, c], steps) for c in range(samples.shape[1])]
-    lists = []
+        for pixels in samples.swapaxes(0, 1):
+            above = pixels[pixels > pixels.min()]  # background would otherwise take most thresholds
+            lists.append(np.quantile(above, steps, method="higher") if len(above) else pixels.min() + steps)
+        return lists
     for column in samples.reshape(len(samples), -1).T:
         cut = np.unique(np.quantile(column, steps, method="higher"))
         above = cut[cut > column.min()]
@@ -255,13 +283,6 @@ def _steps(thresholds: int) -> npt.NDArray[np.float64]:
     return np.arange(1, _checked_count(thresholds) + 1) / (thresholds + 1)
 
 
-def _check_values(samples: npt.NDArray[Any]) -> None:
-    if samples.dtype.name not in FEATURE_DTYPES:
-        raise DtypeError(f"expected features of dtype {', '.join(FEATURE_DTYPES)}, got {samples.dtype}")
-    if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-        raise DataError("the samples contain NaN or infinity; replace such values before choosing thresholds")
-
-
 def _with_binary(lists: Lists, binary: npt.ArrayLike | None) -> Lists:
     if binary is None:
         return lists
@@ -271,23 +292,9 @@ def _with_binary(lists: Lists, binary: npt.ArrayLike | None) -> Lists:
     return [np.ones(1) if is_binary else values for is_binary, values in zip(mask, lists, strict=True)]
 
 
-def _recorded(x: Tensor) -> bool:
-    """Whether launches are being recorded as a CUDA graph, when values cannot be read; the steps before were checked."""
-    return x.is_cuda and torch.cuda.is_current_stream_capturing()
-
-
 def _exact(values: npt.NDArray[np.float64], dtype: str, index: int) -> npt.NDArray[np.float64]:
     if values.ndim != 1 or not np.isfinite(values).all():
         raise OptionError(f"thresholds {index} must be a list of finite numbers, got {values}")
     if np.any(np.diff(values) < 0):
         raise OptionError(f"thresholds {index} must be ascending, got {values}")
     return exact_thresholds(values, dtype)
-
-
-def _spread_quantiles(pixels: npt.NDArray[Any], steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Quantiles of the pixels that differ from the least value (background would otherwise take most thresholds)."""
-    flat = pixels.ravel()
-    above = flat[flat > flat.min()]
-    if len(above) == 0:
-        return np.asarray(flat.min() + steps, np.float64)
-    return np.asarray(np.quantile(above, steps, method="higher"), np.float64)

@@ -11,6 +11,12 @@ from gatewright.errors import OptionError, ShapeError
 from gatewright.nn.bit_tensor import BitTensor, rows
 
 
+def _repeated(x: Tensor, shape: tuple[int, int, int], scale: int) -> Tensor:
+    """Rows of images of shape (C, H, W), each `scale` times in both directions."""
+    copies = x.view(*shape[:2], 1, shape[2], 1, -1).expand(-1, -1, scale, -1, scale, -1)
+    return copies.reshape(len(x) * scale * scale, -1)
+
+
 class _Repeat(Function):
     """On packed bits: repeat rows of words; add the gradients of the copies."""
 
@@ -18,9 +24,7 @@ class _Repeat(Function):
     def forward(ctx: Any, x: BitTensor, scale: int) -> Tensor:
         n, channels, height, width = x.shape
         ctx.scale, ctx.shape = scale, (channels, height, width)
-        words = x.words.view(channels, height, 1, width, 1, -1).expand(-1, -1, scale, -1, scale, -1)
-        words = words.reshape(channels * height * width * scale * scale, -1)
-        return BitTensor(words, (n, channels, height * scale, width * scale))
+        return BitTensor(_repeated(x.words, ctx.shape, scale), (n, channels, height * scale, width * scale))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
@@ -32,19 +36,12 @@ class _Repeat(Function):
 class NearestUpsample(nn.Module):
     """Repeat each pixel `scale` times in both directions. It has no gates: in a circuit it is only wiring.
 
-    Example:
-        >>> import torch
-        >>> from gatewright import NearestUpsample
-        >>> NearestUpsample(2)(torch.tensor([[[[0.0, 1]]]]))
-        tensor([[[[0., 0., 1., 1.],
-                  [0., 0., 1., 1.]]]])
-
     Args:
         scale: Factor, an integer.
 
     >>> import torch
     >>> from gatewright import NearestUpsample
-    >>> NearestUpsample(2)(torch.tensor([[[[0.0, 1.0]]]]))
+    >>> NearestUpsample(2)(torch.tensor([[[[0.0, 1]]]]))
     tensor([[[[0., 0., 1., 1.],
               [0., 0., 1., 1.]]]])
     """
@@ -59,12 +56,12 @@ class NearestUpsample(nn.Module):
         """Images (N, C, H, W) to (N, C, H * scale, W * scale)."""
         if x.ndim != 4:
             raise ShapeError(f"{self} expects images (N, C, H, W), got shape {tuple(x.shape)}")
-        if isinstance(x, BitTensor):
+        if isinstance(x, BitTensor) and x.is_packed:
             repeated: Tensor = _Repeat.apply(x, self.scale)  # type: ignore[no-untyped-call]
             return repeated
         n, channels, height, width = x.shape
-        copies = rows(x).view(channels, height, 1, width, 1, n).expand(-1, -1, self.scale, -1, self.scale, -1)
-        return copies.reshape(channels, height * self.scale, width * self.scale, n).movedim(-1, 0)
+        out = _repeated(rows(x), (channels, height, width), self.scale)
+        return out.view(channels, height * self.scale, width * self.scale, n).movedim(-1, 0)
 
     def extra_repr(self) -> str:
         """Scale, for repr."""

@@ -7,6 +7,7 @@ adders of the head. So few gates serve all classes (measured in docs/ablation.md
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from gatewright.errors import OptionError, ShapeError
+from gatewright.errors import FormatError, OptionError, ShapeError
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor
 from gatewright.nn.int8_gradient import Int8Gradient
@@ -68,11 +69,6 @@ def _lacking(weight: Tensor) -> Tensor:
     return weight.clamp(max=0).sum(1) - (weight.sum(1) / 2).floor()
 
 
-def _raise(weight: Tensor) -> Tensor:
-    """The constant that raises the least offset to 0."""
-    return -_lacking(weight).min()
-
-
 class WeightedSum(nn.Module):
     """Score of class k = sum over bits of `w[k, i] (x[i] - 1/2)`, divided by tau; w are integers in -limit..limit.
 
@@ -81,17 +77,11 @@ class WeightedSum(nn.Module):
     constant that depends on the weights alone is added to all scores: the circuit counts the same numbers, and counts
     must not be negative.
 
-    Example:
-        >>> import torch
-        >>> from gatewright import WeightedSum
-        >>> WeightedSum(60, 3, limit=2)(torch.ones(5, 60)).shape
-        torch.Size([5, 3])
-
     Args:
         features: Number of bits F.
         classes: Number of classes C.
         limit: Greatest magnitude of a weight.
-        tau: Temperature; None for `sqrt(0.3 F) / 2`, the rule of `GroupSum` for the ones that are usual.
+        tau: Temperature; None for `sqrt(0.3 F) / 2`, the rule of `GroupSum` where 0.3 of the weights are not 0.
         generator: Source of randomness; None for torch's default generator.
 
     Attributes:
@@ -125,10 +115,21 @@ class WeightedSum(nn.Module):
         if tau is not None and not (math.isfinite(tau) and tau > 0):
             raise OptionError(f"tau must be a positive number, got {tau}")
         self.features, self.classes, self.limit = features, classes, limit
-        self.tau = tau if tau is not None else math.sqrt(DENSITY * features) / 2
+        self.tau = tau if tau is not None else self.rule(features)
         own = torch.arange(features) * classes // features
         start = torch.rand(classes, features, generator=generator) - 0.5
         self.weight = nn.Parameter(start + nn.functional.one_hot(own, classes).T)
+
+    @staticmethod
+    def rule(features: int) -> float:
+        """The temperature for this many independent bits."""
+        return math.sqrt(DENSITY * features) / 2
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        weight = state_dict.get(prefix + "weight")
+        if isinstance(weight, Tensor) and not bool(torch.isfinite(weight).all()):
+            raise FormatError(f"entry {prefix + 'weight'!r} of the state has numbers that are not finite")
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def whole(self) -> npt.NDArray[np.int8]:
         """The weights as integers, int8 [C, F]."""
@@ -148,7 +149,7 @@ class WeightedSum(nn.Module):
             hint = "; put torch.nn.Flatten() before it" if x.ndim > 2 else ""
             raise ShapeError(f"{self} expects (N, {self.features}), got shape {tuple(x.shape)}{hint}")
         weight = self._rounded()
-        if isinstance(x, BitTensor):
+        if isinstance(x, BitTensor) and x.is_packed:
             sums: Tensor = _Weigh.apply(x, weight)  # type: ignore[no-untyped-call]
         else:
             sums = weight.to(x.dtype) @ x.T
@@ -156,7 +157,7 @@ class WeightedSum(nn.Module):
         # Forward drops the fraction; the gradient is that of the half.
         half = half - (half - half.floor()).detach()
         if not self.training:
-            half = half - _raise(weight.detach())
+            half = half + _lacking(weight.detach()).min()
         return (sums - half[:, None]).T / self.tau
 
     def offsets(self) -> npt.NDArray[np.int64]:
@@ -164,13 +165,9 @@ class WeightedSum(nn.Module):
 
         The count is the sum of abs(w) over the bits that agree with the sign of their weights.
         """
-        weight = self._rounded().detach().cpu()
-        offset = _lacking(weight) + _raise(weight)
-        return offset.to(torch.int64).numpy()
+        lacking = _lacking(self._rounded().detach().cpu())
+        return (lacking - lacking.min()).to(torch.int64).numpy()
 
     def extra_repr(self) -> str:
         """Sizes, for repr."""
         return f"{self.features}, {self.classes}, limit={self.limit}"
-
-    def __repr__(self) -> str:
-        return f"WeightedSum({self.extra_repr()})"

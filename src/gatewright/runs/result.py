@@ -26,17 +26,14 @@ class RunResult(Section):
 
     Attributes:
         name: Of the preset or config file.
-        data: Of the data set.
         validation: Accuracy on the validation split, which chose the weights; None if there was none.
         test: Accuracy on the full test split, read once, at the end.
         gates: Gates of the discretized network before simplification.
         logic_ops: Gates left after simplification, without constants, wires and inverters.
         total_ops: Logic ops with the encoder's and the head's.
         depth: Longest path of logic ops, without encoder and head.
-        steps: Steps trained.
         best_step: Step whose weights were kept.
         seconds: Wall-clock time of training, evaluations included.
-        seed: Of the run's random generator.
         versions: Of gatewright and what it computes with.
         machine: What it ran on.
     """

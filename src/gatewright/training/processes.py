@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -79,22 +79,16 @@ class Ranks:
         return bool(self.total(torch.tensor(int(wish), device=device)))
 
     def from_main(self, value: T) -> T:
-        """The main process's value, whatever it is, for all."""
+        """The main process's value, in all processes."""
         if self.size == 1:
             return value
-        box: list[Any] = [value]
+        box = [value]
         dist.broadcast_object_list(box, src=0)
-        result: T = box[0]
-        return result
-
-
-def size_of_environment() -> int:
-    """How many processes the environment speaks of (1 if of none)."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+        return box[0]
 
 
 def rank_of_environment() -> int:
-    """This process's number among them."""
+    """This process's number among those that train together, as the environment says (0 if it says nothing)."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -113,15 +107,11 @@ def pick_device(name: str) -> torch.device:
 
 @contextmanager
 def join(device: torch.device) -> Iterator[Ranks]:
-    """Find the other processes (NCCL on CUDA, gloo elsewhere), and leave them at the end.
-
-    Args:
-        device: Where this process trains.
-    """
+    """Find the other processes (NCCL on CUDA, gloo elsewhere), and leave them at the end."""
     if dist.is_initialized():
         yield Ranks(dist.get_rank(), dist.get_world_size())
         return
-    if size_of_environment() == 1:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Ranks()
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
@@ -143,10 +133,6 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     """Run `python -m gatewright ARGUMENTS` in several processes of this machine, and wait for them.
 
     torch's elastic agent starts them. It passes Ctrl-C and SIGTERM on, and if one process fails it ends the others.
-
-    Args:
-        processes: How many.
-        arguments: The command line of each.
 
     Returns:
         0; or the code of the process that failed first; or 130 if they were asked to stop.

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.errors import ToolError
+from gatewright.errors import ToolError, UnsupportedError
 from gatewright.formats.blif import from_blif
 from gatewright.runtime.files import read_bytes
 from gatewright.runtime.programs import run_yosys
@@ -24,9 +24,17 @@ _STEPS = (
     *_ENABLE,
     "tee -q techmap",
     "tee -q opt_clean",
+    "check",
     "write_blif netlist.blif",
 )
 """Commands of yosys. Only those that print a line per cell are silenced, since `tee -q` silences errors as well."""
+
+
+def _refuse_unknown(netlist: Path, source: str | Path) -> None:
+    """Refuse what yosys writes as an undefined constant: x, z, and so tri-state drivers."""
+    for line in netlist.read_text(encoding="utf-8").splitlines():
+        if "$undef" in line and line != ".names $undef":
+            raise UnsupportedError(f"{source} has unknown or high-impedance values (x or z), which are not Boolean")
 
 
 def from_verilog(path: str | Path, *, like: Circuit | None = None, timeout: float = 600.0) -> Circuit:
@@ -54,7 +62,15 @@ def from_verilog(path: str | Path, *, like: Circuit | None = None, timeout: floa
         (folder / "source.v").write_bytes(source)
         try:
             stoppable = re.search(rb"\binput\s+(?:wire\s+)?enable\b", source) is not None
-            run_yosys([step for step in _STEPS if stoppable or step not in _ENABLE], folder, timeout)
+            printed = run_yosys([step for step in _STEPS if stoppable or step not in _ENABLE], folder, timeout)
         except ToolError as error:
             raise ToolError(f"{path}: yosys could not read it: {error}") from error
+        if unused := re.findall(r"Removing unused module `\\\\?([^']*)'", printed):
+            raise UnsupportedError(
+                f"{path} has more modules at the top than one ({', '.join(sorted(set(unused)))}): leave only one"
+            )
+        conflict = re.search(r"Warning: (multiple conflicting drivers[^\n]*|found logic loop[^\n]*)", printed)
+        if conflict:
+            raise UnsupportedError(f"{path}: {conflict[1]}")
+        _refuse_unknown(folder / "netlist.blif", path)
         return from_blif(folder / "netlist.blif", like=like, registers=True)
