@@ -72,7 +72,7 @@ def content(folder: Path) -> dict[str, Any]:
     lines = [
         {key: value for key, value in line.items() if key != "seconds"} for line in read_lines(folder / "metrics.jsonl")
     ]
-    names = sorted(path.name for path in folder.iterdir() if path.suffix not in {".lock", ".tmp"})
+    names = sorted(path.name for path in folder.iterdir() if path.name[0] != "." and path.suffix != ".lock")
     state = load_state(folder / "model.safetensors", "model")  # not the bytes: the order in the file's header is random
     model = tree_map(lambda leaf: leaf.numpy().tobytes() if isinstance(leaf, torch.Tensor) else leaf, state)
     del result["seconds"]

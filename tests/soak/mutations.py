@@ -131,15 +131,11 @@ _STATE = (
 def _state(rng: Rng, text: str) -> str:
     controls = sorted(set(re.findall(r"\b(?:bits|features)\[\d+\]|\bw\d+\b", text))) or ["1'b1"]
     controls += ["clk"] * len(controls) if re.search(r"\binput wire clk\b", text) else []
-    name = f"l{text.count('assign ')}"  # a second change of the text gets another one
+    name = f"l{len(text)}"  # a second change of the text gets another one
     made = re.sub(r"\bl\b", name, str(one(rng, _STATE)))
     # A block without signals that could wake it up never runs in a simulation, so constants stay as they are.
     pattern = r"(?m)^assign ([\w\[\]]+) = (?!1'b)(.*);$"
     return _sub(rng, text, pattern, lambda m: f"{made.format(c=one(rng, controls), v=m[2])}\nassign {m[1]} = {name};")
-
-
-def _declared_twice(rng: Rng, text: str) -> str:
-    return _sub(rng, text, r"(?m)^(?:wire|reg) (\w+)(?= =|;)", lambda m: f"{one(rng, ('wire', 'reg'))} {m[1]};\n{m[0]}")
 
 
 def _clocked(rng: Rng, text: str) -> str:
@@ -195,7 +191,7 @@ def _no_outputs(rng: Rng, text: str) -> str:
 
 
 VERILOG = (
-    *(_operator, _inverse, _operand, _dropped, _twice, _ranges, _state, _state, _declared_twice),
+    *(_operator, _inverse, _operand, _dropped, _twice, _ranges, _state, _state),
     *(_two_tops, _no_outputs),
 )
 PIPELINE = (*VERILOG[:-2], _clocked, _clocked, _clocked, _started, _delayed)
@@ -239,7 +235,14 @@ def _separator(rng: Rng, text: str) -> str:
         text,
         r"(?m)^[01-]+ ?1$",
         lambda m: str(
-            one(rng, (f"# note{odd}{m[0]}", f"{m[0]} # note{odd}{m[0].translate({48: 49, 49: 48})}", f"{m[0]}{odd}"))
+            one(
+                rng,
+                (
+                    f"# note{odd}{m[0]}",
+                    f"{m[0]} # note{odd}{m[0].translate({48: 49, 49: 48})}",
+                    m[0] + odd.strip("\\\n"),
+                ),
+            )
         ),
     )
 
@@ -292,7 +295,7 @@ def judge_blif(path: Path, of: Original, rng: Rng) -> bool | None:
     module = re.search(r"(?m)^module (\S+)", text)
     inputs = [f".\\{of.names[0]}[{i}] (x[{i}])" for i in range(of.sizes[0]) if f"\\{of.names[0]}[{i}] " in text]
     outputs = [f".\\{of.names[1]}[{i}] (y[{i}])" for i in range(of.sizes[1])]
-    if module is None or len(inputs) == 0:
+    if module is None:
         return None
     return computes(judge, module[1], (", ".join(inputs), ", ".join(outputs)), of.table, of.sizes, rng)
 

@@ -50,7 +50,7 @@ def bench(
         for name in controls
     )
     lines = [f"module tb; reg c = 1; reg c2 = 0; reg [{sizes[0] - 1}:0] x; wire [{sizes[1] - 1}:0] y;"]
-    lines += [f"{module} dut ({data}, {result}{wires});", "initial begin #1;"]
+    lines += [f"{module} dut ({data}{', ' if data else ''}{result}{wires});", "initial begin #1;"]
     for t, (high, low) in enumerate(inputs.tolist()):
         if t % 3 == 1:
             lines.append("c2 = ~c2; #1;")

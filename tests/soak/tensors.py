@@ -63,7 +63,9 @@ def packed(kind: str, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def fits(x: Any) -> bool:
     """Whether a tensor has a packed form."""
-    return isinstance(x, Tensor) and x.dtype == torch.float32 and x.ndim >= 2 and x.numel() > 0 and not x.requires_grad
+    if not isinstance(x, Tensor) or x.dtype != torch.float32 or x.layout != torch.strided:
+        return False
+    return x.ndim >= 2 and x.numel() > 0 and not x.requires_grad
 
 
 def call(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -255,4 +257,4 @@ def case(rng: Rng, only: Sequence[str]) -> str:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    sys.exit(main("tensors", case))
+    sys.exit(main("tensors", case, limits=True))

@@ -227,7 +227,9 @@ def _parse(
         elif keyword == ".conn" and len(words) == 2:
             _define(covers, words[1], _Cover(line, words[:1], ["1"]), where)
         elif keyword == ".end":
-            break
+            if more := next(statements, None):
+                text = more[1][0][:30]
+                raise UnsupportedError(f"{source}, line {more[0]}: {text!r} after .end; only one model can be read")
         elif keyword in {".latch", ".subckt", ".gate", ".mlatch", ".exdc"}:
             raise UnsupportedError(f"{where}: {keyword}; only combinational models made of .names can be read")
         elif not _REMARKS.fullmatch(keyword):
