@@ -58,8 +58,14 @@ def test_verilog_beyond_gates_and_pipelines_is_refused(what, tmp_path):
     [
         "module top (input a, output reg y); // initial, @(a)\nalways @ ( * ) y = a; /* @a */\nendmodule\n",
         "module top (input a, output reg y);\nalways @* begin y = 0; if (a) y = 1; end\nendmodule\n",
-        "module one (input a, output y);\nassign y = a;\nendmodule\nmodule top (input a, output [1:0] y);\n"
-        + "one u (a, y[0]);\none v (a, y[1]);\nendmodule\n",
+        """module one (input a, output y);
+        assign y = a;
+        endmodule
+        module top (input a, output [1:0] y);
+        one u (a, y[0]);
+        one v (a, y[1]);
+        endmodule
+        """,
         "module top (input a, output y);\nwire \\initial  = a;\nassign y = \\initial ;\nendmodule\n",
     ],
 )
