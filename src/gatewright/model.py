@@ -222,6 +222,11 @@ def load(
             f"cannot load a {type(source).__name__}: expected a name in the zoo, a path, a torch network or a Circuit"
         )
     path = Path(source)
+    if path.suffix in READERS:
+        raise OptionError(
+            f"{path} is named as a netlist, which holds gates alone, and this needs a circuit (.gw): compare the two by "
+            f"`gatewright verify`, or read it with gatewright.verification.read({str(path)!r})"
+        )
     if source == path.name and path.suffix not in {".gw", ".xz"} and not path.is_file():
         from gatewright import zoo  # noqa: PLC0415 - cards need pydantic
 

@@ -240,7 +240,7 @@ def read_aig(data: bytes, *, source: str = "AIGER data") -> Circuit:
     for j in range(n_outputs):
         end = data.find(b"\n", at)
         line = data[at:end] if end >= 0 else data[at:]
-        if end < 0 or not line.isdigit() or int(line) >= 2 * (n_inputs + n_ands + 1):
+        if end < 0 or not line.isdigit() or len(line) > 20 or int(line) >= 2 * (n_inputs + n_ands + 1):
             raise FormatError(f"{source}: output {j} at byte {at} is {line[:20]!r}, expected a literal on a line")
         outputs[j] = int(line)
         at = end + 1
@@ -259,7 +259,11 @@ def _read_header(data: bytes, source: str) -> tuple[int, int, int, int]:
     words = data[: max(end, 0)].split(b" ")
     if words[0] == b"aag":
         raise FormatError(f"{source}: this is ASCII AIGER ('aag'), expected binary ('aig'): convert it with aigtoaig")
-    if words[0] != b"aig" or not 6 <= len(words) <= 10 or not all(word.isdigit() for word in words[1:]):
+    if (
+        words[0] != b"aig"
+        or not 6 <= len(words) <= 10
+        or not all(word.isdigit() and len(word) <= 20 for word in words[1:])
+    ):
         raise FormatError(f"{source}: byte 0 starts {data[:20]!r}, expected 'aig M I L O A'")
     highest, n_inputs, n_latches, n_outputs, n_ands, *properties = (int(word) for word in words[1:])
     if n_latches or any(properties):
@@ -287,7 +291,7 @@ def _read_symbols(data: bytes, at: int, sizes: tuple[int, int], source: str) -> 
             break
         key, space, name = line.partition(b" ")
         kind = b"io".find(key[:1]) if key else -1
-        if kind < 0 or not space or not key[1:].isdigit() or int(key[1:]) >= sizes[kind]:
+        if kind < 0 or not space or not key[1:].isdigit() or len(key) > 20 or int(key[1:]) >= sizes[kind]:
             raise FormatError(f"{source}: byte {at}: {line[:30]!r} is no symbol of this circuit")
         names[kind][int(key[1:])] = name.decode(errors="replace")
         at = end + 1 if end >= 0 else len(data)

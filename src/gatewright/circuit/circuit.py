@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.errors import FormatError, OptionError, shown
-from gatewright.features import FEATURE_DTYPES, exact_thresholds
+from gatewright.features import FEATURE_BITS, FEATURE_DTYPES, exact_thresholds
 from gatewright.gates import IS_LOGIC, Gate
 
 # Constructors take any integer arrays and convert them exactly; what is stored has the dtype the docstrings state.
@@ -40,7 +40,7 @@ _MOST_NODES = (1 << 31) - 1
 _MOST_OFFSET = 1 << 62
 """Counts are int64."""
 
-_MOST_SILENT_INPUTS, _SILENT_INPUTS = 1 << 22, 16
+_MOST_SILENT_INPUTS, _SILENT_INPUTS = 1 << 24, 16
 """Inputs of a file that says nothing of each: so many, or so many for each gate and output."""
 
 
@@ -64,15 +64,15 @@ def check_inputs(n_inputs: int, parts: int) -> None:
     """Refuse a file in which a number alone claims inputs, more of them than gates and outputs could make sense of.
 
     Args:
-        n_inputs: The number.
-        parts: Gates and outputs together.
+        n_inputs: The number; of raw features, their bits.
+        parts: Gates, outputs, and inputs of which the file does say something.
 
     Raises:
         FormatError: It would take memory that the file does not account for.
     """
     if n_inputs > max(_MOST_SILENT_INPUTS, _SILENT_INPUTS * parts):
         raise FormatError(
-            f"it claims {shown(n_inputs)} inputs for {parts} gates and outputs; it is damaged, or made to harm"
+            f"it claims {shown(n_inputs)} inputs for {parts} gates, outputs and comparisons: it is damaged, or made to harm"
         )
 
 
@@ -136,8 +136,8 @@ class Encoder(_Parts):
             raise FormatError(f"encoder.dtype is {shown(self.dtype)}, expected one of {FEATURE_DTYPES}")
         if not self.shape or min(self.shape) < 1:
             raise FormatError(f"encoder.shape must be positive sizes, got {shown(self.shape)}")
-        if math.prod(self.shape) > _MOST_NODES:
-            raise FormatError(f"encoder.shape has more than {_MOST_NODES} features: {shown(self.shape)}")
+        if math.prod(self.shape) * FEATURE_BITS[self.dtype] > _MOST_NODES:
+            raise FormatError(f"encoder.shape has more than {_MOST_NODES} bits: {shown(self.shape)} of {self.dtype}")
         if len(self.feature) != len(self.threshold):
             raise FormatError(f"encoder has {len(self.feature)} features but {len(self.threshold)} thresholds")
         if len(self.feature) and not 0 <= self.feature.min() <= self.feature.max() < self.n_features:

@@ -28,6 +28,7 @@ from pydantic import Field
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head, check_inputs
 from gatewright.errors import FormatError, shown
+from gatewright.features import FEATURE_BITS
 from gatewright.runtime.documents import parse_json, reading, validated
 from gatewright.runtime.files import content_of, write_atomically
 from gatewright.runtime.schema import Section
@@ -147,8 +148,11 @@ def _read(raw: bytes) -> Circuit:
     encoder, head = None, None
     if fields.encoder is not None:
         encoder = Encoder(arrays["encoder.feature"], arrays["encoder.threshold"], **fields.encoder.model_dump())
+    parts = len(arrays["gate"]) + len(arrays["outputs"])
+    if encoder is None:
+        check_inputs(fields.n_inputs, parts)
     else:
-        check_inputs(fields.n_inputs, len(arrays["gate"]) + len(arrays["outputs"]))
+        check_inputs(encoder.n_features * FEATURE_BITS[encoder.dtype], parts + encoder.n_bits)
     if fields.head is not None:
         head = Head(arrays["head.group"], arrays["head.offset"], **fields.head.model_dump())
     gate, a, b, outputs = (arrays[name] for name in ("gate", "a", "b", "outputs"))

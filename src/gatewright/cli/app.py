@@ -35,6 +35,9 @@ class Commands(TyperGroup):
         except OSError as error:
             complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
             raise typer.Exit(FAILED) from error
+        except MemoryError as error:
+            complain("not enough memory; give the command less at once, or run it on a larger machine")
+            raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as error:
             complain("interrupted")
             raise typer.Exit(train.STOPPED) from error

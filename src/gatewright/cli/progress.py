@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from gatewright.cli.output import err, percent
+from gatewright.cli.output import err, percent, printable
 
 REFRESH = 0.1
 """Seconds between updates of the bar."""
@@ -20,7 +20,7 @@ class TrainingProgress:
     """A progress bar of a run on a terminal, one line per evaluation elsewhere, nothing if quiet."""
 
     def __init__(self, name: str, steps: int, *, quiet: bool = False) -> None:
-        self._name = name
+        self._name = name = printable(name)
         self._steps = steps
         self._console = None if quiet else err()
         self._bar: Progress | None = None

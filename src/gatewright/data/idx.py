@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy.typing as npt
 
 from gatewright.data.dataset import Dataset, DatasetInfo, Reader, Split
 from gatewright.data.known_files import read
-from gatewright.errors import DataError
+from gatewright.errors import DataError, shown
 
 _N_VALIDATION = 5_000
 _NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _UINT8 = 8  # idx's type code
+_MOST_NUMBERS = 1 << 62  # in NumPy's arrays, sizes of 0 left out
+_MOST_RANK = 32  # NumPy's own limit, in all its versions
 
 
 def parse_idx(data: bytes, where: str) -> npt.NDArray[np.uint8]:
@@ -31,9 +34,11 @@ def parse_idx(data: bytes, where: str) -> npt.NDArray[np.uint8]:
     if len(data) < start or data[:3] != bytes((0, 0, _UINT8)) or rank == 0:
         raise DataError(f"{where} is not an idx file of bytes: it begins with {data[:4].hex(' ') or 'nothing'}")
     shape = tuple(int(n) for n in np.frombuffer(data, ">u4", rank, 4))
-    expected = start + int(np.prod(shape, dtype=np.int64))
-    if len(data) != expected:
-        raise DataError(f"{where} has {len(data)} bytes, but its header {list(shape)} asks for {expected}")
+    expected = start + math.prod(shape)
+    if len(data) != expected or rank > _MOST_RANK or math.prod(n for n in shape if n) > _MOST_NUMBERS:
+        raise DataError(
+            f"{where} has {len(data)} bytes, but its header {shown(list(shape))} asks for {shown(expected)}"
+        )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()
 
 

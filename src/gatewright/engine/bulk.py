@@ -11,9 +11,11 @@ import numpy.typing as npt
 from gatewright.engine.engine import Engine
 from gatewright.engine.inputs import read_samples
 from gatewright.errors import DataError, DtypeError, FormatError, OptionError, ShapeError
+from gatewright.runtime.documents import reading
 from gatewright.runtime.files import is_plain_file, write_atomically
 
 _PART_BYTES = 1 << 26
+_MOST_HEADER = 10_000
 
 
 def predict_file(engine: Engine, source: Path, target: Path, result: str = "classes") -> npt.NDArray[Any]:
@@ -68,9 +70,11 @@ def _open(source: Path) -> npt.NDArray[Any]:
     with source.open("rb"):  # NumPy would call a file that is not there damaged
         pass
     try:
-        array = np.lib.format.open_memmap(source, "r")
-    except ValueError as error:
-        raise FormatError(f"{source} is not a NumPy .npy file of numbers, or is damaged: {error}") from error
+        with reading(source), np.errstate(all="ignore"):
+            array = np.lib.format.open_memmap(source, "r", max_header_size=_MOST_HEADER)
+    except (FormatError, MemoryError) as error:  # Python's parser calls what is nested too deeply a want of memory
+        cause = error.__cause__ or error
+        raise FormatError(f"{source} is not a NumPy .npy file of numbers, or is damaged: {str(cause)[:300]}") from error
     if array.ndim == 0:
         raise ShapeError(f"{source} holds a single number, expected samples [n, ...]")
     return array

@@ -8,6 +8,7 @@ from gatewright.circuit import aig
 from gatewright.circuit.circuit import Circuit
 from gatewright.formats.gate_level import to_gate_level, with_interface
 from gatewright.formats.names import check_name, remarks
+from gatewright.runtime.documents import reading
 from gatewright.runtime.files import read_bytes, write_files
 
 
@@ -63,5 +64,6 @@ def from_aiger(path: str | Path, *, like: Circuit | None = None) -> Circuit:
         FormatError: The file is not binary AIGER, is damaged, or does not fit `like`.
         UnsupportedError: The file describes a sequential circuit.
     """
-    circuit = aig.read_aig(read_bytes(path), source=str(path))
-    return with_interface(circuit, like, str(path))
+    with reading(path):
+        circuit = aig.read_aig(read_bytes(path), source=str(path))
+        return with_interface(circuit, like, str(path))

@@ -46,21 +46,25 @@ def check_moments(optimizer: torch.optim.Optimizer, state: object, step: int) ->
     if not isinstance(moments, dict) or not all(isinstance(key, int) and 0 <= key < len(parameters) for key in moments):
         raise FormatError(f"the optimizer's state is of other parameters: {shown(moments)}")
     for number, values in moments.items():
-        _check_moments(number, values, parameters[number], step)
+        _check_moments(optimizer, number, values, parameters[number], step)
 
 
-def _check_moments(number: int, values: object, parameter: Tensor, step: int) -> None:
+def _check_moments(optimizer: torch.optim.Optimizer, number: int, values: object, parameter: Tensor, step: int) -> None:
     if not isinstance(values, dict):
         raise FormatError(f"the optimizer's state of parameter {number} is {shown(values)}, expected a mapping")
+    missing = {"step", "exp_avg", "exp_avg_sq"} - set(values) if isinstance(optimizer, torch.optim.Adam) else set()
+    if missing:
+        raise FormatError(f"the optimizer's state of parameter {number} has no {min(missing)!r}")
     for key, value in values.items():
         what = f"the optimizer's {shown(key)} of parameter {number}"
-        if isinstance(value, Tensor) and value.numel() > 1:
-            if value.shape != parameter.shape or not value.is_floating_point():
-                raise FormatError(f"{what} is {value.dtype} {tuple(value.shape)}, expected {tuple(parameter.shape)}")
-            if not bool(torch.isfinite(value).all()) or (key == "exp_avg_sq" and bool((value < 0).any())):
-                raise FormatError(f"{what} has numbers that it cannot have")
-        elif key == "step" and not 0 <= real({"step": _plain(value)}, "step") <= step:
-            raise FormatError(f"{what} is {shown(_plain(value))}, but the run is at step {step}")
+        if key == "step":
+            if not 0 <= real({"step": _plain(value)}, "step") <= step:
+                raise FormatError(f"{what} is {shown(_plain(value))}, but the run is at step {step}")
+        elif not isinstance(value, Tensor) or value.shape != parameter.shape or not value.is_floating_point():
+            found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else shown(value)
+            raise FormatError(f"{what} is {found}, expected numbers of shape {tuple(parameter.shape)}")
+        elif not bool(torch.isfinite(value).all()) or (key == "exp_avg_sq" and bool((value < 0).any())):
+            raise FormatError(f"{what} has numbers that it cannot have")
 
 
 def _plain(value: Any) -> Any:

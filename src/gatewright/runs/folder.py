@@ -7,17 +7,17 @@ lasts, it also holds `checkpoint.safetensors` and `best-STEP.safetensors`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from gatewright.errors import FormatError, OptionError, shown
 from gatewright.learning.state import entry, whole
 from gatewright.runs.result import RESULT, RunResult
-from gatewright.runtime.files import make_folder, write_text_atomically
+from gatewright.runtime.files import make_folder, remove_temporaries, write_text_atomically
+from gatewright.runtime.locks import locked
 from gatewright.training import load
 from gatewright.training.checkpoint import load_state, save_state
 from gatewright.training.config import RunConfig
@@ -29,13 +29,45 @@ from gatewright.training.trainer import Trainer
 CONFIG = "config.yaml"
 CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
+LOCK = ".train.lock"
+SWEEP_LOCK = ".lock"
 
 FREE_ON_RESUME = frozenset({"description", "train.checkpoint_every", "train.device", "train.graph", "train.log_every"})
 """Options that may differ between a checkpoint and the run that resumes from it: they do not change the result."""
 
 
+@contextmanager
+def lock_run(path: Path, lock: str = LOCK) -> Iterator[None]:
+    """Make a run's folder, and keep all others from training into it within the context.
+
+    A folder that is made and in which nothing is left is removed again.
+
+    Args:
+        path: The folder.
+        lock: Name of the lock's file; a sweep has one of its own around training and what follows.
+
+    Raises:
+        BusyError: Another process trains there.
+        OptionError: The path is a file.
+    """
+    existed = path.exists()
+    make_folder(path)
+
+    def finished() -> bool:
+        return (path / RESULT).exists() or {each.name for each in path.iterdir()} <= {LOCK, SWEEP_LOCK}
+
+    todo = "wait until it has ended, or choose another --out"
+    try:
+        with locked(path / lock, f"another process trains into {path}", todo, finished=finished):
+            yield
+    finally:
+        if not existed:
+            with suppress(OSError):
+                path.rmdir()
+
+
 class RunFolder(Sink):
-    """The folder of one run, with metrics also as TensorBoard events if wanted; `create` makes it."""
+    """The folder of one run, with metrics also as TensorBoard events if wanted; `lock_run` makes it."""
 
     def __init__(self, path: Path, config: RunConfig, *, tensorboard: bool = False) -> None:
         self.path = path
@@ -59,35 +91,9 @@ class RunFolder(Sink):
             return RunResult.load(self.path)
         return None
 
-    @contextmanager
-    def locked(self, *, wanted: bool) -> Iterator[None]:
-        """Keep other processes from training into the folder.
-
-        Args:
-            wanted: Whether to; of several processes that train together, the main one does.
-
-        Raises:
-            OptionError: Another process trains into it.
-        """
-        if not wanted:
-            yield
-            return
-        make_folder(self.path)
-        lock = FileLock(self.path / ".train.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise OptionError(
-                f"another process trains into {self.path}; wait for it, or choose another --out"
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
-
     def create(self) -> None:
-        """Make the folder and write the config."""
-        make_folder(self.path)
+        """Write the config, where an earlier process may have been killed; for the holder of the lock."""
+        remove_temporaries(self.path)
         write_text_atomically(self.path / CONFIG, load.dump(self._config))
 
     def resume(self, trainer: Trainer, processes: Ranks) -> None:

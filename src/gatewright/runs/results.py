@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from filelock import FileLock
-from pydantic import ValidationError
 
 from gatewright.card import Entry
 from gatewright.errors import FormatError
-from gatewright.runtime.files import make_folder, write_text_atomically
+from gatewright.runtime.documents import parse_json, reading, validated
+from gatewright.runtime.files import content_of, make_folder, write_text_atomically
 from gatewright.runtime.schema import Section
 
 
@@ -127,17 +127,18 @@ class Results:
         """
         if not self.path.exists():
             return []
-        try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
-            return [Entry.model_validate(entry) for entry in content["entries"]]
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValidationError) as error:
-            raise FormatError(
-                f"{self.path} is no file of results, or damaged: {' '.join(str(error).split())}"
-            ) from error
+        what = f"{self.path} is no file of results, or damaged"
+        with reading(self.path):
+            content = parse_json(content_of(self.path), f"{what}: it")
+            entries = content.get("entries") if isinstance(content, dict) else None
+            if not isinstance(entries, list):
+                raise FormatError(f"{what}: it has no list of 'entries'")
+            return [validated(Entry, entry, what) for entry in entries]
 
     def rows(self) -> list[Row]:
         """One row per name, by data set and logic ops."""
-        return rows(self.entries())
+        with reading(self.path):
+            return rows(self.entries())
 
     def add(self, entry: Entry) -> None:
         """Add or replace an entry, and drop those of its name with other options; safe with several processes."""

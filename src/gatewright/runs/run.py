@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -20,8 +21,8 @@ from gatewright.lowering import lower
 from gatewright.nn.temperature import SAMPLES, measure_temperature
 from gatewright.nn.thermometer import Thermometer
 from gatewright.nn.weighted_sum import WeightedSum
-from gatewright.runs.folder import CONFIG, MODEL, RunFolder, naming, read_model
-from gatewright.runs.result import RunResult, SplitAccuracy
+from gatewright.runs.folder import CONFIG, MODEL, RunFolder, lock_run, naming, read_model
+from gatewright.runs.result import RESULT, RunResult, SplitAccuracy
 from gatewright.runtime.documents import validated
 from gatewright.runtime.machine import machine, versions
 from gatewright.runtime.schema import Section
@@ -122,7 +123,8 @@ def train(
         The result, or None if the run was stopped.
 
     Raises:
-        OptionError: The folder holds a run and `resume` is false, or the config does not fit the data.
+        OptionError: The folder holds a run and `resume` is false, another process trains in it, or the config does not fit
+            the data.
         FormatError: The checkpoint is damaged or of another run.
         DataError: The data are missing or damaged, or the loss is not finite.
     """
@@ -131,7 +133,9 @@ def train(
     device = pick_device(config.train.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    with join(device) as processes, folder.locked(wanted=processes.main):
+    with join(device) as processes, ExitStack() as stack:
+        if processes.main and not (path / RESULT).exists():  # what is finished does not change
+            stack.enter_context(lock_run(path))
         finished = processes.from_main(folder.finished(resume=resume) if processes.main else None)
         if finished is not None:
             return finished

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from gatewright import data
 from gatewright.card import Entry
@@ -24,11 +23,11 @@ from gatewright.circuit import Circuit, cost
 from gatewright.circuit.cost import lut6
 from gatewright.errors import OptionError, ToolError, VerificationError
 from gatewright.runs.compile import Compiled, compile_run
-from gatewright.runs.folder import FREE_ON_RESUME
+from gatewright.runs.folder import FREE_ON_RESUME, SWEEP_LOCK, lock_run
 from gatewright.runs.result import RunResult
 from gatewright.runs.run import load_run, train
 from gatewright.runtime.abc import find_abc
-from gatewright.runtime.files import make_folder
+from gatewright.runtime.locks import BusyError
 from gatewright.training.config import RunConfig
 from gatewright.training.load import load_preset
 from gatewright.training.trainer import Watcher
@@ -137,9 +136,8 @@ def measure(
         GatewrightError: The run cannot be trained.
     """
     folder = job.folder(runs)
-    make_folder(folder)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with lock_run(folder, SWEEP_LOCK):
             result = train(
                 job.config,
                 job.name,
@@ -154,7 +152,7 @@ def measure(
                 return None
             dataset = data.load_dataset(job.config.data.name, data_root, progress=progress)
             compiled = compile_run(load_run(folder), dataset, timeout=timeout)
-    except Timeout:
+    except BusyError:
         return None
     if compiled.pruned is None and abs(compiled.accuracy - result.test.hard) > 1e-9:
         raise VerificationError(

@@ -89,11 +89,13 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def _replace(path: Path, mode: int, write: Callable[[Path], object]) -> None:
     make_folder(path.parent)
     with temporary_beside(path) as temporary:
+        temporary.touch(exist_ok=False)
+        mode = mode or stat.S_IMODE(temporary.stat().st_mode)
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        if mode and os.name == "posix":
-            temporary.chmod(mode)
+        if os.name == "posix" and stat.S_IMODE(temporary.stat().st_mode) != mode:
+            temporary.chmod(mode)  # some libraries make files that only their owner can read
         temporary.replace(path)
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

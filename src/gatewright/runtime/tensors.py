@@ -39,12 +39,13 @@ def read_frame(file: BinaryIO, size: int, kind: str) -> Mapping[str, Any]:
     """
     if size < 8:
         raise FormatError(f"truncated: {size} bytes, and the header's length alone takes 8")
-    length = int.from_bytes(file.read(8), "little")
+    first = file.read(8)
+    length = int.from_bytes(first, "little")
+    if length > _MOST_HEADER:
+        raise FormatError(f"not a {kind}: it begins with {first!r}, which would be a header of {length} bytes")
     if length > size - 8:
         what = f"truncated, or not a {kind}"
         raise FormatError(f"{what}: bytes 0-7 announce a header of {length} bytes, {size - 8} follow")
-    if length > _MOST_HEADER:
-        raise FormatError(f"not a {kind}: its header has {length} bytes, more than {_MOST_HEADER}")
     header = parse_json(file.read(length), f"not a {kind}: the header", first=8)
     if not isinstance(header, dict):
         raise FormatError(f"not a {kind}: the header at byte 8 is no JSON object")

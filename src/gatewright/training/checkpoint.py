@@ -71,7 +71,7 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
         except FileNotFoundError as error:
             raise FormatError(f"there is no {kind} at {path}") from error
         except (OSError, SafetensorError, FormatError) as error:
-            raise FormatError(f"{path} is no {kind}, or truncated or damaged: {error}") from error
+            raise FormatError(f"{path} is no {kind}, or truncated or damaged: {str(error)[:1000]}") from error
         return _read(header, tensors, kind, path)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gatewright.errors import require_extra
-from gatewright.runtime.files import write_text_atomically
+from gatewright.errors import FormatError, require_extra
+from gatewright.runtime.documents import parse_json
+from gatewright.runtime.files import content_of, write_text_atomically
 
 
 class MetricsLog:
@@ -46,14 +47,24 @@ class MetricsLog:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """All complete lines of a metrics file (a killed run may leave half a line at the end)."""
+    """All lines of a metrics file, without half a line at the end, which a killed run may leave.
+
+    Raises:
+        FormatError: Another line is no line of metrics.
+    """
     lines: list[dict[str, Any]] = []
     if path.exists():
-        for text in path.read_text(encoding="utf-8").splitlines():
+        *whole, last = content_of(path).split(b"\n")
+        for number, text in enumerate([*whole, last], 1):
             try:
-                lines.append(json.loads(text))
-            except json.JSONDecodeError:
-                break
+                line = parse_json(text, f"{path}, line {number},", infinite=True)
+            except FormatError:
+                if number > len(whole):
+                    break
+                raise
+            if not isinstance(line, dict) or type(line.get("step")) is not int:
+                raise FormatError(f"{path}, line {number}, is no object with a step: the file is damaged")
+            lines.append(line)
     return lines
 
 

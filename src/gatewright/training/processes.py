@@ -10,7 +10,10 @@ A process finds its place in the environment, as `torchrun` (or `gatewright trai
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,12 +117,36 @@ def join(device: torch.device) -> Iterator[Ranks]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Ranks()
         return
+    _end_with_launcher()
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
         dist.barrier()  # a process that leaves first closes connections that others may still read from
     finally:
         dist.destroy_process_group()
+
+
+LAUNCHER = "GATEWRIGHT_LAUNCHER"
+"""Environment variable with the number of the process that launched this one."""
+
+_WATCH = 0.5
+"""Seconds between looks at the launcher."""
+
+
+def _end_with_launcher() -> None:
+    """Ask this process to stop, with a checkpoint, as soon as the one that launched it is gone, killed for example."""
+    launcher = os.environ.get(LAUNCHER, "")
+    if launcher.isdecimal() and hasattr(os, "getppid"):
+        threading.Thread(target=_watch, args=(int(launcher),), name="launcher", daemon=True).start()
+
+
+def _watch(launcher: int) -> None:
+    while os.getppid() == launcher:
+        time.sleep(_WATCH)
+    sys.stderr.write(f"process {launcher}, which launched this one, is gone: stopping\n")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(STOPPED)
 
 
 STOPPED = 130
@@ -143,6 +170,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
 
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    os.environ[LAUNCHER] = str(os.getpid())
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(GRACE))
     config = LaunchConfig(
         min_nodes=1,
