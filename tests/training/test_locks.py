@@ -118,7 +118,9 @@ def test_a_child_that_waits_for_others_ends_with_its_launcher(tmp_path):
     join += "signal.signal(signal.SIGTERM, lambda *_: None)\n"  # as the command line, which wants to stop after a step
     join += "join(torch.device('cpu')).__enter__()"
     launch = "import os, subprocess, sys; os.environ['GATEWRIGHT_LAUNCHER'] = str(os.getpid())\n"
-    launch += f"print(subprocess.Popen([sys.executable, '-c', {join!r}]).pid, flush=True); input()"
+    launch += (
+        f"print(subprocess.Popen([sys.executable, '-c', {join!r}], stdout=subprocess.DEVNULL).pid, flush=True); input()"
+    )
     group = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # nobody is there
     with (tmp_path / "said").open("w+") as said:
         launcher = subprocess.Popen(
