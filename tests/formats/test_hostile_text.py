@@ -13,6 +13,7 @@ from gatewright.formats import export
 from gatewright.formats.names import VERILOG_KEYWORDS, check_name, comment
 
 HOSTILE = [
+    "why???/",
     r"a *\ int x = 1; \* b",
     "*/ int x = 1; /*",
     "*??/\n/ int x;",
@@ -75,11 +76,17 @@ def test_the_page_has_no_element_of_theirs(circuit, tmp_path):
     assert not [tag for tag in tags.found if tag[1] == "x" or tag[0] == "img"]
 
 
+def test_half_a_character_in_a_title_is_refused(circuit, tmp_path):
+    with pytest.raises(OptionError, match="half a character"):
+        export(circuit, "html", tmp_path, title="\ud83d")
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_comments_are_one_line_of_harmless_characters(text):
     clean = comment(text)
     assert clean.isascii()
     assert not set(clean) & set("*\\`\n\r")
+    assert "??" not in clean
 
 
 def test_every_reserved_word_of_systemverilog_is_refused():

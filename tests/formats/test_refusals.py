@@ -27,6 +27,16 @@ VERILOG = {
     "two modules at the top": "module one (input a, output y);\nassign y = a;\nendmodule\n"
     "module two (input a, output y);\nassign y = ~a;\nendmodule\n",
     "two drivers": "module top (input a, input b, output y);\nassign y = a;\nassign y = b;\nendmodule\n",
+    "two drivers, one the inverse": "module top (input a, input b, output y);\nassign y = b;\nassign y = ~b;\nendmodule\n",
+    "two constant drivers": "module top (input a, input b, output [1:0] y);\n"
+    "assign y[0] = b;\nassign y = 2'b11;\nassign y[1] = 1'b1;\nendmodule\n",
+    "drivers in two modules": "module one (output y);\nassign y = 1'b1;\nendmodule\n"
+    "module top (input b, output y);\none u (y);\nassign y = 1'b1;\nendmodule\n",
+    "a value that is taken once": "module top (input a, input b, output reg y);\ninitial y = b;\nendmodule\n",
+    "a list of signals without edges": "module top (input a, input b, output reg y);\nalways @(a) y = b;\nendmodule\n",
+    "a block that waits": "module top (input a, input b, output reg y);\nalways @a y = b;\nendmodule\n",
+    "a register that is not declared": "module top (input a, input b, output y);\n"
+    "always @* r = b;\nassign y = r;\nendmodule\n",
     "no driver": "module top (input a, output y, output z);\nassign y = a;\nendmodule\n",
     "no outputs": "module top (input a);\nendmodule\n",
 }
@@ -41,6 +51,28 @@ def test_verilog_beyond_gates_and_pipelines_is_refused(what, tmp_path):
         from_verilog(path)
     with pytest.raises(GatewrightError):
         verify(path, wire)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "module top (input a, output reg y); // initial, @(a)\nalways @ ( * ) y = a; /* @a */\nendmodule\n",
+        "module top (input a, output reg y);\nalways @* begin y = 0; if (a) y = 1; end\nendmodule\n",
+        """module one (input a, output y);
+        assign y = a;
+        endmodule
+        module top (input a, output [1:0] y);
+        one u (a, y[0]);
+        one v (a, y[1]);
+        endmodule
+        """,
+        "module top (input a, output y);\nwire \\initial  = a;\nassign y = \\initial ;\nendmodule\n",
+    ],
+)
+def test_what_means_the_same_everywhere_is_read(text, tmp_path):
+    path = tmp_path / "plain.v"
+    path.write_text(text)
+    assert from_verilog(path).n_inputs == 1
 
 
 def test_a_pipeline_is_read(tmp_path):
@@ -81,6 +113,8 @@ def test_what_says_nothing_about_the_function_is_skipped(tmp_path):
         (HEAD + ".names a b y\n11 1\n.exdc\n.names a y\n1 1\n.end\n", r"\.exdc"),
         (HEAD + ".names a b y\n11 1\n.strange\n.end\n", r"unknown statement '\.strange'"),
         (HEAD + ".latch a y\n.end\n", r"\.latch"),
+        (HEAD + ".names a b y\n11 1\n.end\n.model two\n.end\n", r"'\.model' after \.end"),
+        (HEAD + ".names a b y\n11 1\n.end\n.outputs z\n", r"'\.outputs' after \.end"),
     ],
 )
 def test_blif_that_is_not_understood_is_refused(text, message, tmp_path):

@@ -113,6 +113,46 @@ def test_what_a_lock_says_is_text(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+def test_a_child_that_waits_for_others_ends_with_its_launcher(tmp_path):
+    join = "import signal, torch; from gatewright.training.processes import join\n"
+    join += "signal.signal(signal.SIGTERM, lambda *_: None)\n"  # as the command line, which wants to stop after a step
+    join += "join(torch.device('cpu')).__enter__()"
+    launch = "import os, subprocess, sys; os.environ['GATEWRIGHT_LAUNCHER'] = str(os.getpid())\n"
+    launch += (
+        f"print(subprocess.Popen([sys.executable, '-c', {join!r}], stdout=subprocess.DEVNULL).pid, flush=True); input()"
+    )
+    group = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # nobody is there
+    with (tmp_path / "said").open("w+") as said:
+        launcher = subprocess.Popen(
+            [sys.executable, "-c", launch],
+            env=os.environ | group,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+        )
+        child = int(launcher.stdout.readline())
+        try:
+            time.sleep(4)
+            os.kill(child, 0)
+        finally:
+            launcher.kill()
+            launcher.communicate()
+        try:
+            wait_for(lambda: "is gone: stopping" in (tmp_path / "said").read_text(), 30)
+            wait_for(lambda: not is_running(child), 10)
+        finally:
+            if is_running(child):
+                os.kill(child, signal.SIGKILL)
+
+
+def is_running(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 def test_children_end_with_their_launcher(hard_config, tmp_path):
     path, folder = tmp_path / "c.yaml", tmp_path / "run"
     path.write_text(load.dump(hard_config))

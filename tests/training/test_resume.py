@@ -122,6 +122,15 @@ def test_a_finished_run_is_returned_as_it_is(hard_config, tmp_path):
     assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
 
 
+def test_what_a_killed_process_could_not_remove_is_removed(hard_config, tmp_path):
+    first = train(hard_config, "test", tmp_path / "run")
+    for name in ("checkpoint.safetensors", "best-00000010.safetensors"):  # killed right after it wrote the result
+        (tmp_path / "run" / name).touch()
+    assert train(hard_config, "test", tmp_path / "run", resume=True) == first
+    assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".json", ".jsonl", ".safetensors", ".yaml"}
+    assert len(list((tmp_path / "run").glob("*.safetensors"))) == 1
+
+
 @pytest.mark.parametrize("keep", [0, 10, 1000])
 def test_a_truncated_checkpoint_is_named(hard_config, tmp_path, keep):
     stopped_at(hard_config, tmp_path / "run", 9)

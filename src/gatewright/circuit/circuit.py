@@ -18,7 +18,7 @@ Conventions, stated once and followed by every back end:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
@@ -76,6 +76,17 @@ def check_inputs(n_inputs: int, parts: int) -> None:
         )
 
 
+def _texts(values: Iterable[str], name: str) -> tuple[str, ...]:
+    """Names and remarks as a tuple; halves of characters, which no file can hold, are refused."""
+    texts = tuple(values)
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise FormatError(f"{name} has {shown(text)}, which contains half a character and is no text") from error
+    return texts
+
+
 class _Parts:
     """Pickled and copied through the constructor, which checks the arrays and makes them read-only."""
 
@@ -119,7 +130,7 @@ class Encoder(_Parts):
             feature=_array(self.feature, np.int32, "encoder.feature"),
             threshold=_array(self.threshold, np.float64, "encoder.threshold"),
             shape=tuple(int(n) for n in self.shape),
-            feature_names=tuple(self.feature_names),
+            feature_names=_texts(self.feature_names, "encoder.feature_names"),
         )
         if self.dtype not in FEATURE_DTYPES:
             raise FormatError(f"encoder.dtype is {shown(self.dtype)}, expected one of {FEATURE_DTYPES}")
@@ -180,7 +191,7 @@ class Head(_Parts):
         self._set(
             group=_array(self.group, np.int32, "head.group"),
             offset=_array(self.offset, np.int64, "head.offset"),
-            class_names=tuple(self.class_names),
+            class_names=_texts(self.class_names, "head.class_names"),
             places=tuple(int(n) for n in self.places),
         )
         if min(self.places, default=1) < 1:
@@ -265,6 +276,7 @@ class Circuit(_Parts):
             **{name: _array(getattr(self, name), np.int32, name) for name in ("a", "b", "outputs")},
             metadata=MappingProxyType({str(k): str(v) for k, v in self.metadata.items()}),
         )
+        _texts([*self.metadata, *self.metadata.values()], "metadata")
         if self.n_inputs < 0:
             raise FormatError(f"n_inputs must not be negative, got {self.n_inputs}")
         if self.n_nodes > _MOST_NODES:

@@ -142,7 +142,7 @@ def _read(raw: bytes) -> Circuit:
     try:
         arrays = safetensors.numpy.load(raw)
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise FormatError(f"its tensors cannot be read: {error}") from error
+        raise FormatError(f"its tensors cannot be read: {str(error)[:200]}") from error
     _check_arrays(arrays, header)
     fields = header.circuit
     encoder, head = None, None
@@ -216,4 +216,4 @@ def _check_arrays(arrays: Mapping[str, npt.NDArray[Any]], header: _Header) -> No
             raise FormatError(f"array {name!r} is damaged (its sha256 differs)")
     surplus = sorted(set(arrays) - set(wanted))
     if surplus:
-        raise FormatError(f"array {surplus[0]!r} does not belong to this circuit")
+        raise FormatError(f"array {shown(surplus[0])} does not belong to this circuit")

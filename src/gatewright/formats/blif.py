@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.errors import FormatError, UnsupportedError
+from gatewright.errors import FormatError, UnsupportedError, shown
 from gatewright.formats.clocks import clock_of, control_of
 from gatewright.formats.gate_level import GateLevel, to_gate_level, with_interface
 from gatewright.formats.names import check_name, remarks
@@ -209,7 +209,7 @@ def _parse(
         where = f"{source}, line {line}"
         if not keyword.startswith("."):
             if current is None:
-                raise FormatError(f"{where}: {keyword[:30]!r} belongs to no .names; the file is damaged or not BLIF")
+                raise FormatError(f"{where}: {shown(keyword)} belongs to no .names; the file is damaged or not BLIF")
             _add_cube(current, [keyword, *words], where)
             continue
         current = None
@@ -227,11 +227,14 @@ def _parse(
         elif keyword == ".conn" and len(words) == 2:
             _define(covers, words[1], _Cover(line, words[:1], ["1"]), where)
         elif keyword == ".end":
-            break
+            if more := next(statements, None):
+                raise UnsupportedError(
+                    f"{source}, line {more[0]}: {shown(more[1][0])} after .end; only one model can be read"
+                )
         elif keyword in {".latch", ".subckt", ".gate", ".mlatch", ".exdc"}:
             raise UnsupportedError(f"{where}: {keyword}; only combinational models made of .names can be read")
         elif not _REMARKS.fullmatch(keyword):
-            raise FormatError(f"{where}: unknown statement {keyword!r}")
+            raise FormatError(f"{where}: unknown statement {shown(keyword)}")
     _check_interface(started, inputs, outputs, covers, source)
     read = {name for cover in covers.values() for name in cover.inputs} | set(outputs)
     clocks += clock_of(controls, inputs, read, source)
@@ -247,12 +250,12 @@ def _check_interface(
         raise UnsupportedError(f"{source}: no .outputs; a model without outputs computes nothing")
     twice = next((name for name, times in Counter([*inputs, *covers]).items() if times > 1), None)
     if twice is not None:
-        raise FormatError(f"{source}: input {twice!r} is defined a second time")
+        raise FormatError(f"{source}: input {shown(twice)} is defined a second time")
 
 
 def _define(covers: dict[str, _Cover], name: str, cover: _Cover, where: str) -> _Cover:
     if name in covers:
-        raise FormatError(f"{where}: {name!r} is defined a second time")
+        raise FormatError(f"{where}: {shown(name)} is defined a second time")
     covers[name] = cover
     return cover
 
@@ -290,15 +293,15 @@ class _Netlist:
                 continue
             cover = self._covers.get(top)
             if cover is None:
-                raise FormatError(f"{self._source}: {top!r} is used but never defined")
+                raise FormatError(f"{self._source}: {shown(top)} is used but never defined")
             missing = [i for i in cover.inputs if i not in self._nodes]
             if not missing:
                 self._nodes[top] = self._make(cover)
                 self.made[top] = cover
-                delay = self.common_delay(cover.inputs, f"line {cover.line}: {top!r} reads")
+                delay = self.common_delay(cover.inputs, f"line {cover.line}: {shown(top)} reads")
                 self._delay[top] = delay + 1 if cover.register and delay is not None else delay
             elif top in open_:
-                raise FormatError(f"{self._source}, line {cover.line}: {top!r} depends on itself")
+                raise FormatError(f"{self._source}, line {cover.line}: {shown(top)} depends on itself")
             open_.add(top)
             stack += missing
         return self._nodes[name]

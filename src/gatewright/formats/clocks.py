@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gatewright.errors import UnsupportedError
+from gatewright.errors import UnsupportedError, shown
 
 
 def control_of(words: list[str], where: str) -> tuple[str, ...]:
@@ -20,10 +20,13 @@ def control_of(words: list[str], where: str) -> tuple[str, ...]:
     kind = tuple(words[:2]) if len(words) > 1 else ()
     start = words[2:] if kind else words
     if kind and kind[0] not in {"re", "fe"}:
-        raise UnsupportedError(f"{where}: a latch of type {kind[0]!r}; only registers with a clock edge can be read")
-    if start not in ([], ["2"], ["3"]):
         raise UnsupportedError(
-            f"{where}: a register with the initial value {' '.join(start)!r}; its first outputs do not depend on inputs"
+            f"{where}: a latch of type {shown(kind[0])}; only registers with a clock edge can be read"
+        )
+    if start not in ([], ["2"], ["3"]):
+        value = shown(" ".join(start))
+        raise UnsupportedError(
+            f"{where}: a register with the initial value {value}; its first outputs do not depend on inputs"
         )
     return kind
 
@@ -41,12 +44,14 @@ def clock_of(controls: set[tuple[str, ...]], inputs: Sequence[str], read: set[st
         UnsupportedError: There are several clocks or edges, or the clock is a value that the model computes or reads.
     """
     if len(controls) > 1:
-        found = ", ".join(" ".join(control) or "no clock" for control in sorted(controls))
+        found = shown(", ".join(" ".join(control) or "no clock" for control in sorted(controls)))
         raise UnsupportedError(
             f"{source}: registers with different clocks or edges ({found}); only one clock can be read"
         )
     clock = {control[1] for control in controls if control}
     for name in clock:
         if name not in inputs or name in read:
-            raise UnsupportedError(f"{source}: the clock {name!r} is data, too; only a clock of its own can be read")
+            raise UnsupportedError(
+                f"{source}: the clock {shown(name)} is data, too; only a clock of its own can be read"
+            )
     return clock

@@ -70,4 +70,5 @@ _NOT_IN_COMMENTS = str.maketrans({"*": "+", "\\": "/", "`": "'"})
 def comment(text: str) -> str:
     """Text for a comment of C, Verilog, BLIF or AIGER: one line of printable ASCII characters that are safe there."""
     clean = "".join(c if c.isascii() and c.isprintable() else " " for c in text)
-    return " ".join(clean.translate(_NOT_IN_COMMENTS).split())
+    apart = re.sub(r"\?(?=\?)", "? ", clean)  # C knows three characters that begin with two of these as a backslash
+    return " ".join(apart.translate(_NOT_IN_COMMENTS).split())

@@ -88,7 +88,9 @@ class RunFolder(Sink):
         if resume and (self.path / RESULT).exists():
             config = self.path / CONFIG
             check_same_run(load.load_file(config).as_dict(), self._config.as_dict(), config)
-            return RunResult.load(self.path)
+            result = RunResult.load(self.path)
+            self._tidy()  # the process that finished may have been killed before it could
+            return result
         return None
 
     def create(self) -> None:
@@ -144,6 +146,9 @@ class RunFolder(Sink):
     def finish(self, result: RunResult) -> None:
         """Write the result, then remove what only a run under way needs."""
         result.save(self.path)
+        self._tidy()
+
+    def _tidy(self) -> None:
         for path in (self.checkpoint_path, *self._all_best()):
             path.unlink(missing_ok=True)
 

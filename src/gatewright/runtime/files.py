@@ -148,7 +148,11 @@ def write_files(directory: str | Path, files: Mapping[str, str | bytes]) -> list
     """
     folder = make_folder(directory)
     for name, content in files.items():
-        raw = content if isinstance(content, bytes) else content.encode()
+        try:
+            raw = content if isinstance(content, bytes) else content.encode()
+        except UnicodeEncodeError as error:
+            half = content[error.start : error.start + 1]
+            raise OptionError(f"{folder / name}: a text for it contains half a character, {half!r}") from error
         write_atomically(folder / name, methodcaller("write_bytes", raw))
     return [folder / name for name in files]
 

@@ -117,8 +117,10 @@ def join(device: torch.device) -> Iterator[Ranks]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Ranks()
         return
-    _end_with_launcher()
+    joined = threading.Event()
+    _end_with_launcher(joined)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    joined.set()
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
         dist.barrier()  # a process that leaves first closes connections that others may still read from
@@ -133,17 +135,22 @@ _WATCH = 0.5
 """Seconds between looks at the launcher."""
 
 
-def _end_with_launcher() -> None:
-    """Ask this process to stop, with a checkpoint, as soon as the one that launched it is gone, killed for example."""
+def _end_with_launcher(joined: threading.Event) -> None:
+    """Ask this process to stop, with a checkpoint, as soon as the one that launched it is gone, killed for example.
+
+    Until it has joined the others it has nothing to lose, and waits for them where no signal reaches it: it ends at once.
+    """
     launcher = os.environ.get(LAUNCHER, "")
     if launcher.isdecimal() and hasattr(os, "getppid"):
-        threading.Thread(target=_watch, args=(int(launcher),), name="launcher", daemon=True).start()
+        threading.Thread(target=_watch, args=(int(launcher), joined), name="launcher", daemon=True).start()
 
 
-def _watch(launcher: int) -> None:
+def _watch(launcher: int, joined: threading.Event) -> None:
     while os.getppid() == launcher:
         time.sleep(_WATCH)
     sys.stderr.write(f"process {launcher}, which launched this one, is gone: stopping\n")
+    if not joined.is_set():
+        os._exit(STOPPED)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)
     os._exit(STOPPED)

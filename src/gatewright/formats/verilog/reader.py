@@ -9,6 +9,7 @@ from pathlib import Path
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import ToolError, UnsupportedError
 from gatewright.formats.blif import from_blif
+from gatewright.formats.verilog.drivers import refuse_events, refuse_two_drivers
 from gatewright.runtime.files import read_bytes
 from gatewright.runtime.programs import run_yosys
 
@@ -18,8 +19,11 @@ _ENABLE = ("delete -input w:enable", "connect -nounset -set enable 1'b1", "tee -
 _STEPS = (
     "read_verilog source.v",
     "hierarchy -check -auto-top",
-    "tee -q proc",
+    "tee -q proc -noopt",
     "tee -q flatten",
+    "write_rtlil flat.il",
+    "check",  # once before anything is simplified, since of two drivers one may be simplified away
+    "tee -q opt_expr -keepdc",  # what `proc` does itself without -noopt
     "hierarchy -auto-top",
     *_ENABLE,
     "tee -q techmap",
@@ -28,6 +32,12 @@ _STEPS = (
     "write_blif netlist.blif",
 )
 """Commands of yosys. Only those that print a line per cell are silenced, since `tee -q` silences errors as well."""
+
+
+_CONFLICT = re.compile(
+    r"Warning: (multiple conflicting drivers.*|[Dd]rivers conflicting.*|found logic loop.*|.* is assigned in a block.*)"
+)
+"""What yosys says of sources whose meaning is not one function: other tools refuse them, or simulate something else."""
 
 
 def _refuse_unknown(netlist: Path, source: str | Path) -> None:
@@ -57,6 +67,7 @@ def from_verilog(path: str | Path, *, like: Circuit | None = None, timeout: floa
         FormatError: It does not fit `like`.
     """
     source = read_bytes(path)
+    refuse_events(source.decode("utf-8", "replace"), str(path))
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
         (folder / "source.v").write_bytes(source)
@@ -69,8 +80,8 @@ def from_verilog(path: str | Path, *, like: Circuit | None = None, timeout: floa
             raise UnsupportedError(
                 f"{path} has more modules at the top than one ({', '.join(sorted(set(unused)))}): leave only one"
             )
-        conflict = re.search(r"Warning: (multiple conflicting drivers[^\n]*|found logic loop[^\n]*)", printed)
-        if conflict:
+        if conflict := _CONFLICT.search(printed):
             raise UnsupportedError(f"{path}: {conflict[1]}")
+        refuse_two_drivers((folder / "flat.il").read_text(encoding="utf-8"), str(path))
         _refuse_unknown(folder / "netlist.blif", path)
         return from_blif(folder / "netlist.blif", like=like, registers=True)
