@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gatewright.circuit.builder import Builder, Int32Array
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import OptionError
-from gatewright.features import FEATURE_BITS
+from gatewright.features import FEATURE_BITS, feature_range
 from gatewright.gates import Gate
 
 _Part = TypeVar("_Part", Encoder, Head)
@@ -257,7 +257,8 @@ def encoder_gates(builder: Builder, encoder: Encoder) -> Int32Array:
         magnitude = _at_least(builder, feature * width, key, 31, true, false)
         return builder.append(np.where(positive, Gate.NOT_A_AND_B, Gate.NAND), sign, magnitude)
     signed = encoder.dtype in {"int16", "int32"}
-    key = np.clip(encoder.threshold.astype(np.int64) + (1 << (width - 1) if signed else 0), 0, 1 << width)
+    lowest, highest = feature_range(encoder.dtype)
+    key = np.clip(encoder.threshold, lowest, highest + 1).astype(np.int64) - int(lowest)
     return _at_least(builder, feature * width, key, width, true, false, inverted_top=signed)
 
 

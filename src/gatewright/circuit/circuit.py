@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.errors import FormatError, OptionError
-from gatewright.features import FEATURE_DTYPES, exact_thresholds
+from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
 from gatewright.gates import IS_LOGIC, Gate
 
 # Constructors take any integer arrays and convert them exactly; what is stored has the dtype the docstrings state.
@@ -101,6 +101,13 @@ class Encoder(_Parts):
             raise FormatError(f"{len(self.feature_names)} feature names for {self.n_features} features")
         if not np.array_equal(exact_thresholds(self.threshold, self.dtype), self.threshold):
             raise FormatError(f"encoder.threshold has values that are not exact for {self.dtype} features")
+        outside = (self.threshold < -(2.0**63)) | (self.threshold >= 2.0**63)
+        if self.dtype != "float32" and outside.any():
+            i = int(np.argmax(outside))
+            raise FormatError(
+                f"encoder.threshold[{i}] is {self.threshold[i]:g}, which 64-bit integers cannot hold; for "
+                f"{self.dtype} features any number above {feature_range(self.dtype)[1]:.0f} makes the bit constant"
+            )
 
     def __repr__(self) -> str:
         return f"Encoder(bits={self.n_bits}, shape={self.shape}, dtype={self.dtype!r})"
