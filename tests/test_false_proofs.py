@@ -31,17 +31,17 @@ NOT_VERILOG_OF_A_WIRE = {
         "'clk', which is data",
     ),
     "two clocks": (
-        "module m(input c, input d, input [1:0] bits, output reg outputs); reg r;"
-        "always @(posedge c) r <= bits[1]; always @(posedge d) outputs <= r; endmodule",
+        CLOCKED.replace("clk", "c, input d")
+        + "reg r; always @(posedge c) r <= bits[1]; always @(posedge d) outputs <= r; endmodule",
         "several clocks",
     ),
     "both edges": (
         CLOCKED + "reg r; always @(posedge clk) r <= bits[1]; always @(negedge clk) outputs <= r; endmodule",
         "both edges",
     ),
-    "initial value": (
+    "initial block": (
         CLOCKED + "initial outputs = 1; always @(posedge clk) outputs <= bits[1]; endmodule",
-        "initial value",
+        "line 1: an initial block",
     ),
     "initial value in the declaration": (
         CLOCKED.replace("reg outputs", "outputs") + "reg r = 1'b0; always @(posedge clk) r <= bits[1];"
@@ -197,8 +197,8 @@ GOOD_VERILOG = {
     "a shift": "wire [1:0] s = bits >> 1; assign outputs = s[0];",
     "an index": "wire [3:0] t = 4'b1100; assign outputs = t[bits];",
     "wired": "wand w; assign w = bits[1]; assign w = 1'b1; assign outputs = w;",
-    "parts": "inner #(.W(2)) i(.x(bits), .y(outputs)); endmodule module inner #(parameter W = 1)(input [W-1:0] x, output y);"
-    "assign y = x[W-1];",
+    "parts": "inner #(.W(2)) i(.x(bits), .y(outputs)); endmodule "
+    "module inner #(parameter W = 1)(input [W-1:0] x, output y); assign y = x[W-1];",
     "unused unknowns": "wire u = 1'bx; wire [1:0] v; assign outputs = bits[1];",
     "a remark": "// full_case and translate_off are only words here\nassign outputs = bits[1];",
 }
@@ -226,7 +226,7 @@ def test_only_an_enable_that_stalls_registers_is_held(tmp_path):
         "module m(input clk, input enable, input a, output reg y, output reg z);"
         "always @(posedge clk) begin if (enable) y <= a; z <= enable; end endmodule"
     )
-    with pytest.raises(FormatError, match="both.v.*depends on itself"):
+    with pytest.raises(FormatError, match=r"both\.v.*depends on itself"):
         from_verilog(both)
 
 
@@ -242,7 +242,7 @@ def blif(folder, text, name="m.blif"):
 def test_nothing_to_compare(tmp_path):
     one = blif(tmp_path, BLIF.replace(".outputs y\n", ""), "one.blif")
     two = blif(tmp_path, BLIF.replace(".outputs y\n", "").replace("11 1", "00 1"), "two.blif")
-    with pytest.raises(FormatError, match=r"one\.blif: no outputs"):
+    with pytest.raises(UnsupportedError, match=r"one\.blif: no \.outputs"):
         verify(one, two)
     (tmp_path / "a.aig").write_bytes(b"aig 2 2 0 0 0\n")
     with pytest.raises(UnsupportedError, match=r"a\.aig.* no outputs"):
@@ -252,15 +252,11 @@ def test_nothing_to_compare(tmp_path):
         verify(tmp_path / "a.gw", tmp_path / "a.gw")
 
 
-@pytest.mark.parametrize("end", ["\f", "\v", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\r"])
-def test_lines_end_where_abc_ends_them(tmp_path, end):
-    # A gate in a comment, if the character ended a line.
-    hidden = blif(tmp_path, BLIF.replace(".names a b y\n11 1\n", f".names a b y\n11 1\n# {end}00 1\n"))
-    assert verify(AND, hidden).equal
-    assert verify(Circuit(2, [9], [0], [1], [2]), hidden).equal is False
-    # In a statement it is no blank either.
-    with pytest.raises((FormatError, VerificationError)):
-        verify(AND, blif(tmp_path, BLIF.replace(".names a b y", f".names a{end}b y")))
+@pytest.mark.parametrize("blank", ["\u1680", "\u3000"])
+def test_words_end_with_blanks_and_tabs_alone(tmp_path, blank):
+    # Blanks for Python, parts of a name for ABC.
+    text = f".model m\n.inputs a{blank}b b\n.outputs y\n.names a{blank}b b y\n11\t1\n.end\n"
+    assert verify(AND, blif(tmp_path, text)).equal
 
 
 @pytest.mark.parametrize(
@@ -268,10 +264,7 @@ def test_lines_end_where_abc_ends_them(tmp_path, end):
     [
         (BLIF.replace("a b\n.out", "a \\ # more\nb\n.out"), "line 2: a backslash"),
         (BLIF.replace("a b\n.out", "a b \\\n\n.out"), "line 3: a backslash"),
-        (BLIF.replace("# x", "").replace(".end", "# \0\n.end"), "line 6: a byte 0"),
-        (BLIF.replace("a b", "a b\udcff\udcfe").replace("y\n11", "y\n11"), "line 2: .* is no UTF-8"),
-        (BLIF + "11 1\n", "line 7: '11' stands after .end"),
-        (BLIF + ".model m\n.end\n", "line 7: a second .model"),
+        (BLIF + "\\", "line 7"),
         (BLIF.replace(".end", ".exdc\n.names y\n1\n.end"), r"line 6: \.exdc: don't-cares"),
         (BLIF.replace(".end", ".search x.blif\n.end"), r"line 6: \.search"),
         (BLIF.replace(".names a b y\n11 1", ".names $undef y\n1 1\n.names $undef"), "unknown"),
@@ -304,23 +297,17 @@ def test_a_second_reader_must_agree(tmp_path, monkeypatch):
 def test_ports_that_contradict_their_order(tmp_path):
     one = blif(tmp_path, BLIF.replace("11 1", "10 1"), "one.blif")
     two = blif(tmp_path, BLIF.replace("11 1", "10 1").replace("a b", "b c"), "two.blif")
-    with pytest.raises(ShapeError, match="not clear which inputs .* 'b' stands at another place"):
+    with pytest.raises(ShapeError, match=r"not clear which inputs .* 'b' stands at another place"):
         verify(one, two)
     text = BLIF.replace("11 1", "10 1").replace("a b", "x bits[0]")
     with pytest.raises(ShapeError, match=r"bits\[0\] is port 1"):
         verify(Circuit(2, [2], [0], [1], [2]), blif(tmp_path, text))
 
 
-@pytest.mark.parametrize("threshold", [2.0**63, 2.0**64, 1e300, -(2.0**63) - 2048])
+@pytest.mark.parametrize("threshold", [np.nextafter(2.0**63, 0), 2.0**63, 2.0**64, 1e300])
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32"])
-def test_thresholds_beyond_integers_are_refused(threshold, dtype):
-    with pytest.raises(FormatError, match=r"encoder.threshold\[1\] is .* 64-bit integers cannot hold"):
-        Encoder([0, 0], [1, threshold], (1,), dtype)
-
-
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32"])
-def test_the_largest_thresholds_are_constants_everywhere(tmp_path, dtype):
-    encoder = Encoder([0, 0], [np.nextafter(2.0**63, 0), -(2.0**63)], (1,), dtype)
+def test_thresholds_beyond_all_values_are_constants_everywhere(tmp_path, dtype, threshold):
+    encoder = Encoder([0, 0], [threshold, -threshold], (1,), dtype)
     circuit = Circuit(2, [], [], [], [0, 1], encoder)
     export(circuit, "blif", tmp_path, encoder=True)
     assert verify(circuit, tmp_path / "model.blif").equal

@@ -35,7 +35,13 @@ def test_it_is_small_and_complete():
     assert {file.name for file in files} == {f"{name}.{kind}" for name in NAMES for kind in ("json", "gw.xz")}
 
 
-@pytest.mark.parametrize("name", NAMES)
+LARGE = 400_000
+"""Bytes of a file from which counting the circuit takes tens of seconds."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (zoo.card(name).bytes > LARGE)) for name in NAMES]
+)
 def test_cards_tell_the_truth(name):
     card, circuit = zoo.card(name), zoo.load_circuit(name)
     cost = gw.cost(circuit)

@@ -33,6 +33,7 @@ _NAMES = {
         "Thermometer",
         "WeightedSum",
         "logic_layers",
+        "measure_temperature",
         "relaxed",
     ),
     "gatewright.runs.run": ("train",),
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from gatewright.nn import Thermometer as Thermometer
     from gatewright.nn import WeightedSum as WeightedSum
     from gatewright.nn import logic_layers as logic_layers
+    from gatewright.nn import measure_temperature as measure_temperature
     from gatewright.nn import relaxed as relaxed
     from gatewright.runs.run import train as train
     from gatewright.verification import verify as verify

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import reprlib
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -65,6 +66,23 @@ class MissingExtraError(GatewrightError, ImportError):
     """An optional dependency is not installed; the message names the pip command that brings it."""
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 80, 80
+_SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = _SHORT.maxfrozenset = 4
+
+
+def shown(value: object) -> str:
+    """What a message shows of a value from outside, as `repr` but never long: no part of a large one is written out.
+
+    >>> shown({"a": list(range(1000))})
+    "{'a': [0, 1, 2, 3, ...]}"
+    """
+    try:
+        return _SHORT.repr(value)[:200]
+    except Exception:  # noqa: BLE001 - numbers of thousands of digits, and whatever else has no text
+        return f"a {type(value).__name__}"
+
+
 def unknown_name(kind: str, given: str, valid: Iterable[str]) -> OptionError:
     """Build the error for a misspelled name, with the nearest valid one.
 
@@ -74,9 +92,9 @@ def unknown_name(kind: str, given: str, valid: Iterable[str]) -> OptionError:
         valid: All valid names.
     """
     names = sorted(valid)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(given[:200], names, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return OptionError(f"unknown {kind} {given!r}{hint} (valid: {', '.join(names)})")
+    return OptionError(f"unknown {kind} {shown(given)}{hint} (valid: {', '.join(names)})")
 
 
 def require_extra(module: str, extra: str) -> ModuleType:

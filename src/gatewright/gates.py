@@ -106,6 +106,15 @@ NEGATE_B: UInt8Array = _frozen(_table_id(TRUTH[:, :, ::-1]))
 SWAP: UInt8Array = _frozen(_table_id(TRUTH.transpose(0, 2, 1)))
 """uint8 [16]: the gate that computes the same function with its operands exchanged."""
 
+A_FALSE: UInt8Array = _frozen(_table_id(TRUTH[:, [0, 0], :]))
+"""uint8 [16]: what a gate becomes when its first operand is FALSE: a function of the second."""
+
+B_FALSE: UInt8Array = _frozen(_table_id(TRUTH[:, :, [0, 0]]))
+"""uint8 [16]: what a gate becomes when its second operand is FALSE: a function of the first."""
+
+EQUAL: UInt8Array = _frozen(_table_id(np.stack([TRUTH[:, [0, 1], [0, 1]]] * 2, axis=2)))
+"""uint8 [16]: what a gate becomes when both operands are the same: a function of the first."""
+
 
 def apply(gate: npt.ArrayLike, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Compute gates on Booleans or on packed words.

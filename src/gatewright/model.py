@@ -145,7 +145,7 @@ class Model:
         return prove(self.network, self.circuit, timeout=timeout)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the circuit to a `.gw` file in an existing folder (compressed if its name ends with `.xz`) for `load`."""
+        """Write the circuit to a `.gw` file (compressed if its name ends with `.xz`) for `load`."""
         save_circuit(self.circuit, path)
 
     def __repr__(self) -> str:
@@ -222,6 +222,11 @@ def load(
             f"cannot load a {type(source).__name__}: expected a name in the zoo, a path, a torch network or a Circuit"
         )
     path = Path(source)
+    if path.suffix in READERS:
+        raise OptionError(
+            f"{path} is named as a netlist, which holds gates alone, and this needs a circuit (.gw): compare the two by "
+            f"`gatewright verify`, or read it with gatewright.verification.read({str(path)!r})"
+        )
     if source == path.name and path.suffix not in {".gw", ".xz"} and not path.is_file():
         from gatewright import zoo  # noqa: PLC0415 - cards need pydantic
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.circuit import io
+from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.arithmetic import index_bits
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder
@@ -123,10 +124,8 @@ def _prove(a: Circuit, b: Circuit, sources: tuple[str, str], is_netlist: Sequenc
 def _names(circuit: Circuit, kind: str) -> list[str]:
     """Names of the inputs or outputs of a netlist, in order; empty if not all have one."""
     count = circuit.n_inputs if kind == "inputs" else circuit.n_outputs
-    table: Mapping[str, str] = {}
-    for key, text in circuit.metadata.items():
-        if key.endswith(f".{kind}"):
-            table = json.loads(text)
+    tables = [json.loads(text) for key, text in circuit.metadata.items() if key.endswith(f".{kind}")]
+    table = tables[-1] if tables else {}
     return [table[str(i)] for i in range(count)] if len(table) == count else []
 
 
@@ -164,11 +163,10 @@ def _in_order_of(a: Circuit, b: Circuit, sources: tuple[str, str]) -> Circuit:
         ShapeError: The names of ports neither agree nor allow comparison in order.
     """
     order = []
-    for kind in ("inputs", "outputs"):
+    for kind, size in (("inputs", b.n_inputs), ("outputs", b.n_outputs)):
         names, others = _names(a, kind), _names(b, kind)
         same = bool(names) and len(set(names)) == len(names) and set(names) == set(others)
         place = {name: i for i, name in enumerate(others)}
-        size = b.n_inputs if kind == "inputs" else b.n_outputs
         moved = [name for i, name in enumerate(names) if place.get(name, i) != i]
         if not same and moved:
             raise ShapeError(
@@ -178,9 +176,7 @@ def _in_order_of(a: Circuit, b: Circuit, sources: tuple[str, str]) -> Circuit:
         order.append([place[name] for name in names] if same else list(range(size)))
     if len(order[0]) != a.n_inputs:
         return b  # `prove` explains
-    inputs = np.empty(b.n_inputs, np.int64)
-    inputs[order[0]] = np.arange(b.n_inputs)
-    return _rewired(b, b.n_inputs, inputs, order[1])
+    return _rewired(b, b.n_inputs, np.argsort(order[0]), order[1])
 
 
 def _rewired(circuit: Circuit, n_inputs: int, inputs: np.ndarray, outputs: Sequence[int]) -> Circuit:
@@ -211,7 +207,7 @@ def _aligned(
         raise ShapeError(f"{source} gives classes, but the circuit to compare it with has no head")
     if classes or raw:
         small = simplify(circuit)
-        expected = to_gate_level(small, encoder=raw, head=classes, scores=scores)
+        expected = _like(netlist, small, encoder=raw, head=classes, scores=scores)
         _check(expected)
         wanted = expected.gates.replace(encoder=None if raw else encoder)
         names = [(name, j) for name, size in expected.outputs for j in range(size)]
@@ -229,6 +225,12 @@ def _aligned(
     order = _output_order(ports, [("outputs", j) for j in range(like.n_outputs)], netlist, source)
     got = _rewired(netlist, circuit.n_inputs, found, order)
     return circuit, got.replace(encoder=like.encoder, head=like.head), None, None
+
+
+def _like(netlist: Circuit, circuit: Circuit, **parts: bool) -> GateLevel:
+    """The circuit as gates, with the adders that the netlist has most likely: adders of one kind are easy to compare."""
+    kinds = [to_gate_level(circuit, **parts, adders=adders) for adders in (ADDERS if parts["head"] else ["ops"])]
+    return min(kinds, key=lambda kind: abs(kind.gates.n_gates - simplify(netlist).n_gates))
 
 
 def _check(gate_level: GateLevel) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from gatewright.card import Card
 from gatewright.circuit import io
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import FormatError, OptionError, unknown_name
-from gatewright.runtime.files import sha256_of_file
+from gatewright.runtime.documents import parse_json, reading, validated
+from gatewright.runtime.files import content_of, sha256_of_file
 
 FOLDER_VARIABLE = "GATEWRIGHT_ZOO"
 """Environment variable that names another zoo's folder."""
@@ -52,10 +51,8 @@ def card(name: str, folder: Path | None = None) -> Card:
             raise OptionError(f"there is neither a file nor a circuit of the zoo {name!r}: the zoo at {place} is empty")
         raise unknown_name("file or circuit of the zoo", name, known)
     path = place / f"{name}.json"
-    try:
-        return Card.model_validate_json(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValidationError) as error:
-        raise FormatError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    with reading(path):
+        return validated(Card, parse_json(content_of(path), f"{path} is damaged: it"), f"{path} is damaged")
 
 
 def load_circuit(name: str) -> Circuit:

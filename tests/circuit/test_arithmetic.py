@@ -12,11 +12,11 @@ from gatewright.circuit.arithmetic import (
     popcount,
     select,
     with_encoder_gates,
-    with_head_gates,
 )
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.cost import cost
 from gatewright.circuit.evaluate import evaluate
+from gatewright.circuit.head_gates import with_head_gates
 from gatewright.errors import OptionError
 from gatewright.gates import IS_LOGIC
 from support.circuits import random_circuit, random_features, slow_classes, slow_encode, slow_outputs

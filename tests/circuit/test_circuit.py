@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gatewright.circuit import Circuit, Encoder, Head
+from gatewright.errors import FormatError
 from support.circuits import random_circuit
 
 
@@ -39,6 +40,21 @@ def test_html_escapes_every_text():
     assert "<b>" not in html
     assert "<td>none</td>" in example(encoder=None)._repr_html_()
     assert "<td>2 classes</td>" in example(head=Head([0, 1], [0, 0]))._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda text: Encoder([0], [1], (1,), "uint8", (text,)),
+        lambda text: Head([0], [0], class_names=(text,)),
+        lambda text: example(metadata={text: "x"}),
+        lambda text: example(metadata={"x": text}),
+    ],
+)
+def test_text_that_no_file_can_hold_is_refused(make):
+    make("whole \U0001f600")
+    with pytest.raises(FormatError, match="half a character"):
+        make("half \ud83d")
 
 
 @pytest.mark.parametrize("copied", [lambda c: pickle.loads(pickle.dumps(c)), copy.deepcopy, copy.copy])

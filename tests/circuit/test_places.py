@@ -11,8 +11,8 @@ from torch import nn
 
 from gatewright import Engine, LogicConv2d, NearestUpsample, PixelGroupSum, Thermometer, lower, prove, simplify
 from gatewright.circuit import Circuit, Head, cost, load_circuit, save_circuit
-from gatewright.circuit.arithmetic import with_head_gates
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
+from gatewright.circuit.head_gates import with_head_gates
 from gatewright.errors import FormatError, ShapeError, UnsupportedError
 from gatewright.formats import export
 from gatewright.training.evaluate import predict

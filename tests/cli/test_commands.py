@@ -46,7 +46,7 @@ def test_train_for_people_and_with_overrides(tiny, tmp_path):
 def test_training_again_needs_resume(tiny):
     refused = gatewright("train", tiny.config, "--out", tiny.run)
     assert refused.code == 2
-    assert "holds a run already; go on with --resume" in refused.err
+    assert "holds a run already; resume it with --resume" in refused.err
     again = gatewright("train", tiny.run, "--resume", "--json")
     assert again.code == 0
     assert again.json == tiny.trained.json
@@ -274,6 +274,7 @@ def test_data():
     assert gatewright("data", "digits", "--json").json["ready"] is True
     assert "8x8" in gatewright("data").out
     assert gatewright("data", "digits").code == 0
+    assert gatewright("data", "digits", "--download", "--json").json["ready"] is True
 
 
 def test_version_help_and_usage_errors():

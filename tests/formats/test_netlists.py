@@ -120,7 +120,7 @@ def test_tables_of_any_size_in_any_order(tmp_path):
         ((".names never", ".latch x never"), UnsupportedError, r"line 16: \.latch"),
         ((".names never", ".model again"), UnsupportedError, "second .model"),
         ((".names never", ".nmaes never"), FormatError, "unknown statement '.nmaes'"),
-        ((".end\n", ".end\n11 1\n"), FormatError, "stands after .end"),
+        ((".outputs", "# .outputs"), UnsupportedError, "no .outputs"),
         (("# a comment", "11 1"), FormatError, "belongs to no .names"),
     ],
 )

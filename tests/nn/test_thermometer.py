@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewright.errors import DataError, DtypeError, NotFittedError, OptionError, ShapeError
+from gatewright.errors import DataError, DtypeError, FormatError, NotFittedError, OptionError, ShapeError
 from gatewright.lowering import lower
 from gatewright.nn import BitTensor
 from gatewright.nn.thermometer import Thermometer
@@ -126,3 +126,12 @@ def test_state_round_trip():
 def test_mistakes_are_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(("name", "value"), [("feature", 2), ("feature", -1), ("threshold", float("nan"))])
+def test_a_state_that_would_read_foreign_memory_is_refused(name, value):
+    encoder = Thermometer([[1.0], [2.0]], (2,), "float32")
+    state = encoder.state_dict()
+    state[name] = torch.full_like(state[name], value)
+    with pytest.raises(FormatError, match=name):
+        encoder.load_state_dict(state)

@@ -30,6 +30,7 @@ data: {name: digits, encoder: {thresholds: 3, low: 0, high: 16}}
 model:
   relaxation: hard
   candidates: 4
+  tau: measured
   layers: [{type: flatten}, {type: dense, width: 60}, {type: dense, width: 40}]
 optimizer: {schedule: one-cycle}
 connections: {kind: guided, every: 4, trials: 4}

@@ -126,3 +126,18 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_atomically(path, fail)
     assert json.loads(path.read_text()) == 1
+
+
+def test_one_changed_digit_of_the_header_is_found(tmp_path):
+    path = tmp_path / "x"
+    save_state(path, {"step": 12345, "name": "run"}, "checkpoint")
+    raw = path.read_bytes()
+    at = raw.index(b"12345")
+    for i in range(5):
+        changed = bytearray(raw)
+        changed[at + i] = ord("9")
+        path.write_bytes(changed)
+        with pytest.raises(FormatError, match="header"):
+            load_state(path, "checkpoint")
+    path.write_bytes(raw)
+    assert load_state(path, "checkpoint")["step"] == 12345

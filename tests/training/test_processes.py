@@ -155,7 +155,7 @@ def test_ctrl_c_stops_all_with_a_checkpoint(hard_config, tmp_path):
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=120)
     assert child.returncode == 130, errors
-    assert errors.count("the checkpoint is kept") == 1
+    assert errors.count("stopped with a checkpoint") == 1
     assert load_state(folder / "checkpoint.safetensors", "checkpoint")["step"] > 0
 
 

@@ -103,7 +103,7 @@ def test_a_polite_stop_keeps_everything(hard_config, tmp_path):
 
 def test_a_folder_with_a_run_is_not_overwritten(hard_config, tmp_path):
     stopped_at(hard_config, tmp_path / "run", 9)
-    with pytest.raises(OptionError, match=r"holds a run already; go on with --resume"):
+    with pytest.raises(OptionError, match=r"holds a run already; resume it with --resume"):
         train(hard_config, "test", tmp_path / "run")
 
 
@@ -120,6 +120,15 @@ def test_a_finished_run_is_returned_as_it_is(hard_config, tmp_path):
     assert again == first
     assert not list((tmp_path / "run").glob("*.tmp"))
     assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+def test_what_a_killed_process_could_not_remove_is_removed(hard_config, tmp_path):
+    first = train(hard_config, "test", tmp_path / "run")
+    for name in ("checkpoint.safetensors", "best-00000010.safetensors"):  # killed right after it wrote the result
+        (tmp_path / "run" / name).touch()
+    assert train(hard_config, "test", tmp_path / "run", resume=True) == first
+    assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".json", ".jsonl", ".safetensors", ".yaml"}
+    assert len(list((tmp_path / "run").glob("*.safetensors"))) == 1
 
 
 @pytest.mark.parametrize("keep", [0, 10, 1000])
@@ -175,3 +184,23 @@ def test_half_a_line_of_metrics_is_forgotten(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text(json.dumps({"step": 1}) + "\n" + '{"step": 2, "lo')
     assert read_lines(path) == [{"step": 1}]
+
+
+@pytest.mark.parametrize("step", [-1, 61, -(2**63), 2.0, True, "7", None])
+def test_a_step_that_is_no_step_of_the_run_is_refused(step, hard_config, tmp_path):
+    assert train(hard_config, "test", tmp_path, stop=lambda: True) is None
+    path = tmp_path / "checkpoint.safetensors"
+    state = load_state(path, "checkpoint")
+    save_state(path, {**state, "step": step}, "checkpoint")
+    with pytest.raises(FormatError, match="step"):
+        train(hard_config, "test", tmp_path, resume=True)
+
+
+def test_two_processes_do_not_train_into_one_folder(hard_config, tmp_path):
+    def second(step, _):
+        if step == 3:
+            with pytest.raises(OptionError, match="another process trains into"):
+                train(hard_config, "test", tmp_path, resume=True)
+
+    assert train(hard_config, "test", tmp_path, watch=second) is not None
+    assert train(hard_config, "test", tmp_path, resume=True) is not None

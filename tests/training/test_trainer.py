@@ -150,7 +150,7 @@ def test_unfinished_and_missing_runs_are_told_apart(hard_config, tmp_path):
     with pytest.raises(FormatError, match="holds no run"):
         load_run(tmp_path)
     train(hard_config, "test", tmp_path / "run", stop=lambda: True)
-    with pytest.raises(FormatError, match=r"is not finished; go on with: gatewright train .*run --resume"):
+    with pytest.raises(FormatError, match=r"is not finished; resume it with: gatewright train .*run --resume"):
         load_run(tmp_path / "run")
     with pytest.raises(FormatError, match=r"has no result.json: the run is not finished"):
         RunResult.load(tmp_path / "run")

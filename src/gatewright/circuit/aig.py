@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from gatewright.circuit.circuit import Circuit
-from gatewright.circuit.simplify.tables import A_FALSE, B_FALSE
+from gatewright.circuit.builder import Int32Array
+from gatewright.circuit.circuit import Circuit, check_inputs
 from gatewright.errors import FormatError, OptionError, UnsupportedError
-from gatewright.gates import NEGATE_A, NEGATE_B, USES_A, USES_B, Gate
+from gatewright.gates import A_FALSE, B_FALSE, NEGATE_A, NEGATE_B, USES_A, USES_B, Gate, UInt8Array
 
-Int32Array = npt.NDArray[np.int32]
 INPUT_NAMES, OUTPUT_NAMES = "aiger.inputs", "aiger.outputs"
 """Metadata keys under which `read_aig` keeps the symbol table: JSON objects, index to name."""
 
@@ -66,9 +64,7 @@ def _and(
 
 
 @njit(cache=True, nogil=True)
-def _convert(
-    n_inputs: int, gate: npt.NDArray[np.uint8], a: Int32Array, b: Int32Array
-) -> tuple[Int32Array, Int32Array, Int32Array]:
+def _convert(n_inputs: int, gate: UInt8Array, a: Int32Array, b: Int32Array) -> tuple[Int32Array, ...]:
     """(literal of every node, left, right)."""
     n_gates = len(gate)
     capacity = 0
@@ -150,7 +146,7 @@ def from_aig(aig: Aig) -> Circuit:
 
 
 @njit(cache=True, nogil=True)
-def _encode(n_inputs: int, left: Int32Array, right: Int32Array) -> npt.NDArray[np.uint8]:
+def _encode(n_inputs: int, left: Int32Array, right: Int32Array) -> UInt8Array:
     buffer = np.empty(10 * len(left), np.uint8)
     size = 0
     for i in range(len(left)):
@@ -167,9 +163,9 @@ def _encode(n_inputs: int, left: Int32Array, right: Int32Array) -> npt.NDArray[n
 
 
 @njit(cache=True, nogil=True)
-def _decode(raw: npt.NDArray[np.uint8], n_inputs: int, n_ands: int) -> tuple[Int32Array, Int32Array, int, int]:
-    """(left, right, bytes read, AND at fault or -1)."""
-    left, right = np.empty(n_ands, np.int32), np.empty(n_ands, np.int32)
+def _decode(raw: UInt8Array, n_inputs: int, n_ands: int) -> tuple[Int32Array, int, int]:
+    """(left and right literals [2, ANDs], bytes read, AND at fault or -1)."""
+    literals = np.empty((2, n_ands), np.int32)
     at = 0
     for i in range(n_ands):
         previous = np.int64(2 * (n_inputs + 1 + i))
@@ -179,7 +175,7 @@ def _decode(raw: npt.NDArray[np.uint8], n_inputs: int, n_ands: int) -> tuple[Int
             start = at
             while True:
                 if at >= len(raw) or shift > 28:
-                    return left, right, start, i
+                    return literals, start, i
                 byte = np.int64(raw[at])
                 at += 1
                 delta |= (byte & 127) << shift
@@ -187,13 +183,10 @@ def _decode(raw: npt.NDArray[np.uint8], n_inputs: int, n_ands: int) -> tuple[Int
                 if byte < 128:
                     break
             if delta > previous or (step == 0 and delta == 0):
-                return left, right, start, i
+                return literals, start, i
             previous -= delta
-            if step == 0:
-                left[i] = previous
-            else:
-                right[i] = previous
-    return left, right, at, -1
+            literals[step, i] = previous
+    return literals, at, -1
 
 
 def write_aig(circuit: Circuit, *, inputs: Sequence[str] = (), outputs: Sequence[str] = (), comment: str = "") -> bytes:
@@ -209,23 +202,20 @@ def write_aig(circuit: Circuit, *, inputs: Sequence[str] = (), outputs: Sequence
     """
     aig = to_aig(circuit)
     n_ands = len(aig.left)
-    lines = [f"aig {aig.n_inputs + n_ands} {aig.n_inputs} 0 {len(aig.outputs)} {n_ands}"]
-    lines += map(str, aig.outputs.tolist())
+    header = f"aig {aig.n_inputs + n_ands} {aig.n_inputs} 0 {len(aig.outputs)} {n_ands}"
     symbols = []
-    for kind, names, count in (("i", inputs, aig.n_inputs), ("o", outputs, len(aig.outputs))):
+    for what, names, count in (("inputs", inputs, aig.n_inputs), ("outputs", outputs, len(aig.outputs))):
         if names and len(names) != count:
-            what = "inputs" if kind == "i" else "outputs"
             raise OptionError(f"{len(names)} names for {count} {what}")
         for k, name in enumerate(names):
             if not name or "\n" in name:
                 raise OptionError(f"{name!r} cannot be a name in AIGER: it must be one line, not empty")
-            symbols.append(f"{kind}{k} {name}")
-    head = "".join(f"{line}\n" for line in lines).encode()
-    tail = "".join(f"{line}\n" for line in symbols).encode()
+            symbols.append(f"{what[0]}{k} {name}\n")
     if comment:
-        tail += b"c\n" + comment.encode() + (b"" if comment.endswith("\n") else b"\n")
+        symbols += ["c\n", comment, "" if comment.endswith("\n") else "\n"]
+    head = "".join(f"{line}\n" for line in (header, *aig.outputs.tolist()))
     body: bytes = _encode(aig.n_inputs, aig.left, aig.right).tobytes()
-    return head + body + tail
+    return head.encode() + body + "".join(symbols).encode()
 
 
 def read_aig(data: bytes, *, source: str = "AIGER data") -> Circuit:
@@ -250,11 +240,11 @@ def read_aig(data: bytes, *, source: str = "AIGER data") -> Circuit:
     for j in range(n_outputs):
         end = data.find(b"\n", at)
         line = data[at:end] if end >= 0 else data[at:]
-        if end < 0 or not line.isdigit() or int(line) >= 2 * (n_inputs + n_ands + 1):
+        if end < 0 or not line.isdigit() or len(line) > 20 or int(line) >= 2 * (n_inputs + n_ands + 1):
             raise FormatError(f"{source}: output {j} at byte {at} is {line[:20]!r}, expected a literal on a line")
         outputs[j] = int(line)
         at = end + 1
-    left, right, read, fault = _decode(np.frombuffer(data, np.uint8)[at:], n_inputs, n_ands)
+    (left, right), read, fault = _decode(np.frombuffer(data, np.uint8)[at:], n_inputs, n_ands)
     if fault >= 0:
         raise FormatError(f"{source}: AND {fault} of {n_ands} at byte {at + read} is truncated or damaged")
     names = _read_symbols(data, at + read, (n_inputs, n_outputs), source)
@@ -269,13 +259,21 @@ def _read_header(data: bytes, source: str) -> tuple[int, int, int, int]:
     words = data[: max(end, 0)].split(b" ")
     if words[0] == b"aag":
         raise FormatError(f"{source}: this is ASCII AIGER ('aag'), expected binary ('aig'): convert it with aigtoaig")
-    if words[0] != b"aig" or not 6 <= len(words) <= 10 or not all(word.isdigit() for word in words[1:]):
+    if (
+        words[0] != b"aig"
+        or not 6 <= len(words) <= 10
+        or not all(word.isdigit() and len(word) <= 20 for word in words[1:])
+    ):
         raise FormatError(f"{source}: byte 0 starts {data[:20]!r}, expected 'aig M I L O A'")
     highest, n_inputs, n_latches, n_outputs, n_ands, *properties = (int(word) for word in words[1:])
     if n_latches or any(properties):
         raise UnsupportedError(f"{source}: it has latches or properties; only combinational circuits can be read")
     if highest != n_inputs + n_ands or highest >= 2**30:
         raise FormatError(f"{source}: the header says {highest} variables, expected {n_inputs} + {n_ands}")
+    try:
+        check_inputs(n_inputs, n_outputs + n_ands)
+    except FormatError as error:
+        raise FormatError(f"{source}: {error}") from error
     if n_outputs + n_ands > len(data):
         raise FormatError(
             f"{source}: truncated: {n_outputs} outputs and {n_ands} ANDs do not fit into {len(data)} bytes"
@@ -293,7 +291,7 @@ def _read_symbols(data: bytes, at: int, sizes: tuple[int, int], source: str) -> 
             break
         key, space, name = line.partition(b" ")
         kind = b"io".find(key[:1]) if key else -1
-        if kind < 0 or not space or not key[1:].isdigit() or int(key[1:]) >= sizes[kind]:
+        if kind < 0 or not space or not key[1:].isdigit() or len(key) > 20 or int(key[1:]) >= sizes[kind]:
             raise FormatError(f"{source}: byte {at}: {line[:30]!r} is no symbol of this circuit")
         names[kind][int(key[1:])] = name.decode(errors="replace")
         at = end + 1 if end >= 0 else len(data)

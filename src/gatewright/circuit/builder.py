@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.gates import Gate
 
 Int32Array = npt.NDArray[np.int32]
@@ -73,3 +73,11 @@ class Builder:
         constant = (gate == Gate.FALSE) | (gate == Gate.TRUE)
         a[constant] = b[constant] = 0
         return Circuit(self.n_inputs, gate, a, b, np.asarray(outputs, np.int32), **fields)
+
+
+def side_by_side(one: Circuit, two: Circuit, encoder: Encoder | None = None) -> Circuit:
+    """Both circuits on the same inputs, the outputs of the second after those of the first; heads are left out."""
+    builder = Builder(one.n_inputs)
+    inputs = np.arange(one.n_inputs)
+    outputs = np.concatenate([builder.include(circuit, inputs)[circuit.outputs] for circuit in (one, two)])
+    return builder.build(outputs, encoder=encoder)

@@ -17,7 +17,8 @@ Conventions, stated once and followed by every back end:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
@@ -26,19 +27,28 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.errors import FormatError, OptionError
-from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
+from gatewright.errors import FormatError, OptionError, shown
+from gatewright.features import FEATURE_BITS, FEATURE_DTYPES, exact_thresholds
 from gatewright.gates import IS_LOGIC, Gate
 
 # Constructors take any integer arrays and convert them exactly; what is stored has the dtype the docstrings state.
 Array = npt.NDArray[Any]
 
+_MOST_NODES = (1 << 31) - 1
+"""Node ids and features are int32."""
 
-def _array(value: npt.ArrayLike, dtype: Any, ndim: int, name: str) -> npt.NDArray[Any]:
-    """Convert to a read-only array of exactly this dtype, refusing any change of value."""
+_MOST_OFFSET = 1 << 62
+"""Counts are int64."""
+
+_MOST_SILENT_INPUTS, _SILENT_INPUTS = 1 << 24, 16
+"""Inputs of a file that says nothing of each: so many, or so many for each gate and output."""
+
+
+def _array(value: npt.ArrayLike, dtype: Any, name: str) -> Array:
+    """Convert to a read-only array of one dimension and exactly this dtype, refusing any change of value."""
     given = np.asarray(value)
-    if given.ndim != ndim:
-        raise FormatError(f"{name} must have {ndim} dimension(s), got shape {given.shape}")
+    if given.ndim != 1:
+        raise FormatError(f"{name} must have 1 dimension, got shape {given.shape}")
     result = np.ascontiguousarray(given.astype(dtype))
     if given.dtype.kind == "f" and not np.all(np.isfinite(given)):
         raise FormatError(f"{name} contains NaN or infinity")
@@ -50,10 +60,41 @@ def _array(value: npt.ArrayLike, dtype: Any, ndim: int, name: str) -> npt.NDArra
     return result
 
 
+def check_inputs(n_inputs: int, parts: int) -> None:
+    """Refuse a file in which a number alone claims inputs, more of them than gates and outputs could make sense of.
+
+    Args:
+        n_inputs: The number; of raw features, their bits.
+        parts: Gates, outputs, and inputs of which the file does say something.
+
+    Raises:
+        FormatError: It would take memory that the file does not account for.
+    """
+    if n_inputs > max(_MOST_SILENT_INPUTS, _SILENT_INPUTS * parts):
+        raise FormatError(
+            f"it claims {shown(n_inputs)} inputs for {parts} gates, outputs and comparisons: it is damaged, or made to harm"
+        )
+
+
+def _texts(values: Iterable[str], name: str) -> tuple[str, ...]:
+    """Names and remarks as a tuple; halves of characters, which no file can hold, are refused."""
+    texts = tuple(values)
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise FormatError(f"{name} has {shown(text)}, which contains half a character and is no text") from error
+    return texts
+
+
 class _Parts:
     """Pickled and copied through the constructor, which checks the arrays and makes them read-only."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def _set(self, **converted: Any) -> None:
+        for name, value in converted.items():
+            object.__setattr__(self, name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = (getattr(self, name) for name in self.__dataclass_fields__)
@@ -85,29 +126,28 @@ class Encoder(_Parts):
     feature_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "feature", _array(self.feature, np.int32, 1, "encoder.feature"))
-        object.__setattr__(self, "threshold", _array(self.threshold, np.float64, 1, "encoder.threshold"))
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        self._set(
+            feature=_array(self.feature, np.int32, "encoder.feature"),
+            threshold=_array(self.threshold, np.float64, "encoder.threshold"),
+            shape=tuple(int(n) for n in self.shape),
+            feature_names=_texts(self.feature_names, "encoder.feature_names"),
+        )
         if self.dtype not in FEATURE_DTYPES:
-            raise FormatError(f"encoder.dtype is {self.dtype!r}, expected one of {FEATURE_DTYPES}")
+            raise FormatError(f"encoder.dtype is {shown(self.dtype)}, expected one of {FEATURE_DTYPES}")
         if not self.shape or min(self.shape) < 1:
-            raise FormatError(f"encoder.shape must be positive sizes, got {self.shape}")
+            raise FormatError(f"encoder.shape must be positive sizes, got {shown(self.shape)}")
+        if math.prod(self.shape) * FEATURE_BITS[self.dtype] > _MOST_NODES:
+            raise FormatError(f"encoder.shape has more than {_MOST_NODES} bits: {shown(self.shape)} of {self.dtype}")
         if len(self.feature) != len(self.threshold):
             raise FormatError(f"encoder has {len(self.feature)} features but {len(self.threshold)} thresholds")
         if len(self.feature) and not 0 <= self.feature.min() <= self.feature.max() < self.n_features:
             raise FormatError(f"encoder.feature must lie in 0..{self.n_features - 1}")
         if self.feature_names and len(self.feature_names) != self.n_features:
             raise FormatError(f"{len(self.feature_names)} feature names for {self.n_features} features")
-        if not np.array_equal(exact_thresholds(self.threshold, self.dtype), self.threshold):
+        with np.errstate(over="ignore"):
+            exact = exact_thresholds(self.threshold, self.dtype)
+        if not np.array_equal(exact, self.threshold):
             raise FormatError(f"encoder.threshold has values that are not exact for {self.dtype} features")
-        outside = (self.threshold < -(2.0**63)) | (self.threshold >= 2.0**63)
-        if self.dtype != "float32" and outside.any():
-            i = int(np.argmax(outside))
-            raise FormatError(
-                f"encoder.threshold[{i}] is {self.threshold[i]:g}, which 64-bit integers cannot hold; for "
-                f"{self.dtype} features any number above {feature_range(self.dtype)[1]:.0f} makes the bit constant"
-            )
 
     def __repr__(self) -> str:
         return f"Encoder(bits={self.n_bits}, shape={self.shape}, dtype={self.dtype!r})"
@@ -120,7 +160,7 @@ class Encoder(_Parts):
     @property
     def n_features(self) -> int:
         """Number of raw features of one sample."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,18 +188,26 @@ class Head(_Parts):
     places: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "group", _array(self.group, np.int32, 1, "head.group"))
-        object.__setattr__(self, "offset", _array(self.offset, np.int64, 1, "head.offset"))
-        object.__setattr__(self, "class_names", tuple(self.class_names))
-        object.__setattr__(self, "places", tuple(int(n) for n in self.places))
+        self._set(
+            group=_array(self.group, np.int32, "head.group"),
+            offset=_array(self.offset, np.int64, "head.offset"),
+            class_names=_texts(self.class_names, "head.class_names"),
+            places=tuple(int(n) for n in self.places),
+        )
         if min(self.places, default=1) < 1:
-            raise FormatError(f"head.places must be positive sizes, got {self.places}")
+            raise FormatError(f"head.places must be positive sizes, got {shown(self.places)}")
         if self.n_classes < 1:
             raise FormatError("a head needs at least one class")
         if self.n_groups % self.n_places:
-            raise FormatError(f"head.offset has {self.n_groups} groups, which do not divide into places {self.places}")
+            raise FormatError(
+                f"head.offset has {self.n_groups} groups, which do not divide into places {shown(self.places)}"
+            )
         if len(self.group) and not 0 <= self.group.min() <= self.group.max() < self.n_groups:
             raise FormatError(f"head.group must lie in 0..{self.n_groups - 1}")
+        if len(self.offset) and not -_MOST_OFFSET < self.offset.min() <= self.offset.max() < _MOST_OFFSET:
+            raise FormatError(
+                f"head.offset must lie between -{_MOST_OFFSET} and {_MOST_OFFSET}, so that counts have room"
+            )
         if not (np.isfinite(self.tau) and self.tau > 0):
             raise FormatError(f"head.tau must be a positive number, got {self.tau}")
         if self.class_names and len(self.class_names) != self.n_classes:
@@ -177,14 +225,14 @@ class Head(_Parts):
     @property
     def n_places(self) -> int:
         """Number of decisions per sample."""
-        return int(np.prod(self.places, dtype=np.int64))
+        return math.prod(self.places)
 
     @property
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.offset) // self.n_places
 
-    def by_place(self, groups: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def by_place(self, groups: Array) -> Array:
         """Numbers [n, groups] as [n, *places, classes]."""
         return groups.reshape(len(groups), *self.places, self.n_classes)
 
@@ -222,16 +270,19 @@ class Circuit(_Parts):
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "n_inputs", int(self.n_inputs))
-        object.__setattr__(self, "gate", _array(self.gate, np.uint8, 1, "gate"))
-        for name in ("a", "b", "outputs"):
-            object.__setattr__(self, name, _array(getattr(self, name), np.int32, 1, name))
-        object.__setattr__(self, "metadata", MappingProxyType({str(k): str(v) for k, v in self.metadata.items()}))
-        self._check()
-
-    def _check(self) -> None:
+        self._set(
+            n_inputs=int(self.n_inputs),
+            gate=_array(self.gate, np.uint8, "gate"),
+            **{name: _array(getattr(self, name), np.int32, name) for name in ("a", "b", "outputs")},
+            metadata=MappingProxyType({str(k): str(v) for k, v in self.metadata.items()}),
+        )
+        _texts([*self.metadata, *self.metadata.values()], "metadata")
         if self.n_inputs < 0:
             raise FormatError(f"n_inputs must not be negative, got {self.n_inputs}")
+        if self.n_nodes > _MOST_NODES:
+            raise FormatError(
+                f"{shown(self.n_inputs)} inputs and {self.n_gates} gates are more than {_MOST_NODES} nodes"
+            )
         if not len(self.gate) == len(self.a) == len(self.b):
             raise FormatError(f"gate, a and b differ in length: {len(self.gate)}, {len(self.a)}, {len(self.b)}")
         if len(self.gate) and self.gate.max() > Gate.TRUE:
@@ -300,16 +351,10 @@ class Circuit(_Parts):
 
     def same_as(self, other: Circuit) -> bool:
         """Whether both are the same netlist, array for array (structure, not function: see `gatewright.verification`)."""
-        return (
-            self.n_inputs == other.n_inputs
-            and all(np.array_equal(getattr(self, n), getattr(other, n)) for n in ("gate", "a", "b", "outputs"))
-            and _same_fields(self.encoder, other.encoder)
-            and _same_fields(self.head, other.head)
-            and dict(self.metadata) == dict(other.metadata)
-        )
+        return _same(self, other)
 
 
-def _same_fields(one: Encoder | Head | None, two: Encoder | Head | None) -> bool:
-    if one is None or two is None:
-        return one is two
-    return all(np.array_equal(getattr(one, name), getattr(two, name)) for name in one.__dataclass_fields__)
+def _same(one: Any, two: Any) -> bool:
+    if isinstance(one, _Parts) and isinstance(two, _Parts):
+        return all(_same(getattr(one, name), getattr(two, name)) for name in one.__dataclass_fields__)
+    return np.array_equal(one, two) if isinstance(one, np.ndarray) else bool(one == two)

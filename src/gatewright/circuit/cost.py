@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from gatewright.circuit.aig import write_aig
-from gatewright.circuit.arithmetic import with_encoder_gates, with_head_gates
+from gatewright.circuit.arithmetic import with_encoder_gates
 from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.head_gates import with_head_gates
 from gatewright.circuit.levels import logic_levels
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import ToolError
@@ -63,9 +65,7 @@ def cost(circuit: Circuit) -> Cost:
         (5, 3)
     """
     core = simplify(circuit)
-    whole = core
-    if whole.head is not None:
-        whole = with_head_gates(whole)
+    whole = core if core.head is None else with_head_gates(core)
     used = used_inputs(core)
     encoder_ops = 0
     if whole.encoder is not None:
@@ -134,7 +134,7 @@ def map_aig(aig: bytes, k: int, *, rewrite: bool = False, timeout: float = 600.0
     return int(found[1]), blif
 
 
-def used_inputs(circuit: Circuit) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def used_inputs(circuit: Circuit) -> npt.NDArray[np.int64]:
     """The inputs that a gate reads or that are outputs themselves, ascending; int64."""
     read = np.concatenate([circuit.a[USES_A[circuit.gate]], circuit.b[USES_B[circuit.gate]], circuit.outputs])
     return np.unique(read[read < circuit.n_inputs]).astype(np.int64)

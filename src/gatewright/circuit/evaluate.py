@@ -56,15 +56,7 @@ def encode(circuit: Circuit, x: npt.ArrayLike) -> BoolArray:
 
 
 def evaluate(circuit: Circuit, bits: npt.ArrayLike | PackedBits) -> BoolArray:
-    """All outputs of a circuit.
-
-    Args:
-        circuit: The circuit.
-        bits: bool [n, n_inputs], or packed.
-
-    Returns:
-        bool [n, n_outputs].
-    """
+    """All outputs of a circuit, bool [n, n_outputs], for Boolean inputs `bits`, bool [n, n_inputs] or packed."""
     given = check_bits(bits, circuit.n_inputs)
     result = np.empty((len(given), circuit.n_outputs), np.bool_)
     for rows, block in _blocks(circuit, given):
@@ -81,6 +73,9 @@ def counts(circuit: Circuit, bits: npt.ArrayLike | PackedBits) -> npt.NDArray[np
 
     Returns:
         int64 [n, classes], with places [n, *places, classes]; scores are these divided by `head.tau`.
+
+    Raises:
+        OptionError: The circuit has no head.
     """
     head = circuit.head
     if head is None:
@@ -95,17 +90,11 @@ def counts(circuit: Circuit, bits: npt.ArrayLike | PackedBits) -> npt.NDArray[np
 
 
 def classify(circuit: Circuit, bits: npt.ArrayLike | PackedBits) -> npt.NDArray[np.int64]:
-    """The class of every sample: the lowest one among those with the greatest count.
+    """The class of every sample, int64 [n], with places [n, *places]: the lowest of those with the greatest count.
 
-    Args:
-        circuit: A circuit with a head.
-        bits: bool [n, n_inputs], or packed.
-
-    Returns:
-        int64 [n], with places [n, *places].
+    Arguments are those of `counts`.
     """
-    winners: npt.NDArray[np.int64] = np.argmax(counts(circuit, bits), axis=-1).astype(np.int64)
-    return winners
+    return np.asarray(counts(circuit, bits).argmax(axis=-1), np.int64)
 
 
 def _blocks(circuit: Circuit, bits: BoolArray | PackedBits) -> Iterator[tuple[slice, BoolArray]]:

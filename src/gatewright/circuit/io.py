@@ -15,24 +15,33 @@ import json
 import lzma
 import os
 from collections.abc import Mapping
+from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import safetensors
 import safetensors.numpy
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
-from gatewright.circuit.circuit import Circuit, Encoder, Head
-from gatewright.errors import FormatError
-from gatewright.runtime.files import write_atomically
+from gatewright.circuit.circuit import Circuit, Encoder, Head, check_inputs
+from gatewright.errors import FormatError, shown
+from gatewright.features import FEATURE_BITS
+from gatewright.runtime.documents import parse_json, reading, validated
+from gatewright.runtime.files import content_of, write_atomically
+from gatewright.runtime.schema import Section
+from gatewright.runtime.tensors import read_frame
 
 FORMAT: Literal["gatewright circuit"] = "gatewright circuit"
 VERSION = 1
 _KEY = "gatewright"
 _XZ = b"\xfd7zXZ\x00"
-_MOST_BYTES = 1 << 30  # about 60 million gates; a few bytes of xz can unpack to far more
+_MOST_BYTES = 1 << 30  # about 60 million gates
+# A few bytes of xz can unpack to far more than any circuit of theirs: 64 MiB, or 64 times as many are enough.
+_MOST_BYTES_OF_SMALL, _MOST_RATIO = 1 << 26, 64
+_MOST_UNPACKING = 1 << 27  # what xz takes for its strongest preset, twice
 _DTYPES = {
     "gate": "uint8",
     "a": "int32",
@@ -45,30 +54,26 @@ _DTYPES = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _EncoderFields(_Strict):
+class _EncoderFields(Section):
     shape: list[int]
     dtype: str
     feature_names: list[str]
 
 
-class _HeadFields(_Strict):
+class _HeadFields(Section):
     tau: float
     class_names: list[str]
-    places: list[int] = []  # pydantic copies it; not in the file if empty, as in files before heads had places
+    places: list[int] = Field([])  # pydantic copies it; not in the file if empty, as in files before heads had places
 
 
-class _Fields(_Strict):
+class _Fields(Section):
     n_inputs: int
     encoder: _EncoderFields | None
     head: _HeadFields | None
     metadata: dict[str, str]
 
 
-class _Header(_Strict):
+class _Header(Section):
     format: Literal["gatewright circuit"]
     version: int
     circuit: _Fields
@@ -82,7 +87,7 @@ def save_circuit(circuit: Circuit, path: str | os.PathLike[str]) -> None:
 
     Args:
         circuit: The circuit.
-        path: The file to write; its folder must exist. It is compressed if the name ends with `.xz`.
+        path: The file to write, made with its folders. It is compressed if the name ends with `.xz`.
 
     Raises:
         OSError: The file cannot be written.
@@ -98,8 +103,8 @@ def save_circuit(circuit: Circuit, path: str | os.PathLike[str]) -> None:
         True
     """
     target = Path(path)
-    arrays = _arrays(circuit)
-    fields = _fields(circuit)
+    arrays = {name: attrgetter(name)(circuit) for name in _stored(circuit)}
+    fields = _Fields.model_validate(circuit, strict=False, from_attributes=True)
     digests = {name: _digest(array) for name, array in arrays.items()}
     digests["circuit"] = _text_digest(fields)
     header = _Header(format=FORMAT, version=VERSION, circuit=fields, sha256=digests)
@@ -128,88 +133,50 @@ def load_circuit(path: str | os.PathLike[str]) -> Circuit:
         32
     """
     source = Path(path)
-    raw = _unpacked(source.read_bytes(), source)
-    metadata = _framing(raw, source)
-    header = _header(metadata, source)
+    with reading(source):
+        return _read(_unpacked(content_of(source)))
+
+
+def _read(raw: bytes) -> Circuit:
+    header = _header(raw)
     try:
         arrays = safetensors.numpy.load(raw)
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        _refuse(source, f"its tensors cannot be read: {error}", error)
-    _check_arrays(arrays, header, source)
+        raise FormatError(f"its tensors cannot be read: {str(error)[:200]}") from error
+    _check_arrays(arrays, header)
     fields = header.circuit
     encoder, head = None, None
-    try:
-        if fields.encoder is not None:
-            encoder = Encoder(
-                arrays["encoder.feature"],
-                arrays["encoder.threshold"],
-                tuple(fields.encoder.shape),
-                fields.encoder.dtype,
-                tuple(fields.encoder.feature_names),
-            )
-        if fields.head is not None:
-            head = Head(
-                arrays["head.group"],
-                arrays["head.offset"],
-                fields.head.tau,
-                tuple(fields.head.class_names),
-                tuple(fields.head.places),
-            )
-        return Circuit(
-            fields.n_inputs,
-            arrays["gate"],
-            arrays["a"],
-            arrays["b"],
-            arrays["outputs"],
-            encoder,
-            head,
-            fields.metadata,
-        )
-    except FormatError as error:
-        _refuse(source, str(error), error)
+    if fields.encoder is not None:
+        encoder = Encoder(arrays["encoder.feature"], arrays["encoder.threshold"], **fields.encoder.model_dump())
+    parts = len(arrays["gate"]) + len(arrays["outputs"])
+    if encoder is None:
+        check_inputs(fields.n_inputs, parts)
+    else:
+        check_inputs(encoder.n_features * FEATURE_BITS[encoder.dtype], parts + encoder.n_bits)
+    if fields.head is not None:
+        head = Head(arrays["head.group"], arrays["head.offset"], **fields.head.model_dump())
+    gate, a, b, outputs = (arrays[name] for name in ("gate", "a", "b", "outputs"))
+    return Circuit(fields.n_inputs, gate, a, b, outputs, encoder, head, fields.metadata)
 
 
-def _unpacked(raw: bytes, path: Path) -> bytes:
+def _unpacked(raw: bytes) -> bytes:
     if not raw.startswith(_XZ):
         return raw
-    unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+    most = min(_MOST_BYTES, max(_MOST_BYTES_OF_SMALL, _MOST_RATIO * len(raw)))
     try:
-        content = unpacker.decompress(raw, _MOST_BYTES)
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MOST_UNPACKING)
+        content = unpacker.decompress(raw, most)
     except lzma.LZMAError as error:
-        _refuse(path, f"damaged: its xz data cannot be unpacked ({error})", error)
+        raise FormatError(f"damaged: its xz data cannot be unpacked ({error})") from error
     if not unpacker.eof:
-        more = len(content) >= _MOST_BYTES
-        _refuse(path, f"unpacks to more than {_MOST_BYTES} bytes" if more else "truncated: its xz data end too early")
+        more = len(content) >= most
+        raise FormatError(f"unpacks to more than {most} bytes" if more else "truncated: its xz data end too early")
     return content
 
 
-def _refuse(path: Path, what: str, cause: Exception | None = None) -> NoReturn:
-    raise FormatError(f"{path}: {what}") from cause
-
-
-def _arrays(circuit: Circuit) -> dict[str, npt.NDArray[Any]]:
-    arrays: dict[str, npt.NDArray[Any]] = {name: getattr(circuit, name) for name in ("gate", "a", "b", "outputs")}
-    if circuit.encoder is not None:
-        arrays["encoder.feature"] = circuit.encoder.feature
-        arrays["encoder.threshold"] = circuit.encoder.threshold
-    if circuit.head is not None:
-        arrays["head.group"] = circuit.head.group
-        arrays["head.offset"] = circuit.head.offset
-    return arrays
-
-
-def _fields(circuit: Circuit) -> _Fields:
-    encoder, head = circuit.encoder, circuit.head
-    return _Fields(
-        n_inputs=circuit.n_inputs,
-        encoder=None
-        if encoder is None
-        else _EncoderFields(shape=list(encoder.shape), dtype=encoder.dtype, feature_names=list(encoder.feature_names)),
-        head=None
-        if head is None
-        else _HeadFields(tau=float(head.tau), class_names=list(head.class_names), places=list(head.places)),
-        metadata=dict(circuit.metadata),
-    )
+def _stored(circuit: Circuit | _Fields) -> list[str]:
+    """Names of the arrays in a file: those of the circuit, and of its encoder and head where it has them."""
+    return [n for n in _DTYPES if "." not in n or getattr(circuit, n.partition(".")[0]) is not None]
 
 
 def _digest(array: npt.NDArray[Any]) -> str:
@@ -223,66 +190,30 @@ def _text_digest(fields: _Fields) -> str:
     return hashlib.sha256(json.dumps(fields.model_dump(exclude_defaults=True), sort_keys=True).encode()).hexdigest()
 
 
-def _framing(raw: bytes, path: Path) -> Mapping[str, Any]:
-    """Check the safetensors frame (length, JSON header, data) byte by byte; return the file's metadata."""
-    if len(raw) < 8:
-        _refuse(path, f"truncated: {len(raw)} bytes, and the header's length alone takes 8")
-    length = int.from_bytes(raw[:8], "little")
-    if length > len(raw) - 8:
-        what = "truncated, or not a gatewright circuit"
-        _refuse(path, f"{what}: bytes 0-7 announce a header of {length} bytes, {len(raw) - 8} follow")
-    try:
-        header = json.loads(raw[8 : 8 + length].decode())
-    except json.JSONDecodeError as error:
-        _refuse(path, f"not a gatewright circuit: the header at byte {8 + error.pos} is no JSON ({error.msg})", error)
-    except UnicodeDecodeError as error:
-        _refuse(path, f"not a gatewright circuit: the header at byte {8 + error.start} is no UTF-8", error)
-    if not isinstance(header, dict):
-        _refuse(path, "not a gatewright circuit: the header at byte 8 is no JSON object")
-    metadata = header.pop("__metadata__", None)
-    try:
-        end = 8 + length + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
-    except (TypeError, KeyError, IndexError, ValueError) as error:
-        _refuse(path, f"the header at byte 8 has a tensor without data_offsets ({error!r})", error)
-    if end != len(raw):
-        kind = "truncated" if end > len(raw) else "damaged"
-        _refuse(path, f"{kind}: the header announces data up to byte {end}, the file ends at byte {len(raw)}")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get(_KEY), str):
-        _refuse(path, f"not a gatewright circuit: the safetensors metadata have no text {_KEY!r}")
-    return metadata
-
-
-def _header(metadata: Mapping[str, Any], path: Path) -> _Header:
-    try:
-        content = json.loads(metadata[_KEY])
-    except json.JSONDecodeError as error:
-        _refuse(path, f"metadata {_KEY!r} is no JSON at character {error.pos} ({error.msg})", error)
+def _header(raw: bytes) -> _Header:
+    metadata = read_frame(BytesIO(raw), len(raw), "gatewright circuit")
+    if _KEY not in metadata:
+        raise FormatError(f"not a gatewright circuit: the safetensors metadata have no text {_KEY!r}")
+    what = f"metadata {_KEY!r}"
+    content = parse_json(metadata[_KEY], what)
     if isinstance(content, dict) and content.get("format") == FORMAT and content.get("version") != VERSION:
-        _refuse(
-            path, f"version is {content.get('version')!r}, this gatewright reads version {VERSION}; upgrade gatewright"
-        )
-    try:
-        return _Header.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the header"
-        _refuse(path, f"{field}: {first['msg']} (given {str(first['input'])[:80]!r})", error)
+        version = shown(content.get("version"))
+        raise FormatError(f"version is {version}, this gatewright reads version {VERSION}; upgrade gatewright")
+    return validated(_Header, content, what)
 
 
-def _check_arrays(arrays: Mapping[str, npt.NDArray[Any]], header: _Header, path: Path) -> None:
+def _check_arrays(arrays: Mapping[str, npt.NDArray[Any]], header: _Header) -> None:
     if header.sha256.get("circuit") != _text_digest(header.circuit):
-        _refuse(path, "the header's 'circuit' is damaged (its sha256 differs)")
-    wanted = ["gate", "a", "b", "outputs"]
-    wanted += ["encoder.feature", "encoder.threshold"] if header.circuit.encoder is not None else []
-    wanted += ["head.group", "head.offset"] if header.circuit.head is not None else []
+        raise FormatError("the header's 'circuit' is damaged (its sha256 differs)")
+    wanted = _stored(header.circuit)
     for name in wanted:
         if name not in arrays:
-            _refuse(path, f"array {name!r} is missing")
+            raise FormatError(f"array {name!r} is missing")
         array = arrays[name]
         if array.dtype != np.dtype(_DTYPES[name]) or array.ndim != 1:
-            _refuse(path, f"array {name!r} is {array.dtype}{list(array.shape)}, expected {_DTYPES[name]}[n]")
+            raise FormatError(f"array {name!r} is {array.dtype}{list(array.shape)}, expected {_DTYPES[name]}[n]")
         if header.sha256.get(name) != _digest(array):
-            _refuse(path, f"array {name!r} is damaged (its sha256 differs)")
+            raise FormatError(f"array {name!r} is damaged (its sha256 differs)")
     surplus = sorted(set(arrays) - set(wanted))
     if surplus:
-        _refuse(path, f"array {surplus[0]!r} does not belong to this circuit")
+        raise FormatError(f"array {shown(surplus[0])} does not belong to this circuit")

@@ -57,10 +57,7 @@ class PackedBits:
 
     @classmethod
     def pack(cls, bits: Any) -> Self:
-        """Pack Booleans.
-
-        Args:
-            bits: bool [n, rows].
+        """Pack Booleans, bool [n, rows].
 
         Raises:
             DtypeError: The bits are not bool.
@@ -87,11 +84,7 @@ class PackedBits:
 
 
 def check_booleans(bits: Any, width: int | None = None) -> BoolArray:
-    """Check Boolean inputs.
-
-    Args:
-        bits: bool [n, width], an array or anything `features.as_array` reads.
-        width: Number of inputs, or None for any.
+    """Check Boolean inputs, bool [n, width] (any width if it is None): an array or anything `features.as_array` reads.
 
     Raises:
         DtypeError: The bits are not bool.
@@ -109,11 +102,7 @@ def check_booleans(bits: Any, width: int | None = None) -> BoolArray:
 
 
 def check_bits(bits: Any, width: int) -> BoolArray | PackedBits:
-    """Check Boolean inputs, packed or not.
-
-    Args:
-        bits: bool [n, width], or `PackedBits` of as many rows.
-        width: Number of inputs.
+    """Check Boolean inputs: bool [n, width], or `PackedBits` of as many rows.
 
     Raises:
         DtypeError: The bits are neither bool nor `PackedBits`.

@@ -19,9 +19,6 @@ from gatewright.errors import GatewrightError
 FAILED = 2
 """Exit code of a command that failed."""
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
-
 
 class Commands(TyperGroup):
     """Reports errors of users and their machines by a short message and an exit code, without a traceback."""
@@ -38,9 +35,12 @@ class Commands(TyperGroup):
         except OSError as error:
             complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
             raise typer.Exit(FAILED) from error
+        except MemoryError as error:
+            complain("not enough memory; give the command less at once, or run it on a larger machine")
+            raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as error:
             complain("interrupted")
-            raise typer.Exit(INTERRUPTED) from error
+            raise typer.Exit(train.STOPPED) from error
 
 
 app = typer.Typer(

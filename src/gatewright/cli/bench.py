@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gatewright.cli.output import JsonFlag, emit_json, show_rows
+from gatewright.cli.train import SetFlag
 
 PRESETS = ("mnist-dense-small", "mnist-dense-medium", "cifar10-conv-t", "cifar10-conv-s", "cifar10-conv-m")
 """Presets measured on a GPU by default."""
@@ -27,10 +28,7 @@ def train(
     only: Annotated[list[str] | None, typer.Option(help="Run only this contender; repeatable.")] = None,
     preset: Annotated[list[str] | None, typer.Option(help="Measure this preset instead; repeatable.")] = None,
     device: Annotated[str, typer.Option(help="Device for presets: auto, cpu, cuda or cuda:N.")] = "cpu",
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change an option of the presets; repeatable."),
-    ] = None,
+    overrides: SetFlag = None,
     reference: Annotated[bool, typer.Option("--reference", help="Also measure the reference kernels.")] = False,
     json: JsonFlag = False,
 ) -> None:

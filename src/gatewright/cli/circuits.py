@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,15 @@ import typer
 
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs, show_rows
 from gatewright.cli.train import DataFlag
-from gatewright.errors import DataError, FormatError, OptionError, ShapeError, UnsupportedError, VerificationError
+from gatewright.errors import (
+    DataError,
+    FormatError,
+    OptionError,
+    ShapeError,
+    UnsupportedError,
+    VerificationError,
+    unknown_name,
+)
 
 if TYPE_CHECKING:
     from gatewright.card import Pruned
@@ -21,8 +30,7 @@ if TYPE_CHECKING:
     from gatewright.runs.confusion import Confusion
 
 CircuitFile = Annotated[
-    Path,
-    typer.Argument(metavar="FILE.gw|NAME", help="A circuit file, or the name of a circuit in the zoo."),
+    Path, typer.Argument(metavar="FILE.gw|NAME", help="A circuit file, or the name of a circuit in the zoo.")
 ]
 
 TimeoutFlag = Annotated[float, typer.Option(help="Time limit of the proof in seconds.", min=1)]
@@ -36,8 +44,7 @@ def compile_(
         bool, typer.Option("--no-proof", help="Skip the proof, but still check the test data.")
     ] = False,
     prune: Annotated[
-        bool | None,
-        typer.Option("--prune/--no-prune", help="Lossy: remove gates that training samples do not need."),
+        bool | None, typer.Option("--prune/--no-prune", help="Lossy: remove gates that training samples do not need.")
     ] = None,
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
@@ -49,7 +56,6 @@ def compile_(
     from gatewright.circuit import save_circuit
 
     compiled = compile_folder(run, data, proof=not no_proof, prune=prune, timeout=timeout, quiet=json)
-    out.parent.mkdir(parents=True, exist_ok=True)
     save_circuit(compiled.circuit, out)
     about = compiled_about(compiled)
     if json:
@@ -67,13 +73,13 @@ def compile_(
             "depth": about["depth"],
             "proof": proof_text(compiled.proof),
             "check": f"equal to the network on all {compiled.samples:,} test samples",
-            **pruned_text(compiled.pruned),
+            **_pruned_text(compiled.pruned),
             "test accuracy": percent(compiled.accuracy),
         }
     )
 
 
-def pruned_text(pruned: Pruned | None) -> dict[str, str]:
+def _pruned_text(pruned: Pruned | None) -> dict[str, str]:
     """Describe what pruning removed; empty if nothing was pruned."""
     if pruned is None:
         return {}
@@ -109,16 +115,7 @@ def compiled_about(compiled: Compiled) -> dict[str, Any]:
         "checked_samples": compiled.samples,
         "pruned": compiled.pruned and compiled.pruned.model_dump(mode="json"),
         "test_accuracy": compiled.accuracy,
-        "passes": [
-            {
-                "name": record.name,
-                "gates_before": record.gates_before,
-                "gates_after": record.gates_after,
-                "removed": dict(record.removed),
-                "seconds": record.seconds,
-            }
-            for record in compiled.records
-        ],
+        "passes": [asdict(record) for record in compiled.records],
         "seconds": compiled.seconds,
     }
 
@@ -127,10 +124,7 @@ def proof_about(proof: Proof) -> dict[str, Any]:
     """Describe a proof as plain values; a counter-example as input bits, and as a raw sample if there is an encoder."""
     bits, sample = proof.counterexample, proof.sample
     return {
-        "equal": proof.equal,
-        "method": proof.method,
-        "detail": proof.detail,
-        "seconds": proof.seconds,
+        **asdict(proof),
         "counterexample": None if bits is None else bits.astype(int).tolist(),
         "sample": None if sample is None else sample.tolist(),
     }
@@ -148,11 +142,7 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
     figures = cost(circuit)
     encoder, head = circuit.encoder, circuit.head
     return {
-        "logic_ops": figures.logic_ops,
-        "total_ops": figures.total_ops,
-        "encoder_ops": figures.encoder_ops,
-        "head_ops": figures.head_ops,
-        "depth": figures.depth,
+        **{key: getattr(figures, key) for key in ("logic_ops", "total_ops", "encoder_ops", "head_ops", "depth")},
         "gates": circuit.n_gates,
         "inputs": circuit.n_inputs,
         "outputs": circuit.n_outputs,
@@ -168,9 +158,20 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
     }
 
 
-def info(file: CircuitFile, json: JsonFlag = False) -> None:
+def info(
+    file: CircuitFile,
+    cost: Annotated[str, typer.Option(help="More currencies of the complete circuit: nand, lut6, or nand,lut6.")] = "",
+    json: JsonFlag = False,
+) -> None:
     """Show size, cost, interface and origin of a circuit."""
-    about = circuit_about(read_circuit(file))
+    from gatewright.hardware.currencies import CURRENCIES
+
+    wanted = [name for name in cost.split(",") if name]
+    for name in wanted:
+        if name not in CURRENCIES:
+            raise unknown_name("currency", name, CURRENCIES)
+    circuit = read_circuit(file)
+    about = {**circuit_about(circuit), **{name: CURRENCIES[name](circuit) for name in wanted}}
     if json:
         emit_json({"file": str(file), **about})
         return
@@ -202,7 +203,7 @@ def evaluate(
     loaded = load_dataset(dataset, data, progress=not json)
     samples = loaded.split(split)
     _check_fits(circuit, loaded, file)
-    if len(samples) == 0:
+    if not len(samples):
         raise DataError(f"the {split} split of {dataset} is empty")
     engine = Engine(circuit)
     engine.predict(samples.x[:64])  # compiles the kernels, so that the clock does not count it
@@ -212,7 +213,6 @@ def evaluate(
     confusion = Confusion.of(samples.y, predicted, len(loaded.class_names))
     classes = confusion.by_class(loaded.class_names)
     about: dict[str, Any] = {"file": str(file), "dataset": dataset, "split": split, "samples": len(samples)}
-    mean_iou = confusion.mean_iou if loaded.label_shape else None
     speed = len(samples) / seconds
     if json:
         emit_json(
@@ -220,22 +220,21 @@ def evaluate(
                 **about,
                 "correct": confusion.correct,
                 "accuracy": confusion.accuracy,
-                **({} if mean_iou is None else {"mean_iou": mean_iou}),
+                **({"mean_iou": confusion.mean_iou} if loaded.label_shape else {}),
                 "classes": classes,
                 "confusion": confusion.counts.tolist(),
                 "samples_per_second": speed,
             }
         )
         return
-    accuracy = f"{percent(confusion.accuracy)} ({confusion.correct:,} of {confusion.total:,})"
-    shown = {**about, "accuracy": accuracy}
-    if mean_iou is not None:
-        shown["mean IoU"] = percent(mean_iou)
-    show_pairs({**shown, "samples per second": speed})
-    show_classes(classes, confusion)
+    about["accuracy"] = f"{percent(confusion.accuracy)} ({confusion.correct:,} of {confusion.total:,})"
+    if loaded.label_shape:
+        about["mean IoU"] = percent(confusion.mean_iou)
+    show_pairs({**about, "samples per second": speed})
+    _show_classes(classes, confusion)
 
 
-def show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confusion: Confusion) -> None:
+def _show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confusion: Confusion) -> None:
     """Show the figures of each class, and how its samples were classified."""
 
     def share(value: float | None) -> str:
@@ -251,24 +250,23 @@ def show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confus
 
 
 def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
-    if circuit.encoder is None or circuit.head is None:
+    encoder, head = circuit.encoder, circuit.head
+    if encoder is None or head is None:
         raise UnsupportedError(
-            f"{file} has no {'encoder' if circuit.encoder is None else 'head'}, so it cannot classify samples"
+            f"{file} has no {'encoder' if encoder is None else 'head'}, so it cannot classify samples"
         )
-    if circuit.encoder.shape != dataset.shape or circuit.encoder.dtype != dataset.dtype:
+    if (encoder.shape, encoder.dtype) != (dataset.shape, dataset.dtype):
         raise ShapeError(
-            f"{file} takes {circuit.encoder.dtype} samples of shape {circuit.encoder.shape}, but {dataset.name} has "
-            f"{dataset.dtype} samples of shape {dataset.shape}"
+            f"{file} takes {encoder.dtype} samples of shape {encoder.shape}, but {dataset.name} has {dataset.dtype} "
+            f"samples of shape {dataset.shape}"
         )
-    if circuit.head.places != dataset.label_shape:
+    if head.places != dataset.label_shape:
         raise ShapeError(
-            f"{file} decides at places of shape {circuit.head.places}, but the labels of {dataset.name} have shape "
+            f"{file} decides at places of shape {head.places}, but the labels of {dataset.name} have shape "
             f"{dataset.label_shape} (() means one class per sample)"
         )
-    if circuit.head.n_classes != len(dataset.class_names):
-        raise DataError(
-            f"{file} has {circuit.head.n_classes} classes, but {dataset.name} has {len(dataset.class_names)}"
-        )
+    if head.n_classes != dataset.n_classes:
+        raise DataError(f"{file} has {head.n_classes} classes, but {dataset.name} has {dataset.n_classes}")
 
 
 def predict(

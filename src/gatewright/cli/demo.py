@@ -89,10 +89,14 @@ def demo(
 
 def _fresh(out: Path) -> Path:
     """Empty the folder for the run; refuse to remove anything but a run."""
+    from gatewright.runs.folder import lock_run
+
     run = out / "run"
     if run.exists():
         if not (run / "config.yaml").exists():
             raise OptionError(f"{run} exists but is not a run of gatewright; choose another --out")
+        with lock_run(run):  # refuses while a demo is running there
+            pass
         shutil.rmtree(run)
     return run
 

@@ -48,16 +48,13 @@ def export_files(
     Raises:
         OptionError: A format is unknown, or no format knows a setting.
     """
-    import yaml
-
     from gatewright.errors import OptionError, unknown_name
     from gatewright.formats import export, options_of
+    from gatewright.runtime.yaml_text import parse_yaml
 
     # Options that a command line can give; arrays of samples are for Python alone.
-    known = {
-        name: {key for key, value in options_of(name).items() if isinstance(value, bool | int | str)}
-        for name in formats
-    }
+    kinds = (bool, int, str)
+    known = {name: {key for key, value in options_of(name).items() if isinstance(value, kinds)} for name in formats}
     options = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -65,7 +62,7 @@ def export_files(
             raise OptionError(f"--set {setting!r}: expected KEY=VALUE, for example pipeline=4")
         if not any(key in keys for keys in known.values()):
             raise unknown_name("option of these exports", key, set().union(*known.values()))
-        options[key] = yaml.safe_load(value)
+        options[key] = parse_yaml(value, f"--set {key}")
     files = {}
     for name, keys in known.items():
         chosen = {key: value for key, value in options.items() if key in keys}

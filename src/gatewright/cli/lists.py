@@ -55,7 +55,7 @@ def data(
             show_rows(columns, [[row[column] for column in columns] for row in rows])
         return
     if download:
-        sets.load(name, root, progress=not json)
+        sets.load_dataset(name, root, progress=not json)
     about = _about(name, root)
     if json:
         emit_json(about)

@@ -6,6 +6,7 @@ Text is printed as it is: brackets in names and messages are no markup.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
@@ -15,6 +16,23 @@ from rich.console import Console
 from rich.table import Table
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""What moves a terminal's cursor, colours it, or turns the order of letters; and halves of characters."""
+
+
+def printable(given: object, *, lines: bool = False) -> str:
+    """Text from anywhere (names, files, metadata, messages) as text: control characters are shown as Python writes them.
+
+    Everything that a command prints for people goes through here.
+
+    Args:
+        given: The text, or what has one.
+        lines: Whether new lines may begin; they are indented, so that none passes for a message of its own.
+    """
+    escaped = _CONTROL.sub(lambda found: found[0] if lines and found[0] in "\n\t" else repr(found[0])[1:-1], str(given))
+    return escaped.replace("\n", "\n  ") if lines else escaped
 
 
 def err() -> Console:
@@ -32,12 +50,12 @@ def out() -> Console:
 
 def complain(message: str) -> None:
     """Print an error message on stderr."""
-    err().print(f"error: {message}", style="red" if sys.stderr.isatty() else None)
+    err().print(f"error: {printable(message, lines=True)}", style="red" if sys.stderr.isatty() else None)
 
 
 def say(message: str) -> None:
     """Print a message about progress on stderr."""
-    err().print(message)
+    err().print(printable(message, lines=True))
 
 
 def emit_json(value: Any) -> None:
@@ -48,21 +66,21 @@ def emit_json(value: Any) -> None:
 
 def show_pairs(pairs: Mapping[str, object] | Iterable[tuple[str, object]], title: str | None = None) -> None:
     """Print a table of names and values."""
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=None if title is None else printable(title), show_header=False, title_justify="left")
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
-        table.add_row(name, text(value))
+        table.add_row(printable(name), text(value))
     out().print(table)
 
 
 def show_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
     """Print a table with a heading; columns of numbers are right-aligned."""
     rows = list(rows)
-    table = Table(title=title, title_justify="left")
+    table = Table(title=None if title is None else printable(title), title_justify="left")
     for i, column in enumerate(columns):
         number = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
+        table.add_column(printable(column), justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(text, row))
     out().print(table)
@@ -78,7 +96,7 @@ def text(value: object) -> str:
         return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(text, value))
-    return str(value)
+    return printable(value)
 
 
 def percent(share: float) -> str:

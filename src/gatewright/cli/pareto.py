@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from gatewright.cli.circuits import TimeoutFlag
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_rows
 from gatewright.cli.progress import StopRequest, TrainingProgress
-from gatewright.cli.train import STOPPED, DataFlag
+from gatewright.cli.train import STOPPED, DataFlag, SetFlag
 from gatewright.errors import GatewrightError, OptionError
 
 if TYPE_CHECKING:
@@ -19,22 +20,17 @@ if TYPE_CHECKING:
     from gatewright.runs.results import Results, Row
     from gatewright.runs.sweep import Job
 
+RESULTS, RUNS = Path("benchmarks/pareto.json"), Path("runs/pareto")
+
 
 def pareto(
     presets: Annotated[
         str, typer.Option(metavar="A,B,...", help="Presets to measure; without, show earlier results.")
     ] = "",
     seeds: Annotated[str, typer.Option(metavar="N,M,...", help="Seeds for each preset.")] = "11,12,13",
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change an option of all presets; repeatable."),
-    ] = None,
-    results: Annotated[Path, typer.Option(help="File of results; new results are added.")] = Path(
-        "benchmarks/pareto.json"
-    ),
-    runs: Annotated[Path, typer.Option(help="Folder of the runs; a stopped sweep resumes from it.")] = Path(
-        "runs/pareto"
-    ),
+    overrides: SetFlag = None,
+    results: Annotated[Path, typer.Option(help="File of results; new results are added.")] = RESULTS,
+    runs: Annotated[Path, typer.Option(help="Folder of the runs; a stopped sweep resumes from it.")] = RUNS,
     keep_circuits: Annotated[
         Path | None, typer.Option("--keep-circuits", metavar="DIR", help="Write all circuits to this folder.")
     ] = None,
@@ -56,6 +52,7 @@ def pareto(
     Trains, compiles, proves and tests each run, and shows the results. Skips what the results already contain, unless its
     options have changed. After Ctrl-C (or a kill), the same command resumes.
     """
+    from gatewright.runs.report.table import COLUMNS, cells
     from gatewright.runs.results import Results
     from gatewright.runs.sweep import jobs
 
@@ -66,13 +63,12 @@ def pareto(
     if zoo is not None:
         sweep.fill(zoo, wanted)
     sweep.check_stopped()
-    failures = sweep.failures
-    rows = store.rows()
+    failures, rows = sweep.failures, store.rows()
     drawn = [] if draw is None else _draw(rows, draw)
     if json:
         emit_json({"rows": [row.model_dump(mode="json") for row in rows], "drawn": drawn, "failures": failures})
     else:
-        _show(rows)
+        show_rows(list(COLUMNS), [cells(row) for row in rows])
         for path in drawn:
             say(f"drawn: {path}")
     if failures:
@@ -89,17 +85,17 @@ def _number(word: str) -> int:
     return int(word)
 
 
+@dataclass
 class _Sweep:
     """Measures jobs one after the other and reports progress; continues after a failure."""
 
-    def __init__(self, store: Results, runs: Path, data: Path | None, timeout: float, *, quiet: bool) -> None:
-        self.failures: list[str] = []
-        self._stopped = False
-        self._store = store
-        self._runs = runs
-        self._data = data
-        self._timeout = timeout
-        self._quiet = quiet
+    store: Results
+    runs: Path
+    data: Path | None
+    timeout: float
+    quiet: bool
+    stopped: bool = False
+    failures: list[str] = field(default_factory=list)
 
     def measure(self, wanted: list[Job], keep: Path | None) -> None:
         """Measure the jobs that have no result; write their circuits to `keep` if given."""
@@ -108,16 +104,15 @@ class _Sweep:
 
         for place, job in enumerate(wanted, 1):
             title = f"{place}/{len(wanted)} {job.name}, seed {job.seed}"
-            if is_done(job, self._store.entries()):
+            if is_done(job, self.store.entries()):
                 self._say(f"{title}: already measured")
                 continue
             made = self._run(title, job)
             if made is None:
                 continue
             entry, circuit = made
-            self._store.add(entry)
+            self.store.add(entry)
             if keep is not None:
-                keep.mkdir(parents=True, exist_ok=True)
                 save_circuit(circuit, keep / f"{job.folder(Path()).name}.gw")
             ops = f"{entry.logic_ops:,} logic ops, {entry.total_ops:,} total ops"
             self._say(f"{title}: test {percent(entry.test)}, {ops}")
@@ -127,11 +122,11 @@ class _Sweep:
         from gatewright import zoo
         from gatewright.runs import publish
 
-        for row in self._store.rows():
+        for row in self.store.rows():
             mine = [job for job in wanted if job.name == row.name]
             if not mine:
                 continue
-            entries = [entry for entry in self._store.entries() if entry.name == row.name]
+            entries = [entry for entry in self.store.entries() if entry.name == row.name]
             best = max(entries, key=lambda entry: (entry.validation or 0.0, -entry.seed))
             if row.name in zoo.names(folder) and zoo.card(row.name, folder).measured == best:
                 publish.refresh(row.name, row, folder)
@@ -155,13 +150,13 @@ class _Sweep:
         made = None
         with StopRequest() as stop:
             try:
-                with TrainingProgress(title, job.config.train.steps, quiet=self._quiet) as progress:
+                with TrainingProgress(title, job.config.train.steps, quiet=self.quiet) as progress:
                     made = measure(
                         job,
-                        self._runs,
-                        data_root=self._data,
-                        timeout=self._timeout,
-                        progress=not self._quiet,
+                        self.runs,
+                        data_root=self.data,
+                        timeout=self.timeout,
+                        progress=not self.quiet,
                         watch=progress.update,
                         stop=stop.requested,
                     )
@@ -171,17 +166,17 @@ class _Sweep:
             else:
                 if made is None and not stop.requested():
                     self._say(f"{title}: another process is measuring it")
-            self._stopped = stop.requested()
+            self.stopped = stop.requested()
         return made
 
     def check_stopped(self) -> None:
         """End the command if a stop was requested."""
-        if self._stopped:
+        if self.stopped:
             self._say("stopped; run the same command to resume")
             raise typer.Exit(STOPPED)
 
     def _say(self, text: str) -> None:
-        if not self._quiet:
+        if not self.quiet:
             say(text)
 
 
@@ -196,9 +191,3 @@ def _draw(rows: list[Row], folder: Path) -> list[str]:
         if len(mine) > 1 or others:  # one point alone is no front
             files += map(str, draw(name, mine, others, folder))
     return files
-
-
-def _show(rows: list[Row]) -> None:
-    from gatewright.runs.report.table import COLUMNS, cells
-
-    show_rows(list(COLUMNS), [cells(row) for row in rows])

@@ -5,45 +5,32 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from gatewright.cli.output import err, percent
+from gatewright.cli.output import err, percent, printable
 
 REFRESH = 0.1
 """Seconds between updates of the bar."""
 
 
 class TrainingProgress:
-    """A progress bar on a terminal, one line per evaluation elsewhere, nothing if quiet.
-
-    Args:
-        name: Name of the run.
-        steps: Steps of the run.
-        quiet: Show nothing.
-    """
+    """A progress bar of a run on a terminal, one line per evaluation elsewhere, nothing if quiet."""
 
     def __init__(self, name: str, steps: int, *, quiet: bool = False) -> None:
-        self._name = name
+        self._name = name = printable(name)
         self._steps = steps
-        console = err()
-        self._console = None if quiet else console
+        self._console = None if quiet else err()
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._shown = 0.0
         self._accuracy: dict[str, float] | None = None
-        if not quiet and console.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}", markup=False),
-                console=console,
-                transient=True,
-            )
+        if self._console is not None and self._console.is_terminal:
+            before, after = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[note]}"))
+            columns = (before, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), after)
+            self._bar = Progress(*columns, console=self._console, transient=True)
             self._task = self._bar.add_task(name, total=steps, note="")
 
     def __enter__(self) -> Self:
@@ -51,9 +38,7 @@ class TrainingProgress:
             self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -96,9 +81,7 @@ class StopRequest:
                 self._before[number] = signal.signal(number, self._ask)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._restore()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of signal handlers

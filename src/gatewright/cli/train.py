@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from gatewright.training.config import RunConfig
 
 DataFlag = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of data sets (default: $GATEWRIGHT_DATA or a cache)."),
+    Path | None, typer.Option("--data", help="Folder of data sets (default: $GATEWRIGHT_DATA or a cache).")
+]
+SetFlag = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change an option of the config; repeatable.")
 ]
 STOPPED = 130
+"""Exit code after Ctrl-C."""
 
 
 def train(
@@ -30,14 +33,9 @@ def train(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
     devices: Annotated[
         int,
-        typer.Option(
-            min=1,
-            help="Processes on this machine that share each batch, a GPU each on cuda (several machines: torchrun).",
-        ),
+        typer.Option(min=1, help="Processes that share each batch, one GPU each on cuda (several machines: torchrun)."),
     ] = 1,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the config; repeatable.")
-    ] = None,
+    overrides: SetFlag = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run in the folder.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard events.")] = False,
     json: JsonFlag = False,
@@ -46,10 +44,8 @@ def train(
 
     Writes test accuracy and gate counts to result.json in the folder of the run.
     """
-    changes = list(overrides or [])
-    for key, value in (("steps", steps), ("seed", seed), ("device", device)):
-        if value is not None:
-            changes.append(f"train.{key}={value}")
+    short = {"steps": steps, "seed": seed, "device": device}
+    changes = [*(overrides or ()), *(f"train.{key}={value}" for key, value in short.items() if value is not None)]
     from gatewright.runs.run import resolve
 
     name, config, folder = resolve(source, changes, out)
@@ -66,7 +62,7 @@ def train(
     if json:
         emit_json({"run": str(folder), **result.model_dump(mode="json")})
     else:
-        show_pairs(summary(result, folder))
+        show_pairs(_summary(result, folder))
 
 
 def run_training(
@@ -96,9 +92,8 @@ def run_training(
             stop=stop.requested,
         )
     if result is None:
-        if not is_main():
-            raise typer.Exit(STOPPED)
-        say(f"stopped with a checkpoint; resume with: gatewright train {folder} --resume")
+        if is_main():
+            say(f"stopped with a checkpoint; resume with: gatewright train {folder} --resume")
         raise typer.Exit(STOPPED)
     return result
 
@@ -110,7 +105,7 @@ def is_main() -> bool:
     return rank_of_environment() == 0
 
 
-def summary(result: RunResult, folder: Path) -> list[tuple[str, Any]]:
+def _summary(result: RunResult, folder: Path) -> list[tuple[str, Any]]:
     """Summarize a finished run."""
     rows: list[tuple[str, Any]] = [("run", folder), ("data", result.data)]
     for split, accuracy in (("validation", result.validation), ("test", result.test)):

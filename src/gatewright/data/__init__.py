@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 from gatewright.data.catalogue import describe, download_size, load_dataset, missing, names, register
 from gatewright.data.dataset import SPLITS, Dataset, DatasetInfo, Reader, Split
 
-if TYPE_CHECKING:
-    from gatewright.data.augment.augment import Augment
-
 __all__ = [
     "SPLITS",
     "Augment",
@@ -29,11 +26,14 @@ __all__ = [
     "register",
 ]
 
+if TYPE_CHECKING:
+    from gatewright.data.augment import Augment
+else:
 
-def __getattr__(name: str) -> Any:
-    # Augment needs torch, which takes seconds to import; listing and loading data do not.
-    if name == "Augment":
-        from gatewright.data.augment.augment import Augment  # noqa: PLC0415
+    def __getattr__(name: str) -> Any:
+        """Import `Augment` when it is first used: it needs torch, which takes seconds; listing and loading data do not."""
+        if name != "Augment":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from gatewright.data.augment import Augment  # noqa: PLC0415
 
         return Augment
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

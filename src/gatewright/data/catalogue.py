@@ -13,20 +13,13 @@ from gatewright.errors import OptionError, unknown_name
 
 READERS = {
     reader.info.name: reader
-    for reader in (
-        *digits.READERS,
-        *idx.READERS,
-        *cifar.READERS,
-        *uci.READERS,
-        *mitbih.READERS,
-        *shapes.READERS,
-    )
+    for reader in (*digits.READERS, *idx.READERS, *cifar.READERS, *uci.READERS, *mitbih.READERS, *shapes.READERS)
 }
 """The data sets by name."""
 
 
 def register(reader: Reader) -> None:
-    """Add a data set, so that presets, commands and `load` know its name.
+    """Add a data set, so that presets, commands and `load_dataset` know its name.
 
     Args:
         reader: Its description, and a function that reads it from the data root.
@@ -48,9 +41,6 @@ def names() -> tuple[str, ...]:
 def describe(name: str) -> DatasetInfo:
     """Describe a data set without reading it.
 
-    Args:
-        name: One of `names()`.
-
     Raises:
         OptionError: No data set has this name.
     """
@@ -58,11 +48,7 @@ def describe(name: str) -> DatasetInfo:
 
 
 def missing(name: str, root: str | Path | None = None) -> tuple[str, ...]:
-    """Return the files of a data set that the data root lacks, relative to it; empty if it is ready to load.
-
-    Args:
-        name: One of `names()`.
-        root: The data root, see `load_dataset`.
+    """Return the files of a data set that the root (see `load_dataset`) lacks, relative to it; empty if none is missing.
 
     Raises:
         OptionError: No data set has this name.
@@ -71,11 +57,7 @@ def missing(name: str, root: str | Path | None = None) -> tuple[str, ...]:
 
 
 def download_size(name: str, root: str | Path | None = None) -> int:
-    """Return how many bytes loading a data set would download.
-
-    Args:
-        name: One of `names()`.
-        root: The data root, see `load_dataset`.
+    """Return how many bytes loading a data set into the root (see `load_dataset`) would download.
 
     Raises:
         OptionError: No data set has this name.

@@ -71,11 +71,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def parse_batch(data: bytes, where: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Parse one CIFAR-10 batch.
-
-    Args:
-        data: The pickle.
-        where: Its name, for messages.
+    """Parse one CIFAR-10 batch, a pickle.
 
     Returns:
         Images uint8 [n, 3, 32, 32] and labels int64 [n].
@@ -88,7 +84,7 @@ def parse_batch(data: bytes, where: str) -> tuple[npt.NDArray[np.uint8], npt.NDA
         array, labels = (batch.get(key) if isinstance(batch, dict) else None for key in (b"data", b"labels"))
         images = array.as_bytes() if isinstance(array, _Array) else None
     except Exception as error:  # a damaged pickle can raise nearly anything
-        raise DataError(f"{where} is not a CIFAR-10 batch, refused: {error}") from error
+        raise DataError(f"{where} is not a CIFAR-10 batch, refused: {str(error)[:300]}") from error
     if images is None or images.shape[1] != int(np.prod(_SHAPE)):
         raise DataError(f"{where} is not a CIFAR-10 batch: its b'data' is not uint8 [n, 3072]")
     if not isinstance(labels, list) or len(labels) != len(images) or not all(type(y) is int for y in labels):
@@ -140,4 +136,3 @@ READERS = (
         _read,
     ),
 )
-"""CIFAR-10."""

@@ -40,8 +40,25 @@ class Split:
         return len(self.y)
 
 
+class _Sizes:
+    """Sizes that follow from the shape of a sample and the names of the classes."""
+
+    shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+    @property
+    def n_features(self) -> int:
+        """Number of raw features of one sample."""
+        return int(np.prod(self.shape))
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(_Sizes):
     """A data set: three parts, and what its features and classes mean.
 
     Attributes:
@@ -117,16 +134,6 @@ class Dataset:
             raise DataError(f"{where}: sample {at} contains NaN or infinity")
 
     @property
-    def n_features(self) -> int:
-        """Number of raw features of one sample."""
-        return int(np.prod(self.shape))
-
-    @property
-    def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
-
-    @property
     def label_shape(self) -> tuple[int, ...]:
         """Shape of one sample's labels: () for one class per sample, (height, width) for one per pixel."""
         return self.train.y.shape[1:]
@@ -147,23 +154,16 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class DatasetInfo:
-    """Description of a data set, known without reading it.
+class DatasetInfo(_Sizes):
+    """Description of a data set, known without reading it; what is not listed here means what it does in `Dataset`.
 
     Attributes:
-        name: Its name.
         title: One line for people.
         kind: "image", "table" or "signal".
-        shape: Shape of one sample.
-        dtype: NumPy name of the features' type.
-        class_names: One name per class.
         train: Number of training samples.
         validation: Number of validation samples.
         test: Number of test samples.
         split: How the parts are made.
-        source: Where it comes from (URL).
-        licence: Its licence, as upstream states it.
-        citation: The work to cite.
         files: Files it needs, relative to the data root; empty if it comes with gatewright.
         label_shape: Shape of one sample's labels: () for one class per sample, (height, width) for one per pixel.
     """
@@ -184,28 +184,16 @@ class DatasetInfo:
     files: tuple[str, ...] = ()
     label_shape: tuple[int, ...] = ()
 
-    @property
-    def n_features(self) -> int:
-        """Number of raw features of one sample."""
-        return int(np.prod(self.shape))
-
-    @property
-    def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
-
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in {**asdict(self), "n_features": self.n_features, "n_classes": self.n_classes}.items()
-        }
+        return {**asdict(self), "n_features": self.n_features, "n_classes": self.n_classes}
 
     def dataset(
         self,
         train: Split,
         validation: Split,
         test: Split,
+        *,
         feature_names: tuple[str, ...] = (),
         binary_features: npt.NDArray[np.bool_] | None = None,
     ) -> Dataset:

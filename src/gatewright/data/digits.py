@@ -31,8 +31,7 @@ def _read(info: DatasetInfo, root: Path) -> Dataset:  # noqa: ARG001 - it needs 
     for k in range(info.n_classes):
         rank[y == k] = np.arange(np.count_nonzero(y == k))
     test, validation = rank % 5 == 0, rank % 10 == 1
-    parts = [Split(x[mask], y[mask]) for mask in (~test & ~validation, validation, test)]
-    return info.dataset(train=parts[0], validation=parts[1], test=parts[2])
+    return info.dataset(*(Split(x[mask], y[mask]) for mask in (~test & ~validation, validation, test)))
 
 
 READERS = (
@@ -55,4 +54,3 @@ READERS = (
         _read,
     ),
 )
-"""The digits."""

@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 import pooch
 import requests
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from gatewright.data.known_files import KnownFile, known_files
 from gatewright.errors import DataError
@@ -49,15 +49,16 @@ def download(root: Path, paths: Iterable[str], *, progress: bool = False, mirror
     """
     needed = downloads_for(paths)
     base = mirror if mirror is not None else os.environ.get(MIRROR_VARIABLE, "")
-    with _Bars(needed, enabled=progress) as bars, _quiet(pooch.get_logger()):
+    with _Bar(needed, enabled=progress) as bar, _quiet(pooch.get_logger()):
         for known in needed:
             url = f"{base.rstrip('/')}/{known.path}" if base else known.source
-            _download_one(root, known, url, bars)
+            bar.start(known)
+            _download_one(root, known, url, bar)
 
 
-def _download_one(root: Path, known: KnownFile, url: str, bars: _Bars) -> None:
+def _download_one(root: Path, known: KnownFile, url: str, bar: _Bar) -> None:
     target = root / known.path
-    fetch = pooch.HTTPDownloader(progressbar=bars.start(known), chunk_size=_CHUNK, timeout=_TIMEOUT)
+    fetch = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_TIMEOUT)
 
     def fetch_checked(url: str, output_file: str | IO[bytes], pool: Any) -> None:
         """Download, and compare before pooch does, as its message leaves out the checksums."""
@@ -99,20 +100,15 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
         logger.setLevel(level)
 
 
-class _Bars:
-    """One progress bar over all files of a data set, drawn on standard error."""
+class _Bar:
+    """One progress bar over all files of a data set, drawn on standard error, with the methods that pooch calls."""
 
     def __init__(self, files: tuple[KnownFile, ...], *, enabled: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=Console(stderr=True),
-            disable=not enabled,
-        )
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), disable=not enabled)
         self._task = self._progress.add_task("download", total=sum(known.size for known in files))
-        self._done = 0
+        self._before = self._size = self._here = 0
+        self.total = 0  # pooch sets it, and nothing reads it
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -121,20 +117,10 @@ class _Bars:
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
 
-    def start(self, known: KnownFile) -> _FileBar:
-        """Return the bar of one file."""
+    def start(self, known: KnownFile) -> None:
+        """Begin with a file, where the one before ends."""
+        self._before, self._size, self._here = self._before + self._size, known.size, 0
         self._progress.update(self._task, description=known.path)
-        before, self._done = self._done, self._done + known.size
-        return _FileBar(self._progress, self._task, before, known.size)
-
-
-class _FileBar:
-    """The part of the bar that one file fills, with the methods pooch calls."""
-
-    def __init__(self, progress: Progress, task: TaskID, before: int, size: int) -> None:
-        self._progress, self._task, self._before, self._size = progress, task, before, size
-        self._here = 0
-        self.total = size
 
     def update(self, n: int) -> None:
         """Advance by n bytes, never past the end: pooch counts full chunks."""

@@ -64,12 +64,7 @@ def known_files() -> Mapping[str, KnownFile]:
 
 
 def data_root(root: str | Path | None = None) -> Path:
-    """Return the folder that data sets are read from and downloaded to.
-
-    Args:
-        root: The folder; None for the one in the environment variable GATEWRIGHT_DATA, or the user's cache folder if it
-            is not set.
-    """
+    """Return the data root: `root`, or the folder in the environment's GATEWRIGHT_DATA, or the user's cache folder."""
     given = root if root is not None else os.environ.get(ROOT_VARIABLE) or None
     return Path(given).expanduser() if given is not None else user_cache()
 
@@ -94,14 +89,7 @@ def missing(root: Path, paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def read(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
-    """Read known files, unpacked and checked.
-
-    Args:
-        root: The data root.
-        paths: Known files, relative to it.
-
-    Returns:
-        Their contents, by path.
+    """Read known files, unpacked and checked, and return their contents by path, in the order of `paths`.
 
     Raises:
         DataError: A file is missing, damaged, or not the known one.
@@ -123,14 +111,14 @@ def read(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
     return {path: contents[path] for path in paths}
 
 
-def missing_error(root: Path, paths: tuple[str, ...], why: str = "") -> DataError:
+def missing_error(root: Path, paths: tuple[str, ...]) -> DataError:
     """Build the error for missing files, with the places searched and what to do."""
     first = known_files()[paths[0]]
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     origin = "" if first.is_download else f", or {first.source}"
     return DataError(
         f"{root / first.path} is missing{more} (expected there plain, as .gz or .xz{origin}; sha256 of the content "
-        f"{first.sha256}){why}; set {ROOT_VARIABLE} or the root option to the folder that has the data, or allow the "
+        f"{first.sha256}); set {ROOT_VARIABLE} or the root option to the folder that has the data, or allow the "
         "download"
     )
 

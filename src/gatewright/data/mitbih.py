@@ -60,10 +60,6 @@ _RR_NAMES = ("rr-previous", "rr-next", "rr-previous-ratio", "rr-next-ratio")
 def parse_signal(data: bytes, where: str) -> npt.NDArray[np.int16]:
     """Parse a WFDB signal file of format 212 with two leads: three bytes hold one 12-bit sample of each.
 
-    Args:
-        data: The whole file.
-        where: Its name, for messages.
-
     Returns:
         int16 [2, samples], in -2048..2047.
 
@@ -79,10 +75,6 @@ def parse_signal(data: bytes, where: str) -> npt.NDArray[np.int16]:
 
 def parse_annotations(data: bytes, where: str) -> tuple[Int64Array, Int64Array]:
     """Parse a WFDB annotation file: 16-bit words, the type in the high 6 bits and the time step in the low 10.
-
-    Args:
-        data: The whole file.
-        where: Its name, for messages.
 
     Returns:
         Sample numbers and types of all annotations, each int64 [annotations].
@@ -191,12 +183,11 @@ def _decode(info: DatasetInfo, root: Path) -> Arrays:
 def _read(info: DatasetInfo, root: Path) -> Dataset:
     arrays = cached("mit-bih", 2, info.files, lambda: _decode(info, root))
     names = (*(f"ecg{step:+d}" for step in _WINDOW), *_RR_NAMES)
-    if info.shape == (len(names),):
-        train, validation, test = (Split(arrays[f"{part}_x"], arrays[f"{part}_y"]) for part in RECORDS)
-        return info.dataset(train, validation, test, feature_names=names)
-    train, validation, test = (Split(_pictures(arrays, part), arrays[f"{part}_y"]) for part in RECORDS)
-    rows = ("previous", "this", "next")
-    return info.dataset(train, validation, test, feature_names=tuple(f"{row}:{name}" for row in rows for name in names))
+    x = {part: arrays[f"{part}_x"] for part in RECORDS}
+    if info.shape != (len(names),):
+        x = {part: _pictures(arrays, part) for part in RECORDS}
+        names = tuple(f"{row}:{name}" for row in ("previous", "this", "next") for name in names)
+    return info.dataset(*(Split(x[part], arrays[f"{part}_y"]) for part in RECORDS), feature_names=names)
 
 
 def _pictures(arrays: Arrays, part: str) -> npt.NDArray[np.int16]:
@@ -225,10 +216,7 @@ def _reader(name: str, title: str, shape: tuple[int, ...]) -> Reader:
             "20(3):45-50, 2001; Goldberger et al.: PhysioBank, PhysioToolkit, and PhysioNet, Circulation "
             "101(23):e215-e220, 2000; split: de Chazal, O'Dwyer, Reilly, IEEE Trans. Biomed. Eng. 51(7), 2004",
             files=tuple(
-                f"mitdb/{record}.{kind}"
-                for records in RECORDS.values()
-                for record in records
-                for kind in ("atr", "dat")
+                f"mitdb/{number}.{kind}" for part in RECORDS.values() for number in part for kind in ("atr", "dat")
             ),
         ),
         _read,
@@ -241,4 +229,3 @@ READERS = (
     _reader("mit-bih", "heart beats of an electrocardiogram, by AAMI class", (_FEATURES,)),
     _reader("mit-bih-2d", "the same beats as pictures: each between its neighbours", (1, 3, _FEATURES)),
 )
-"""MIT-BIH beats."""

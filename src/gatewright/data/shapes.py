@@ -45,10 +45,8 @@ def draw(n: int, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64
             contrast = int(rng.integers(30, 90)) * (1 if rng.integers(2) else -1)
             inside = _inside(CLASSES[kind], down - y, across - x, radius)
             value[inside], label[inside] = 128 + contrast, kind
-        noisy = (
-            value + rng.integers(-_NOISE, _NOISE + 1, (SIZE, SIZE)) + rng.integers(-_NOISE, _NOISE + 1, (SIZE, SIZE))
-        )
-        picture[:] = np.clip(noisy, 0, 255)
+        noise = rng.integers(-_NOISE, _NOISE + 1, (2, SIZE, SIZE)).sum(axis=0)
+        picture[:] = np.clip(value + noise, 0, 255)
     return pictures, labels
 
 
@@ -61,8 +59,7 @@ def _inside(kind: str, dy: npt.NDArray[Any], dx: npt.NDArray[Any], radius: int) 
 
 
 def _read(info: DatasetInfo, root: Path) -> Dataset:  # noqa: ARG001 - nothing is read
-    train, validation, test = (Split(*draw(n, _SEEDS[part])) for part, n in _SIZES.items())
-    return info.dataset(train, validation, test)
+    return info.dataset(*(Split(*draw(n, _SEEDS[part])) for part, n in _SIZES.items()))
 
 
 READERS = (
@@ -86,4 +83,3 @@ READERS = (
         _read,
     ),
 )
-"""Shapes in noise."""

@@ -24,8 +24,6 @@ Kind = Literal["number", "bin", "category", "label", "ignored"]
 Texts = npt.NDArray[np.str_]
 Masks = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
-_LICENCE = "CC BY 4.0"
-
 
 @dataclass(frozen=True)
 class _Layout:
@@ -84,27 +82,24 @@ class _Layout:
         names: list[str] = []
         binary: list[bool] = []
         for i, (name, kind) in enumerate(self.columns.items()):
-            made = {
-                "number": [name],
-                "bin": [name],
-                "category": [f"{name}={value}" for value in np.unique(train[:, i])],
-            }.get(kind, [])
-            names += made
-            binary += [kind == "category"] * len(made)
+            made = [f"{name}={value}" for value in np.unique(train[:, i])] if kind == "category" else [name]
+            if kind not in {"label", "ignored"}:
+                names += made
+                binary += [kind == "category"] * len(made)
         return tuple(names), np.array(binary)
 
 
 def _read(info: DatasetInfo, root: Path, layout: _Layout, masks: Callable[[int], Masks]) -> Dataset:
     """Read the first file as training data, split by `masks`, and the second one, if there is one, as test data."""
-    contents = read(root, info.files)
-    tables = [layout.parse(contents[path], path) for path in info.files]
-
+    tables = [layout.parse(data, path) for path, data in read(root, info.files).items()]
     files = [
         Split(layout.features(table, tables[0], info.dtype, where), layout.targets(table, where))
         for table, where in zip(tables, info.files, strict=True)
     ]
     train, validation, test = (Split(files[0].x[mask], files[0].y[mask]) for mask in masks(len(files[0])))
-    return info.dataset(train, validation, files[1] if len(files) > 1 else test, *layout.names(tables[0]))
+    names, binary = layout.names(tables[0])
+    test = files[1] if len(files) > 1 else test
+    return info.dataset(train, validation, test, feature_names=names, binary_features=binary)
 
 
 def _every(n: int, stride: int, *, validation: int, test: int | None = None) -> Masks:
@@ -152,70 +147,61 @@ _MONKS = _Layout(
 )
 
 
+def _reader(layout: _Layout, masks: Callable[[int], Masks], **about: Any) -> Reader:
+    info = DatasetInfo(kind="table", class_names=tuple(layout.labels), licence="CC BY 4.0", **about)
+    return Reader(info, partial(_read, layout=layout, masks=masks))
+
+
 def _monks(problem: int, rule: str, train: int, validation: int) -> Reader:
-    return Reader(
-        DatasetInfo(
-            name=f"monks-{problem}",
-            title=f"robots by rule: {rule}",
-            kind="table",
-            shape=(17,),
-            dtype="uint8",
-            class_names=("0", "1"),
-            train=train,
-            validation=validation,
-            test=432,
-            split="upstream's train and test (all 432 possible rows); validation is every fifth train row, from row 4",
-            source="https://archive.ics.uci.edu/dataset/70",
-            licence=_LICENCE,
-            citation="Thrun et al.: The MONK's Problems, CMU-CS-91-197, 1991; Wnek: MONK's Problems, UCI, "
-            "doi:10.24432/C5R30R",
-            files=(f"UCI/monks-{problem}.train", f"UCI/monks-{problem}.test"),
-        ),
-        partial(_read, layout=_MONKS, masks=partial(_every, stride=5, validation=4)),
+    return _reader(
+        _MONKS,
+        partial(_every, stride=5, validation=4),
+        name=f"monks-{problem}",
+        title=f"robots by rule: {rule}",
+        shape=(17,),
+        dtype="uint8",
+        train=train,
+        validation=validation,
+        test=432,
+        split="upstream's train and test (all 432 possible rows); validation is every fifth train row, from row 4",
+        source="https://archive.ics.uci.edu/dataset/70",
+        citation="Thrun et al.: The MONK's Problems, CMU-CS-91-197, 1991; Wnek: MONK's Problems, UCI, doi:10.24432/C5R30R",
+        files=(f"UCI/monks-{problem}.train", f"UCI/monks-{problem}.test"),
     )
 
 
 READERS = (
-    Reader(
-        DatasetInfo(
-            name="adult",
-            title="does a person earn more than 50,000 dollars a year",
-            kind="table",
-            shape=(108,),
-            dtype="int32",
-            class_names=("<=50K", ">50K"),
-            train=29_305,
-            validation=3_256,
-            test=16_281,
-            split="upstream's train and test; validation is every tenth row of train, from row 9",
-            source="https://archive.ics.uci.edu/dataset/2",
-            licence=_LICENCE,
-            citation="Becker, Kohavi: Adult, UCI, 1996, doi:10.24432/C5XW20",
-            files=("UCI/adult.data", "UCI/adult.test"),
-        ),
-        partial(_read, layout=_ADULT, masks=partial(_every, stride=10, validation=9)),
+    _reader(
+        _ADULT,
+        partial(_every, stride=10, validation=9),
+        name="adult",
+        title="does a person earn more than 50,000 dollars a year",
+        shape=(108,),
+        dtype="int32",
+        train=29_305,
+        validation=3_256,
+        test=16_281,
+        split="upstream's train and test; validation is every tenth row of train, from row 9",
+        source="https://archive.ics.uci.edu/dataset/2",
+        citation="Becker, Kohavi: Adult, UCI, 1996, doi:10.24432/C5XW20",
+        files=("UCI/adult.data", "UCI/adult.test"),
     ),
-    Reader(
-        DatasetInfo(
-            name="breast-cancer",
-            title="does breast cancer come back (Ljubljana)",
-            kind="table",
-            shape=(20,),
-            dtype="uint8",
-            class_names=("no-recurrence-events", "recurrence-events"),
-            train=172,
-            validation=57,
-            test=57,
-            split="upstream has one file: of every five rows, the fourth is validation and the fifth is test",
-            source="https://archive.ics.uci.edu/dataset/14",
-            licence=_LICENCE,
-            citation="Zwitter, Soklic: Breast Cancer, UCI, 1988, doi:10.24432/C51P4M",
-            files=("UCI/breast-cancer.data",),
-        ),
-        partial(_read, layout=_BREAST_CANCER, masks=partial(_every, stride=5, validation=3, test=4)),
+    _reader(
+        _BREAST_CANCER,
+        partial(_every, stride=5, validation=3, test=4),
+        name="breast-cancer",
+        title="does breast cancer come back (Ljubljana)",
+        shape=(20,),
+        dtype="uint8",
+        train=172,
+        validation=57,
+        test=57,
+        split="upstream has one file: of every five rows, the fourth is validation and the fifth is test",
+        source="https://archive.ics.uci.edu/dataset/14",
+        citation="Zwitter, Soklic: Breast Cancer, UCI, 1988, doi:10.24432/C51P4M",
+        files=("UCI/breast-cancer.data",),
     ),
     _monks(1, "a1 = a2, or a5 = 1", 100, 24),
     _monks(2, "exactly two of the six attributes are 1", 136, 33),
     _monks(3, "a5 = 3 and a4 = 1, or a5 != 4 and a2 != 3; 5 % of the training labels are wrong", 98, 24),
 )
-"""The UCI tables."""

@@ -11,15 +11,18 @@ import numpy.typing as npt
 from gatewright.engine.engine import Engine
 from gatewright.engine.inputs import read_samples
 from gatewright.errors import DataError, DtypeError, FormatError, OptionError, ShapeError
-from gatewright.runtime.files import write_atomically
+from gatewright.runtime.documents import reading
+from gatewright.runtime.files import is_plain_file, write_atomically
 
 _PART_BYTES = 1 << 26
+_MOST_HEADER = 10_000
 
 
 def predict_file(engine: Engine, source: Path, target: Path, result: str = "classes") -> npt.NDArray[Any]:
     """Classify the samples in a `.npy` file, part by part, into another one.
 
-    Neither file is ever in memory at once. The target appears when it is complete, and replaces what was there.
+    Neither file is ever in memory at once. The target appears when it is complete, and replaces what was there; a pipe or
+    device is written into.
 
     Args:
         engine: The engine of a circuit with a head.
@@ -34,13 +37,13 @@ def predict_file(engine: Engine, source: Path, target: Path, result: str = "clas
         FormatError: The source is no `.npy` file of numbers, or is damaged.
         OptionError: The result is unknown, or the target is the source.
         UnsupportedError: The circuit has no head.
-        ShapeError: As for `Engine.predict`, with the name of the file.
-        DtypeError: Likewise.
-        DataError: Likewise.
+        ShapeError, DtypeError, DataError: As for `Engine.predict`, with the name of the file.
     """
     x = _open(source)
     if target.exists() and target.samefile(source):
         raise OptionError(f"{target} is the file that the samples come from; give the results another name")
+
+    passed_on: list[npt.NDArray[Any]] = []
 
     def write(part: Path) -> None:
         like = next(engine.predict_stream([x[:0]], result))
@@ -51,13 +54,15 @@ def predict_file(engine: Engine, source: Path, target: Path, result: str = "clas
         for start, done in zip(starts, parts, strict=True):
             written[start : start + step] = done
         written.flush()
+        if target.exists() and not is_plain_file(target):  # what is written there cannot be read again
+            passed_on.append(np.lib.format.open_memmap(part, "r"))
 
     try:
         read_samples(engine.circuit, x)  # complains about the complete array: its parts have other shapes
         write_atomically(target, write)
     except (ShapeError, DtypeError, DataError) as error:
         raise type(error)(f"{source}: {error}") from error
-    return np.lib.format.open_memmap(target, "r")
+    return passed_on[0] if passed_on else np.lib.format.open_memmap(target, "r")
 
 
 def _open(source: Path) -> npt.NDArray[Any]:
@@ -65,9 +70,11 @@ def _open(source: Path) -> npt.NDArray[Any]:
     with source.open("rb"):  # NumPy would call a file that is not there damaged
         pass
     try:
-        array = np.lib.format.open_memmap(source, "r")
-    except ValueError as error:
-        raise FormatError(f"{source} is not a NumPy .npy file of numbers, or is damaged: {error}") from error
+        with reading(source), np.errstate(all="ignore"):
+            array = np.lib.format.open_memmap(source, "r", max_header_size=_MOST_HEADER)
+    except (FormatError, MemoryError) as error:  # Python's parser calls what is nested too deeply a want of memory
+        cause = error.__cause__ or error
+        raise FormatError(f"{source} is not a NumPy .npy file of numbers, or is damaged: {str(cause)[:300]}") from error
     if array.ndim == 0:
         raise ShapeError(f"{source} holds a single number, expected samples [n, ...]")
     return array

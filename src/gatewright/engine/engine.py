@@ -118,8 +118,7 @@ class Engine:
             UnsupportedError: The circuit has no head.
         """
         if self._head().places:
-            decided: npt.NDArray[np.int64] = self.counts(x).argmax(axis=-1).astype(np.int64)
-            return decided
+            return np.asarray(self.counts(x).argmax(axis=-1), np.int64)
         return self._numbers(x, kernels.CLASSES, 1).reshape(-1)
 
     def counts(self, x: Any) -> npt.NDArray[np.int64]:
@@ -129,15 +128,13 @@ class Engine:
 
     def scores(self, x: Any) -> npt.NDArray[np.float32]:
         """Scores float32 [n, classes], counts / tau; arguments and errors as for `predict`."""
-        scores: npt.NDArray[np.float32] = (self.counts(x) / self._head().tau).astype(np.float32)
-        return scores
+        return np.asarray(self.counts(x) / self._head().tau, np.float32)
 
     def predict_proba(self, x: Any) -> npt.NDArray[np.float32]:
         """Softmax of the scores, float32 [n, classes]; arguments and errors as for `predict`."""
         wide = self.scores(x).astype(np.float64)
         powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
-        shares: npt.NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
-        return shares
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
 
     def outputs(self, x: Any) -> npt.NDArray[np.bool_]:
         """Outputs of the gates, bool [n, outputs], before any head; arguments and errors as for `predict`."""

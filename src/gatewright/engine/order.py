@@ -22,17 +22,10 @@ _LAST_OP = 3
 
 @numba.njit(cache=True)
 def _walk(live: Any, level: Any, left: Any, right: Any, n_nodes: int, size: int, order: Any, window: Any) -> None:
-    """Order the gates of each level by shared operands, and number their windows.
+    """Order the gates of each level by shared operands, and number their windows of `size` gates.
 
-    Args:
-        live: int64 [gates], ascending by level.
-        level: Level of each of them.
-        left: First operand of every gate.
-        right: Second operand of every gate.
-        n_nodes: Inputs and gates.
-        size: Gates in a window.
-        order: int64 [gates], written: the same gates, in the order of the walk.
-        window: int64 [gates], written: the window of each.
+    Other arguments are those of `order_gates`. Written are `order`, int64 [live], the same gates in the order of the walk,
+    and `window`, int64 [live], the window of each.
     """
     n = len(live)
     # The readers of value v, as positions in `live` and so ascending by level, are reader[pointer[v]:stop[v]].

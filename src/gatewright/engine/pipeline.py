@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,53 +39,57 @@ def _aligned(n: int) -> npt.NDArray[np.uint64]:
     return raw[skip : skip + n]
 
 
-class _Loader:
-    """Tables that route features through thresholds into slots (see `kernels.evaluate`)."""
-
-    def __init__(self, plan: Plan, feature: Any, threshold: Any, n_features: int, dtype: np.dtype[Any]) -> None:
-        """Lay out the live bits in tiles of 64 adjacent features with one threshold each."""
-        feature, threshold = feature[plan.inputs].astype(np.int64), threshold[plan.inputs]
-        order = np.argsort(feature, kind="stable")
-        ranked = feature[order]
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order)) - np.searchsorted(ranked, ranked)
-        chunks = -(-max(n_features, 1) // TILE)
-        keys, tile = np.unique(rank * chunks + feature // TILE, return_inverse=True)
-        start = np.minimum(keys % chunks * TILE, max(n_features, TILE) - TILE)
-        by_tile = np.argsort(tile, kind="stable")
-        ends = np.searchsorted(tile[by_tile], np.arange(len(keys) + 1))
-        lane = feature - start[tile] if len(keys) else feature
-        compared = np.dtype(np.uint8) if dtype == np.bool_ else dtype
-        self.thresholds = np.zeros((len(keys), TILE), compared)
-        self.thresholds[tile, lane] = threshold.astype(compared)
-        self.tiles = np.stack([start, ends[:-1], ends[1:]], axis=1).astype(np.int32)
-        self.lanes = np.stack([lane, plan.input_slots], axis=1)[by_tile].astype(np.int32)
+def _loader(plan: Plan, feature: Any, threshold: Any, n_features: int, dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    """Tiles, thresholds and lanes for `kernels.evaluate`: live bits in tiles of 64 adjacent features, a threshold each."""
+    feature, threshold = feature[plan.inputs].astype(np.int64), threshold[plan.inputs]
+    order = np.argsort(feature, kind="stable")
+    ranked = feature[order]
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.searchsorted(ranked, ranked)
+    chunks = -(-max(n_features, 1) // TILE)
+    keys, tile = np.unique(rank * chunks + feature // TILE, return_inverse=True)
+    start = np.minimum(keys % chunks * TILE, max(n_features, TILE) - TILE)
+    by_tile = np.argsort(tile, kind="stable")
+    ends = np.searchsorted(tile[by_tile], np.arange(len(keys) + 1))
+    lane = feature - start[tile] if len(keys) else feature
+    thresholds = np.zeros((len(keys), TILE), np.uint8 if dtype == np.bool_ else dtype)
+    thresholds[tile, lane] = threshold.astype(thresholds.dtype)
+    tiles = np.stack([start, ends[:-1], ends[1:]], axis=1).astype(np.int32)
+    return tiles, thresholds, np.stack([lane, plan.input_slots], axis=1)[by_tile].astype(np.int32)
 
 
-class _Counter:
-    """Tables of the slots that count for each class (see `kernels.evaluate`)."""
+class _Counter(NamedTuple):
+    """The slots that count for each class: arguments of `kernels.evaluate`."""
 
-    def __init__(self, plan: Plan, head: Head | None) -> None:
-        """Split each class's outputs into batches of 16, with separate batches for inverted ones."""
-        offset = [int(o) for o in head.offset] if head else [0]
-        group = head.group if head else np.zeros(0, np.int32)
-        if max(abs(o) for o in offset) >= 1 << 61:
-            raise UnsupportedError("a head's offsets must be smaller than 2^61 for the engine to count exactly")
-        batches, chosen = [], []
-        if head:
-            for k in range(head.n_groups):
-                for inverted in (0, 1):
-                    slots = plan.output_slots[(group == k) & (plan.output_inverted == inverted)]
-                    padded = np.full(-(-len(slots) // _BATCH) * _BATCH, ONE_SLOT if inverted else ZERO_SLOT, np.int32)
-                    padded[: len(slots)] = slots
-                    chosen.append(padded)
-                    batches += [(k, inverted)] * (len(padded) // _BATCH)
-        self.batches = np.array(batches, np.int32).reshape(-1, 2)
-        self.chosen = np.concatenate([np.zeros(0, np.int32), *chosen]).reshape(-1, _BATCH)
-        self.low = min(offset)
-        self.offset = np.array([o - self.low for o in offset], np.int64)
-        largest = int(self.offset.max()) + int(np.bincount(group, minlength=1).max())
-        self.n_planes = max(4, largest.bit_length())
+    batches: npt.NDArray[np.int32]
+    chosen: npt.NDArray[np.int32]
+    offset: npt.NDArray[np.int64]
+    low: int
+    n_planes: int
+
+
+def _counter(plan: Plan, head: Head | None) -> _Counter:
+    """Split each class's outputs into batches of 16, with separate batches for inverted ones."""
+    group, offset = (head.group, head.offset.tolist()) if head else (np.zeros(0, np.int32), [0])
+    if max(map(abs, offset)) >= 1 << 61:
+        raise UnsupportedError("a head's offsets must be smaller than 2^61 for the engine to count exactly")
+    batches, chosen = [], [np.zeros(0, np.int32)]
+    for k in range(head.n_groups if head else 0):
+        for inverted in (0, 1):
+            slots = plan.output_slots[(group == k) & (plan.output_inverted == inverted)]
+            padded = np.full(-(-len(slots) // _BATCH) * _BATCH, ONE_SLOT if inverted else ZERO_SLOT, np.int32)
+            padded[: len(slots)] = slots
+            chosen.append(padded)
+            batches += [(k, inverted)] * (len(padded) // _BATCH)
+    low = min(offset)
+    largest = max(offset) - low + int(np.bincount(group, minlength=1).max())
+    return _Counter(
+        batches=np.array(batches, np.int32).reshape(-1, 2),
+        chosen=np.concatenate(chosen).reshape(-1, _BATCH),
+        offset=np.array(offset, np.int64) - low,
+        low=low,
+        n_planes=max(4, largest.bit_length()),
+    )
 
 
 def _known_inputs(encoder: Encoder) -> npt.NDArray[np.uint8]:
@@ -107,16 +111,16 @@ class Pipeline:
     """
 
     def __init__(self, circuit: Circuit, encoder: Encoder | None, block: int | None) -> None:
+        self.plan = plan = make_plan(circuit, None if encoder is None else _known_inputs(encoder))
         if encoder is None:
-            plan = make_plan(circuit)
-            every = np.arange(circuit.n_inputs)
-            loader = _Loader(plan, every, np.ones(circuit.n_inputs), circuit.n_inputs, np.dtype(np.bool_))
+            n = circuit.n_inputs
+            self._loader = _loader(plan, np.arange(n), np.ones(n), n, np.dtype(np.bool_))
         else:
-            plan = make_plan(circuit, _known_inputs(encoder))
             dtype = np.dtype(encoder.dtype)
-            loader = _Loader(plan, encoder.feature, encoder.threshold, encoder.n_features, dtype)
-        self.plan, self._loader, self._counter = plan, loader, _Counter(plan, circuit.head)
-        self._packed_tiles = np.stack([plan.inputs, plan.input_slots, plan.inputs], axis=1)
+            self._loader = _loader(plan, encoder.feature, encoder.threshold, encoder.n_features, dtype)
+        packed_tiles = np.stack([plan.inputs, plan.input_slots, plan.inputs], axis=1)
+        self._packed_loader = packed_tiles, _NO_THRESHOLDS, self._loader[-1]
+        self._counter = _counter(plan, circuit.head)
         self.block = block or (1024 if plan.n_slots * 128 <= _LARGEST_BYTES else 512)
 
     def run(self, wanted: int, samples: Samples | PackedSamples, threads: int, result: npt.NDArray[Any]) -> None:
@@ -169,28 +173,20 @@ class Pipeline:
         result: npt.NDArray[Any],
         scratch: _Scratch,
     ) -> None:
-        x = samples.chunk(start, stop)
-        plan, loader, counter = self.plan, self._loader, self._counter
+        plan = self.plan
         kernels.evaluate(
             wanted,
-            x,
+            samples.chunk(start, stop),
             stop - start,
             self.block // 64,
             samples.packed,
-            self._packed_tiles if samples.packed else loader.tiles,
-            _NO_THRESHOLDS if samples.packed else loader.thresholds,
-            loader.lanes,
+            *(self._packed_loader if samples.packed else self._loader),
             plan.program,
             plan.runs,
             plan.output_slots,
             plan.output_inverted,
-            counter.batches,
-            counter.chosen,
-            counter.offset,
-            counter.low,
-            counter.n_planes,
+            *self._counter,
             *scratch,
             start,
-            result if wanted == kernels.OUTPUTS else _NO_OUTPUTS,
-            _NO_NUMBERS if wanted == kernels.OUTPUTS else result,
+            *((result, _NO_NUMBERS) if wanted == kernels.OUTPUTS else (_NO_OUTPUTS, result)),
         )

@@ -15,13 +15,12 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from gatewright.circuit.builder import Int32Array
 from gatewright.circuit.circuit import Circuit
 from gatewright.engine.order import order_gates
 from gatewright.engine.vector import FIELD
 from gatewright.errors import UnsupportedError
 from gatewright.gates import NEGATE, NEGATE_A, NEGATE_B
-
-Int32Array = npt.NDArray[np.int32]
 
 AND, AND_NOT, XOR, OR = range(4)
 """The ops of a `Plan`: a & b, a & ~b, a ^ b, a | b."""
@@ -164,8 +163,7 @@ def make_plan(circuit: Circuit, known: npt.NDArray[np.uint8] | None = None) -> P
     n_inputs, n_gates, n_nodes = circuit.n_inputs, circuit.n_gates, circuit.n_nodes
     if known is None:
         known = np.full(n_inputs, UNKNOWN, np.uint8)
-    base = np.empty(n_nodes, np.int32)
-    inverted = np.empty(n_nodes, np.uint8)
+    base, inverted = np.empty(n_nodes, np.int32), np.empty(n_nodes, np.uint8)
     op = np.zeros(n_gates, np.uint8)
     left, right = np.zeros(n_gates, np.int32), np.zeros(n_gates, np.int32)
     _normalise(n_inputs, known, circuit.gate, circuit.a, circuit.b, base, inverted, op, left, right)
@@ -189,8 +187,8 @@ def make_plan(circuit: Circuit, known: npt.NDArray[np.uint8] | None = None) -> P
         )
 
     ops = op[order]
-    starts = np.concatenate([[0], np.flatnonzero(ops[1:] != ops[:-1]) + 1]) if len(ops) else np.zeros(0, np.int64)
-    stops = np.concatenate([starts[1:], [len(ops)]])[: len(starts)]
+    starts = np.flatnonzero(np.diff(ops, prepend=np.uint8(255)))
+    stops = np.append(starts, len(ops))[1:]
     return Plan(
         n_slots=n_slots,
         inputs=inputs,

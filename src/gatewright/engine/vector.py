@@ -31,7 +31,6 @@ _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(_I64, LANES)
 _ALIGN = 8 * LANES
 
-
 cgutils: Any = _cgutils  # has no types of its own
 _intrinsic: Any = intrinsic(prefer_literal=True)
 
@@ -60,25 +59,16 @@ def _splat(element: Any, value: int, lanes: int) -> ir.Constant:
     return ir.Constant(ir.VectorType(element, lanes), [value] * lanes)
 
 
-def _words_of(signature_type: Any) -> int | None:
-    return signature_type.literal_value if isinstance(signature_type, types.IntegerLiteral) else None
-
-
 @_intrinsic
 def run_gates(typingctx: Any, words: Any, rows: Any, program: Any, op: Any, first: Any, last: Any) -> Any:
     """Run the steps first..last-1 of a program (see `Plan`), all of one op, on `rows`."""
-    n_words = _words_of(words)
-    if n_words is None:
+    n_words = getattr(words, "literal_value", None)
+    if n_words is None:  # Numba also tries types that are not literal
         return None
 
     def codegen(_context: Any, builder: Any, _signature: Any, args: Sequence[Any]) -> Any:
         _, rows_, program_, op_, first_, last_ = args
-        functions = (
-            builder.and_,
-            lambda x, y: builder.and_(x, builder.not_(y)),
-            builder.xor,
-            builder.or_,
-        )
+        functions = builder.and_, lambda x, y: builder.and_(x, builder.not_(y)), builder.xor, builder.or_
         done = builder.append_basic_block("done")
         switch = builder.switch(op_, done)
         for number, function in enumerate(functions):
@@ -112,8 +102,8 @@ def count16(typingctx: Any, words: Any, rows: Any, chosen: Any, planes: Any, n_p
     `chosen` is the address of 16 int32 row numbers, `planes` that of the counter (`n_planes` >= 4 rows, least
     significant first), `invert` 0 or -1: whether the inverses of the rows are counted.
     """
-    n_words = _words_of(words)
-    if n_words is None:
+    n_words = getattr(words, "literal_value", None)
+    if n_words is None:  # Numba also tries types that are not literal
         return None
 
     def codegen(_context: Any, builder: Any, _signature: Any, args: Sequence[Any]) -> Any:
@@ -156,17 +146,11 @@ def count16(typingctx: Any, words: Any, rows: Any, chosen: Any, planes: Any, n_p
     return types.void(words, types.int64, types.int64, types.int64, types.int64, types.int64), codegen
 
 
-def _interleave(builder: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """Bytes of two <16 x i8> vectors in turn, as two such vectors."""
+def _interleave(builder: Any, x: Sequence[Any], y: Sequence[Any]) -> list[Any]:
+    """For each pair of <16 x i8> vectors their bytes in turn, as two such vectors."""
     low = [lane for i in range(8) for lane in (i, 16 + i)]
-    return tuple(
-        builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(_I32, 16), [lane + shift for lane in low]))
-        for shift in (0, 8)
-    )
-
-
-def _interleave_all(builder: Any, x: Sequence[Any], y: Sequence[Any]) -> list[Any]:
-    return [piece for one, two in zip(x, y, strict=True) for piece in _interleave(builder, one, two)]
+    halves = [ir.Constant(ir.VectorType(_I32, 16), [lane + shift for lane in low]) for shift in (0, 8)]
+    return [builder.shuffle_vector(a, b, half) for a, b in zip(x, y, strict=True) for half in halves]
 
 
 @_intrinsic
@@ -207,9 +191,9 @@ def pack_tile(typingctx: Any, features: Any, first: Any, stride: Any, thresholds
         base = builder.ptrtoint(groups, _I64)
         for q in range(TILE // 16):
             g = [[builder.load(_pointer(builder, base, _const(64 * i + 16 * q), quarter), align=16)] for i in range(8)]
-            pairs = [_interleave_all(builder, g[i], g[i + 4]) for i in range(4)]
-            fours = [_interleave_all(builder, pairs[i], pairs[i + 2]) for i in range(2)]
-            for i, piece in enumerate(_interleave_all(builder, fours[0], fours[1])):
+            pairs = [_interleave(builder, g[i], g[i + 4]) for i in range(4)]
+            fours = [_interleave(builder, pairs[i], pairs[i + 2]) for i in range(2)]
+            for i, piece in enumerate(_interleave(builder, fours[0], fours[1])):
                 builder.store(piece, _pointer(builder, out_, _const(128 * q + 16 * i), quarter), align=8)
         return context.get_dummy_value()
 

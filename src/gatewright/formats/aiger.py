@@ -8,11 +8,18 @@ from gatewright.circuit import aig
 from gatewright.circuit.circuit import Circuit
 from gatewright.formats.gate_level import to_gate_level, with_interface
 from gatewright.formats.names import check_name, remarks
+from gatewright.runtime.documents import reading
 from gatewright.runtime.files import read_bytes, write_files
 
 
 def to_aiger(
-    circuit: Circuit, directory: str | Path, *, name: str = "model", encoder: bool = False, head: bool = False
+    circuit: Circuit,
+    directory: str | Path,
+    *,
+    name: str = "model",
+    encoder: bool = False,
+    head: bool = False,
+    adders: str = "ops",
 ) -> list[Path]:
     """Write a circuit as binary AIGER with symbols.
 
@@ -22,6 +29,7 @@ def to_aiger(
         name: Name of the file.
         encoder: Write the encoder, if the circuit has one, as gates; otherwise the Boolean inputs are the interface.
         head: Write the head, if the circuit has one, as gates.
+        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
 
     Returns:
         The file written.
@@ -39,7 +47,7 @@ def to_aiger(
     1
     """
     check_name(name)
-    netlist = to_gate_level(circuit, encoder=encoder, head=head)
+    netlist = to_gate_level(circuit, encoder=encoder, head=head, adders=adders)
     text = "".join(f"{line}\n" for line in ["written by gatewright", *remarks(circuit.metadata)])
     data = aig.write_aig(netlist.gates, inputs=netlist.input_names, outputs=netlist.output_names, comment=text)
     return write_files(directory, {f"{name}.aig": data})
@@ -56,5 +64,6 @@ def from_aiger(path: str | Path, *, like: Circuit | None = None) -> Circuit:
         FormatError: The file is not binary AIGER, is damaged, or does not fit `like`.
         UnsupportedError: The file describes a sequential circuit.
     """
-    circuit = aig.read_aig(read_bytes(path), source=str(path))
-    return with_interface(circuit, like, str(path))
+    with reading(path):
+        circuit = aig.read_aig(read_bytes(path), source=str(path))
+        return with_interface(circuit, like, str(path))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.arithmetic import argmax, feature_bits, popcount, with_encoder_gates
+from gatewright.circuit.arithmetic import argmax, feature_bits, with_encoder_gates
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
+from gatewright.circuit.head_gates import class_counts
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import FormatError, UnsupportedError
 from gatewright.features import FEATURE_BITS
@@ -102,7 +103,9 @@ def refuse_places(circuit: Circuit, target: str) -> None:
         )
 
 
-def to_gate_level(circuit: Circuit, *, encoder: bool, head: bool, scores: bool = False) -> GateLevel:
+def to_gate_level(
+    circuit: Circuit, *, encoder: bool, head: bool, scores: bool = False, adders: str = "ops"
+) -> GateLevel:
     """Turn encoder and head into gates and simplify everything together.
 
     Args:
@@ -110,6 +113,7 @@ def to_gate_level(circuit: Circuit, *, encoder: bool, head: bool, scores: bool =
         encoder: Turn the encoder, if the circuit has one, into gates; without, the Boolean inputs are the interface.
         head: Turn the head, if the circuit has one, into gates; without, the outputs are the interface.
         scores: Make the counts of the classes outputs, after the class.
+        adders: One of `gatewright.circuit.adders.ADDERS`.
 
     Raises:
         UnsupportedError: There would be no output, the head has places, or counts would exceed 62 bits.
@@ -120,12 +124,12 @@ def to_gate_level(circuit: Circuit, *, encoder: bool, head: bool, scores: bool =
     if head and circuit.head is not None:
         refuse_places(circuit, "gates")
         score_base = int(circuit.head.offset.min())
-        offset = [int(o) - score_base for o in circuit.head.offset]
-        if max(offset) + circuit.n_outputs >= 1 << 62:
+        offset = circuit.head.offset - score_base
+        if int(offset.max()) + circuit.n_outputs >= 1 << 62:
             raise UnsupportedError("the head's offsets are too far apart for gates that count exactly")
         builder = Builder(circuit.n_inputs)
-        nodes = builder.include(circuit, np.arange(circuit.n_inputs))[circuit.outputs]
-        sums = [popcount(builder, nodes[circuit.head.group == k], offset[k]) for k in range(circuit.head.n_classes)]
+        nodes = builder.include(circuit, np.arange(circuit.n_inputs))
+        sums = class_counts(builder, circuit, nodes, replace(circuit.head, offset=offset), adders)
         index = argmax(builder, sums)
         outputs, result = (("class_index", len(index)),), list(index)
         if scores:
@@ -149,12 +153,7 @@ def to_gate_level(circuit: Circuit, *, encoder: bool, head: bool, scores: bool =
 
 
 def with_interface(circuit: Circuit, like: Circuit | None, source: str) -> Circuit:
-    """Give a circuit that another tool wrote the encoder, head and metadata of the circuit that was exported.
-
-    Args:
-        circuit: What was read.
-        like: What was exported; None leaves the circuit as it is.
-        source: What messages call the circuit.
+    """Give a circuit read from `source` the encoder, head and metadata of the circuit that was exported, if that is known.
 
     Raises:
         FormatError: The circuit has other numbers of inputs or outputs than `like`.

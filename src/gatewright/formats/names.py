@@ -22,30 +22,30 @@ C_KEYWORDS = frozenset(
 """Reserved words of C99 and C++, since both read headers; and `main`."""
 
 VERILOG_KEYWORDS = frozenset(
-    "always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam "
-    "design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable "
-    "endtask event for force forever fork function generate genvar highz0 highz1 if ifnone incdir include initial "
-    "inout input instance integer join large liblist library localparam macromodule medium module nand negedge nmos "
-    "nor noshowcancelled not notif0 notif1 or output parameter pmos posedge primitive pull0 pull1 pulldown pullup "
-    "pulsestyle_ondetect pulsestyle_onevent rcmos real realtime reg release repeat rnmos rpmos rtran rtranif0 rtranif1 "
-    "scalared showcancelled signed small specify specparam strong0 strong1 supply0 supply1 table task time tran "
-    "tranif0 tranif1 tri tri0 tri1 triand trior trireg unsigned use vectored wait wand weak0 weak1 while wire wor xnor "
-    "xor alias bit byte class const context continue do enum export extends extern final import int interface "
-    "logic longint new null package packed priority program property protected pure rand ref return sequence shortint "
-    "shortreal static string struct super tagged this type typedef union unique var virtual void".split()
+    "accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind "
+    "bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle checker class clocking cmos config "
+    "const constraint context continue cover covergroup coverpoint cross deassign default defparam design disable "
+    "dist do edge else end endcase endchecker endclass endclocking endconfig endfunction endgenerate endgroup "
+    "endinterface endmodule endpackage endprimitive endprogram endproperty endsequence endspecify endtable endtask "
+    "enum event eventually expect export extends extern final first_match for force foreach forever fork forkjoin "
+    "function generate genvar global highz0 highz1 if iff ifnone ignore_bins illegal_bins implements implies import "
+    "incdir include initial inout input inside instance int integer interconnect interface intersect join join_any "
+    "join_none large let liblist library local localparam logic longint macromodule matches medium modport module "
+    "nand negedge nettype new nexttime nmos nor noshowcancelled not notif0 notif1 null or output package packed "
+    "parameter pmos posedge primitive priority program property protected pull0 pull1 pulldown pullup "
+    "pulsestyle_ondetect pulsestyle_onevent pure rand randc randcase randsequence rcmos real realtime ref reg "
+    "reject_on release repeat restrict return rnmos rpmos rtran rtranif0 rtranif1 s_always s_eventually s_nexttime "
+    "s_until s_until_with scalared sequence shortint shortreal showcancelled signed small soft solve specify "
+    "specparam static string strong strong0 strong1 struct super supply0 supply1 sync_accept_on sync_reject_on table "
+    "tagged task this throughout time timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg "
+    "type typedef union unique unique0 unsigned until until_with untyped use uwire var vectored virtual void wait "
+    "wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor".split()
 )
-"""Reserved words of Verilog-2001, and those of SystemVerilog that tools reading both refuse."""
+"""The 248 reserved words of SystemVerilog (IEEE 1800-2017), those of Verilog-2001 among them."""
 
 
-def check_name(name: str, keywords: frozenset[str] = frozenset()) -> str:
+def check_name(name: str, reserved: frozenset[str] = frozenset()) -> None:
     """Check a name that the user gave to a model, module or function.
-
-    Args:
-        name: The name.
-        keywords: Reserved words of the target.
-
-    Returns:
-        The name itself.
 
     Raises:
         OptionError: It is no identifier, too long, or reserved.
@@ -54,9 +54,8 @@ def check_name(name: str, keywords: frozenset[str] = frozenset()) -> str:
         raise OptionError(f"name is {name!r}, expected a letter followed by letters, digits and underscores")
     if len(name) > _LONGEST:
         raise OptionError(f"name has {len(name)} characters, expected at most {_LONGEST}")
-    if name in keywords:
+    if name in reserved:
         raise OptionError(f"name {name!r} is a reserved word of the target language; choose another")
-    return name
 
 
 def remarks(metadata: Mapping[str, str]) -> list[str]:
@@ -64,7 +63,12 @@ def remarks(metadata: Mapping[str, str]) -> list[str]:
     return [f"{comment(key)}: {comment(value)}" for key, value in sorted(metadata.items())]
 
 
+_NOT_IN_COMMENTS = str.maketrans({"*": "+", "\\": "/", "`": "'"})
+"""What could end a comment, continue its line, or begin a directive; the other printable ASCII characters are harmless."""
+
+
 def comment(text: str) -> str:
-    """Text that may stand in a comment of C or Verilog: printable ASCII, one line, without comment marks."""
+    """Text for a comment of C, Verilog, BLIF or AIGER: one line of printable ASCII characters that are safe there."""
     clean = "".join(c if c.isascii() and c.isprintable() else " " for c in text)
-    return " ".join(clean.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/").split())
+    apart = re.sub(r"\?(?=\?)", "? ", clean)  # C knows three characters that begin with two of these as a backslash
+    return " ".join(apart.translate(_NOT_IN_COMMENTS).split())

@@ -16,7 +16,6 @@ from gatewright.runtime.programs import run_yosys
 
 _CONN = re.compile(rb"(?m)^([ \t]*)\.conn[ \t]+(\S+)[ \t]+(\S+)[ \t]*\r?$")
 _LATCH_ORDER = re.compile(rb"(?m)^[ \t]*\.latch_order\b[^\n]*$")
-_MODEL = re.compile(rb"(?m)^[ \t]*\.model\b")
 
 
 def confirm(path: str | Path, circuit: Circuit, *, timeout: float = 600.0) -> str:
@@ -81,9 +80,8 @@ def _by_abc(path: Path, timeout: float) -> tuple[str, Mapping[str, list[str]]]:
     raw = read_bytes(path)
     name = f"netlist{path.suffix}"
     if path.suffix == ".blif":
-        # What ABC does not know and skips or crashes on: wires of yosys, the order of no latches, models without a name.
+        # What ABC does not know and skips or crashes on: wires of yosys, the order of no latches.
         raw = _LATCH_ORDER.sub(b"", _CONN.sub(rb"\1.names \2 \3\n1 1", raw))
-        raw = raw if _MODEL.search(raw) else b".model netlist\n" + raw
     command = f"read_blif {name}" if path.suffix == ".blif" else f"read_aiger {name}"
     with tempfile.TemporaryDirectory(prefix="gatewright-") as folder:
         (Path(folder) / name).write_bytes(raw)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from gatewright.errors import ToolError
@@ -24,6 +24,15 @@ _USED = 3
 
 _FILLED = 0.6
 """Share of these tables that a circuit may need."""
+
+_EMPTY = {
+    "hide_name": 0,
+    "type": "LUT4",
+    "parameters": {"INIT": "0" * 16},
+    "port_directions": {"Z": "output"},
+    "connections": {"Z": []},
+}
+"""An unconnected cell, as yosys writes it."""
 
 
 def choose_device(devices: Sequence[Device], cells: int) -> Device:
@@ -55,32 +64,16 @@ def keep_empty(netlist: Path, device: Device, cells: int) -> int:
     Returns:
         The number of added cells.
     """
-    empty = {f"empty_{i}": _filler(site) for i, site in enumerate(_sites(device, cells))}
-    if not empty:
-        return 0
-    design = json.loads(netlist.read_text(encoding="utf-8"))
-    design["modules"]["top"]["cells"] |= empty
-    netlist.write_text(json.dumps(design), encoding="utf-8")
-    return len(empty)
+    tables = _TABLES[_needed(device, cells) :] if device.rows else ()
+    sites = [f"X{x}/Y{y}/SLICE{table}" for table in tables for x in device.columns for y in device.rows]
+    if sites:
+        design = json.loads(netlist.read_text(encoding="utf-8"))
+        empty = {f"empty_{i}": {**_EMPTY, "attributes": {"BEL": site}} for i, site in enumerate(sites)}
+        design["modules"]["top"]["cells"] |= empty
+        netlist.write_text(json.dumps(design), encoding="utf-8")
+    return len(sites)
 
 
 def _needed(device: Device, cells: int) -> int:
     """Tables of each tile that a circuit may use."""
     return min(len(_TABLES), max(_USED, math.ceil(cells / (_FILLED * len(device.rows) * len(device.columns)))))
-
-
-def _sites(device: Device, cells: int) -> Iterator[str]:
-    if device.rows:
-        for table in _TABLES[_needed(device, cells) :]:
-            yield from (f"X{x}/Y{y}/SLICE{table}" for x in device.columns for y in device.rows)
-
-
-def _filler(site: str) -> dict[str, object]:
-    return {
-        "hide_name": 0,
-        "type": "LUT4",
-        "parameters": {"INIT": "0" * 16},
-        "attributes": {"BEL": site},
-        "port_directions": {"Z": "output"},
-        "connections": {"Z": []},
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,24 +12,20 @@ from gatewright.circuit.cost import map_aig
 from gatewright.circuit.proof.prove import Proof, require_equal
 from gatewright.errors import OptionError
 from gatewright.formats.aiger import to_aiger
-from gatewright.formats.blif import read_tables
-
-LARGEST_TABLE = 8
-"""Largest k of `map_luts`."""
+from gatewright.formats.blif import Tables, read_tables
 
 
 @dataclass(frozen=True)
-class Mapped:
+class Mapped(Tables):
     """A circuit as lookup tables, mapped but not placed.
+
+    `by_inputs`, `inverters` and `levels` count the tables of the BLIF file, from which a few of `tables` may be missing:
+    those with more inputs than their function depends on.
 
     Attributes:
         k: Most inputs of a table.
         gates_before: Gates of the circuit, constants, wires and inverters included.
         tables: Tables of two or more inputs, as `gatewright.circuit.cost.lut6` counts them.
-        by_inputs: Number of tables by their number of inputs. A few may be missing: tables with more inputs than their
-            function depends on.
-        inverters: Inverters left, which later tools absorb.
-        levels: Tables on the longest path from an input to an output.
         seconds: Wall-clock time of the mapping, without the proof.
         proof: Proof that the tables equal the circuit.
         blif: The tables as text of a BLIF file, ports named as by `to_blif`.
@@ -40,9 +35,6 @@ class Mapped:
     k: int
     gates_before: int
     tables: int
-    by_inputs: Mapping[int, int]
-    inverters: int
-    levels: int
     seconds: float
     proof: Proof
     blif: str
@@ -70,8 +62,8 @@ def map_luts(circuit: Circuit, k: int = 6, *, rewrite: bool = False, timeout: fl
     >>> map_luts(majority, 3).tables
     1
     """
-    if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= LARGEST_TABLE:
-        raise OptionError(f"k is {k!r}, expected the most inputs of a table, 2 to {LARGEST_TABLE}")
+    if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= 8:
+        raise OptionError(f"k is {k!r}, expected the most inputs of a table, 2 to 8")
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
@@ -85,9 +77,7 @@ def map_luts(circuit: Circuit, k: int = 6, *, rewrite: bool = False, timeout: fl
         k=k,
         gates_before=circuit.n_gates,
         tables=tables,
-        by_inputs=read.by_inputs,
-        inverters=read.inverters,
-        levels=read.levels,
+        **vars(read),
         seconds=seconds,
         proof=proof,
         blif=text,

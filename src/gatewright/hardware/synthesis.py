@@ -14,15 +14,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from gatewright.circuit.circuit import Circuit, Head
+from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.cost import used_inputs
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import OptionError, ToolError, UnsupportedError
+from gatewright.errors import OptionError, ToolError
 from gatewright.formats.gate_level import GateLevel, to_gate_level
 from gatewright.formats.verilog.module import to_verilog
 from gatewright.hardware.density import choose_device, keep_empty
+from gatewright.hardware.parts import parts_of
 from gatewright.hardware.report import Figure, How, Part, Report
 from gatewright.hardware.targets import TARGETS, Device, Target, find_pnr
 from gatewright.runtime.programs import run_program, run_yosys
@@ -32,8 +31,6 @@ _SEED = 1
 
 _GOAL_MHZ = 100
 """Clock that nextpnr aims at; the report gives the clock that it reaches, lower or higher."""
-
-_EMPTY = np.zeros(0, np.int32)
 
 
 def synth(
@@ -65,7 +62,9 @@ def synth(
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
         to_verilog(circuit, folder, name="model", pipeline=pipeline)
-        parts = _write_parts(circuit, folder)
+        parts = parts_of(simplify(circuit))
+        for part, alone in parts.items():
+            to_verilog(alone, folder, name=f"{part}_alone")
         mapped, tools = _map(["model", *(f"{part}_alone" for part in parts)], family, folder, timeout)
         cells: int | None = None
         fmax: float | None = None
@@ -103,28 +102,6 @@ def _figure(value: float | None, how: How) -> Figure | None:
     return None if value is None else Figure(value, how)
 
 
-def _write_parts(circuit: Circuit, folder: Path) -> list[str]:
-    """Write encoder, logic and head as a Verilog module each; return the names of those that the circuit has."""
-    core = simplify(circuit)
-    parts = {}
-    if core.encoder is not None:
-        comparators = core.replace(gate=_EMPTY, a=_EMPTY, b=_EMPTY, outputs=used_inputs(core), head=None)
-        parts["encoder"] = comparators
-    parts["logic"] = core.replace(encoder=None, head=None)
-    if core.head is not None:
-        n = core.n_outputs
-        head = Head(core.head.group, core.head.offset)
-        parts["head"] = Circuit(n, _EMPTY, _EMPTY, _EMPTY, np.arange(n), head=head)
-    written = []
-    for name, part in parts.items():
-        try:
-            to_verilog(part, folder, name=f"{name}_alone")
-        except UnsupportedError:  # a part without outputs
-            continue
-        written.append(name)
-    return written
-
-
 def _parts(mapped: dict[str, tuple[int, int, int]]) -> dict[str, Part]:
     total = sum(luts for luts, _, _ in mapped.values())
     return {
@@ -139,11 +116,9 @@ def _map_commands(files: str, top: str, target: Target) -> Iterator[str]:
         yield target.library
     yield f"read_verilog {files}"
     yield f"hierarchy -check -top {top}"
-    yield "proc"
-    yield "flatten"
+    yield from ("proc", "flatten")
     yield "delete t:$scopeinfo"  # remarks of flatten that place and route would take for cells
-    yield "simplemap"
-    yield "opt_clean"
+    yield from ("simplemap", "opt_clean")
     if target.synth:
         yield f"{target.synth} -run map_ffs:map_luts"
     yield f"abc -lut {target.table_inputs} -script +strash;dc2;if,-K,{target.table_inputs};mfs2"
@@ -209,8 +184,8 @@ def _place(
     target: Target, device: Device, needed: int, pnr: list[str | Path], folder: Path, timeout: float
 ) -> tuple[int, float | None]:
     """(Logic cells, highest clock in MHz) after placing and routing `top`, which needs so many cells, on a device."""
-    commands = [*_map_commands("model.v top.v", "top", target), *target.place_commands("top.json")]
-    run_yosys(commands, folder, timeout)
+    to_cells = f"{target.synth} -run map_cells: -json top.json"
+    run_yosys([*_map_commands("model.v top.v", "top", target), to_cells], folder, timeout)
     empty = keep_empty(folder / "top.json", device, needed)
     command: list[str | Path] = [*pnr, *device.options, *target.pnr_options, "--json", "top.json", "--top", "top"]
     command += ["--freq", str(_GOAL_MHZ), "--timing-allow-fail", "--seed", str(_SEED), "--report", "report.json", "-q"]

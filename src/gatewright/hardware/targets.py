@@ -57,10 +57,6 @@ class Target:
     pnr_extra: str = ""
     cell_name: str = ""
 
-    def place_commands(self, netlist: str) -> list[str]:
-        """Yosys commands that map flip-flops and lookup tables (`$lut`) to the family's cells, in a file for nextpnr."""
-        return [f"{self.synth} -run map_cells: -json {netlist}"]
-
 
 def _ecp5(name: str, option: str, *, columns: int, rows: int, memory_rows: tuple[int, ...]) -> Device:
     """An ECP5 of speed grade 6: tiles of eight lookup tables from (2, 2) on, except in the rows of memories."""
@@ -68,9 +64,6 @@ def _ecp5(name: str, option: str, *, columns: int, rows: int, memory_rows: tuple
     cells = 8 * len(across) * len(down)
     return Device(name, cells, (option, "--package", "CABGA381", "--speed", "6"), across, down)
 
-
-# Yosys models a LUT6 of Xilinx's 7 series with 642 ps through its slowest pin, and a wire with 300 ps.
-XILINX_LEVEL_NS = 0.942
 
 TARGETS: Registry[Target] = Registry(
     "target",
@@ -98,7 +91,8 @@ TARGETS: Registry[Target] = Registry(
             pnr_options=("--pcf-allow-unconstrained",),
             cell_name="ICESTORM_LC",
         ),
-        "xilinx": Target(table_inputs=6, level_ns=XILINX_LEVEL_NS),
+        # Yosys models a LUT6 of Xilinx's 7 series with 642 ps through its slowest pin, and a wire with 300 ps.
+        "xilinx": Target(table_inputs=6, level_ns=0.942),
         "generic": Target(table_inputs=6),
     },
 )

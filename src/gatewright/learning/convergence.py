@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatewright.errors import FormatError, OptionError
+from gatewright.errors import FormatError, OptionError, shown
+from gatewright.learning.state import entry
 
 
 class Convergence:
@@ -63,8 +64,13 @@ class Convergence:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         for name, own in (("average", self.average), ("calm", self.calm)):
-            if name not in state or state[name].shape != own.shape:
-                found = tuple(state[name].shape) if name in state else "nothing"
+            given = entry(state, name)
+            if not isinstance(given, Tensor) or given.shape != own.shape:
+                found = tuple(given.shape) if isinstance(given, Tensor) else shown(given)
                 raise FormatError(f"convergence entry {name!r} should have shape {tuple(own.shape)}, found {found}")
+            if given.dtype != own.dtype:
+                raise FormatError(f"convergence entry {name!r} should be {own.dtype}, found {given.dtype}")
+        if bool(torch.isinf(state["average"]).any()) or bool((state["calm"] < 0).any()):
+            raise FormatError("convergence entries have numbers that they cannot have")
         self.average.copy_(state["average"])
         self.calm.copy_(state["calm"])

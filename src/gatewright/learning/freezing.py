@@ -10,6 +10,7 @@ from torch import nn
 from gatewright.errors import OptionError
 from gatewright.learning.convergence import Convergence
 from gatewright.learning.reduction import Reduce, alone
+from gatewright.learning.state import MOST_STEPS, counts, entries, whole
 from gatewright.nn import logic_layers
 
 
@@ -109,7 +110,7 @@ class AdaptiveDiscretization:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
-        self.steps = state["steps"]
-        self.frozen_at = list(state["frozen_at"])
-        for tracker, saved in zip(self.trackers, state["trackers"], strict=True):
+        self.steps = whole(state, "steps", 0, MOST_STEPS)
+        self.frozen_at = counts(state, "frozen_at", len(self.layers), none=True)
+        for tracker, saved in zip(self.trackers, entries(state, "trackers", len(self.trackers)), strict=True):
             tracker.load_state_dict(saved)

@@ -15,6 +15,7 @@ any grouping, and adds in one order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -22,11 +23,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gatewright.errors import OptionError
+from gatewright.errors import FormatError, OptionError, shown
 from gatewright.kernels import ops
 from gatewright.learning.proposals import GuidedProposals, _Trial, minterm_slopes
+from gatewright.learning.state import entries, entry
 from gatewright.nn import LogicLayer
-from gatewright.nn.candidates import neurons_by_pool, place_of
+from gatewright.nn.candidates import Candidates, neurons_by_pool, place_of
 from gatewright.nn.functional import Geometry, Recorded, Recorder
 
 ANCHORS = 3
@@ -148,9 +150,28 @@ class ProductProposals(GuidedProposals):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         super().load_state_dict(state)
-        for i, (layer, held) in enumerate(zip(self.layers, state["held"], strict=True)):
-            place = layer.candidates.a.device
-            self.held[i] = [_Held(tuple(h["in_shape"]), h["x"].to(place), h["grad"].to(place)) for h in held]
+        for i, (layer, held) in enumerate(zip(self.layers, entries(state, "held", len(self.layers)), strict=True)):
+            self.held[i] = [_checked_held(layer, saved) for saved in held]
+
+    def _check_operands(self, candidates: Candidates, trial: _Trial) -> None:
+        """Nothing to check: operands are found at the end of a round, and until then are zeros."""
+
+
+def _checked_held(layer: LogicLayer, saved: Any) -> _Held:
+    """Samples and gradients of one step from a file."""
+    shape, x, grad = (entry(saved, name) for name in ("in_shape", "x", "grad"))
+    if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
+        raise FormatError(f"held samples have the shape {shown(shape)}")
+    geometry = layer.geometry(tuple(shape))
+    if not (isinstance(x, Tensor) and isinstance(grad, Tensor) and x.ndim == 2 and grad.ndim == 3):
+        raise FormatError(f"held samples are {shown(x)}, their gradients {shown(grad)}")
+    columns = -(-grad.shape[2] // 64) if x.dtype == torch.int64 else grad.shape[2]
+    sides = (layer.candidates.n_neurons, len(geometry.positions))
+    sizes = [n + 2 * geometry.padding * (i > 0) for i, n in enumerate(shape)]  # padded, if it is an image
+    if x.shape != (math.prod(sizes), columns) or grad.shape[:2] != sides or not grad.is_floating_point():
+        raise FormatError(f"held samples are {tuple(x.shape)}, their gradients {tuple(grad.shape)}")
+    place = layer.candidates.a.device
+    return _Held(tuple(shape), x.to(place), grad.to(place))
 
 
 def _chosen(neurons: Tensor, inputs: Tensor, seed: Tensor, chance: float) -> Tensor:

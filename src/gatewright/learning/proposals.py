@@ -18,12 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from gatewright.errors import OptionError
+from gatewright.errors import FormatError, OptionError, shown
 from gatewright.gates import N_GATES
 from gatewright.learning.optimizer_state import reset_moments
 from gatewright.learning.reduction import Reduce, alone
+from gatewright.learning.state import MOST_STEPS, counts, entries, entry, whole
 from gatewright.nn import LogicLayer, logic_layers
-from gatewright.nn.candidates import place_of
+from gatewright.nn.candidates import Candidates, place_of
 from gatewright.nn.functional import Recorded, Recorder
 
 
@@ -224,10 +225,41 @@ class GuidedProposals:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
-        self.steps = state["steps"]
-        self.proposed = list(state["proposed"])
-        self.trial = [None if t is None else _Trial(**{k: v.clone() for k, v in t.items()}) for t in state["trials"]]
+        self.steps = whole(state, "steps", 0, MOST_STEPS)
+        self.proposed = counts(state, "proposed", len(self.layers))
+        trials = entries(state, "trials", len(self.layers))
+        self.trial = [self._checked(layer.candidates, t) for layer, t in zip(self.layers, trials, strict=True)]
         self._prepare()
+
+    def _checked(self, candidates: Candidates, saved: Any) -> _Trial | None:
+        """Pairs on trial from a file: kernels follow their operands without looking."""
+        if saved is None:
+            return None
+        neurons, pairs = candidates.n_neurons, self.trials + candidates.n_candidates
+        shapes = {
+            "a": (neurons, self.trials),
+            "b": (neurons, self.trials),
+            "s0": (neurons,),
+            "sums": (neurons, pairs, 3),
+        }
+        parts: dict[str, Tensor] = {}
+        for name, shape in shapes.items():
+            part = entry(saved, name)
+            fits = isinstance(part, Tensor) and part.shape == shape and part.is_floating_point() == (name[0] == "s")
+            if not fits or (name[0] != "s" and part.dtype != torch.int32):
+                raise FormatError(f"the pairs on trial have no {name!r} of shape {shape}, but {shown(part)}")
+            parts[name] = part.clone()
+        trial = _Trial(**parts)
+        if not bool(torch.isfinite(trial.sums).all() and torch.isfinite(trial.s0).all()):
+            raise FormatError("the pairs on trial have sums that are not finite")
+        self._check_operands(candidates, trial)
+        return trial
+
+    def _check_operands(self, candidates: Candidates, trial: _Trial) -> None:
+        start = candidates.pool_start[:, None].to(trial.a.device)
+        for operand in (trial.a, trial.b):
+            if bool(((operand < start) | (operand >= start + candidates.pool_size)).any()):
+                raise FormatError("the pairs on trial have operands outside of the layer's inputs")
 
 
 def minterm_slopes(s0: Tensor, sums: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from gatewright.errors import OptionError
 from gatewright.learning.convergence import Convergence
 from gatewright.learning.optimizer_state import reset_moments
 from gatewright.learning.reduction import Reduce, alone
+from gatewright.learning.state import MOST_STEPS, counts, entries, real, whole
 from gatewright.nn import Candidates, logic_layers
 from gatewright.nn.candidates import place_of, strong_logit
 
@@ -174,10 +175,12 @@ class AdaptiveResampling:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
-        self.steps = state["steps"]
-        self.entropy.copy_(torch.tensor(state["entropy"]))
-        self.strong_redraws, self.weak_redraws = list(state["strong_redraws"]), list(state["weak_redraws"])
-        for tracker, saved in zip(self.trackers, state["trackers"], strict=True):
+        layers = len(self.layers)
+        self.steps = whole(state, "steps", 0, MOST_STEPS)
+        self.entropy.copy_(torch.tensor([real({"entropy": h}, "entropy") for h in entries(state, "entropy", layers)]))
+        self.strong_redraws = counts(state, "strong_redraws", layers)
+        self.weak_redraws = counts(state, "weak_redraws", layers)
+        for tracker, saved in zip(self.trackers, entries(state, "trackers", layers), strict=True):
             tracker.load_state_dict(saved)
 
 

@@ -6,6 +6,7 @@ from gatewright.nn.conv import LogicConv2d
 from gatewright.nn.dense import LogicDense
 from gatewright.nn.group_sum import GroupSum, PixelGroupSum, default_tau
 from gatewright.nn.layers import LogicLayer, logic_layers, relaxed
+from gatewright.nn.temperature import measure_temperature
 from gatewright.nn.thermometer import Thermometer
 from gatewright.nn.upsample import NearestUpsample
 from gatewright.nn.weighted_sum import WeightedSum
@@ -23,5 +24,6 @@ __all__ = [
     "WeightedSum",
     "default_tau",
     "logic_layers",
+    "measure_temperature",
     "relaxed",
 ]

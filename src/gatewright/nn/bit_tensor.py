@@ -41,7 +41,8 @@ class BitTensor(PackedTensor):
         return rows
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
-        return f"BitTensor(shape={tuple(self.shape)}, words={tuple(self.words.shape)})"
+        state = f"words={tuple(self.words.shape)}" if self.is_packed else "unpacked"
+        return f"BitTensor(shape={tuple(self.shape)}, {state})"
 
 
 def rows(x: Tensor) -> Tensor:
@@ -56,7 +57,7 @@ def as_bits(x: Tensor) -> BitTensor:
         DtypeError: It holds anything but zeros and ones.
         ShapeError: It has no batch axis, or an empty one.
     """
-    if isinstance(x, BitTensor):
+    if isinstance(x, BitTensor) and x.is_packed:
         return x
     if x.ndim < 2 or x.shape[0] == 0:
         raise ShapeError(f"expected a batch (N, ...) with at least one sample, got shape {tuple(x.shape)}")

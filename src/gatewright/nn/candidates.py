@@ -139,7 +139,7 @@ class Candidates(nn.Module):
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         for name in ("logits", "gate", "a", "b", "_frozen_flag"):
             given, own = state_dict.get(prefix + name), getattr(self, name)
-            if given is None:
+            if not isinstance(given, Tensor):
                 raise FormatError(f"the state has no entry {prefix + name!r}")
             if given.shape != own.shape or given.dtype != own.dtype:
                 raise ShapeError(
@@ -151,6 +151,8 @@ class Candidates(nn.Module):
         self.freeze(bool(state_dict[prefix + "_frozen_flag"]))
 
     def _check_wiring(self, state_dict: Mapping[str, Any], prefix: str) -> None:
+        if not bool(torch.isfinite(state_dict[prefix + "logits"]).all()):
+            raise FormatError(f"entry {prefix + 'logits'!r} of the state has numbers that are not finite")
         if int(state_dict[prefix + "gate"].max()) >= N_GATES:
             raise FormatError(f"entry {prefix + 'gate'!r} of the state has gate ids over {N_GATES - 1}")
         start = self.pool_start[:, None].to(state_dict[prefix + "a"].device)

@@ -104,7 +104,7 @@ def _gradient_rows(grad: Tensor, neurons: int) -> Tensor:
 
 def _int8_gradient(grad: Tensor, neurons: int) -> Int8Gradient:
     """A gradient (N, ...) as int8 rows, whose units hold exactly this many neurons."""
-    if isinstance(grad, Int8Gradient) and len(grad.q) * grad.repeats == neurons:
+    if isinstance(grad, Int8Gradient) and grad.is_packed and len(grad.q) * grad.repeats == neurons:
         return grad
     return Int8Gradient.of(_gradient_rows(grad, neurons), 1, tuple(grad.shape))
 

@@ -78,9 +78,13 @@ class GroupSum(nn.Module):
             )
         return features // self.classes
 
+    def rule(self, features: int) -> float:
+        """The temperature for this many independent bits."""
+        return default_tau(self.group_size(features))
+
     def temperature(self, features: int) -> float:
         """The temperature that applies to this many bits."""
-        return default_tau(self.group_size(features)) if self.tau is None else self.tau
+        return self.rule(features) if self.tau is None else self.tau
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes) of bits or values (N, F)."""
@@ -92,7 +96,7 @@ class GroupSum(nn.Module):
         """Scores (N, classes, ...) of bits or values (N, F, ...)."""
         tau = self.temperature(x.shape[1])
         n, features, *places = x.shape
-        if isinstance(x, BitTensor):
+        if isinstance(x, BitTensor) and x.is_packed:
             counts: Tensor = _Count.apply(x, self.classes)  # type: ignore[no-untyped-call]
         else:
             kind = torch.float64 if x.dtype == torch.float64 else torch.float32  # bfloat16 cannot count to a thousand

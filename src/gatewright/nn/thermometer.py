@@ -8,7 +8,7 @@ have a list of thresholds per feature and become (bits,), feature by feature, th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +16,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from gatewright.errors import DataError, DtypeError, NotFittedError, OptionError, ShapeError, unknown_name
+from gatewright.errors import (
+    DataError,
+    DtypeError,
+    FormatError,
+    NotFittedError,
+    OptionError,
+    ShapeError,
+    shown,
+    unknown_name,
+)
 from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
@@ -88,8 +97,10 @@ class Thermometer(nn.Module):
         if dtype not in FEATURE_DTYPES:
             raise unknown_name("feature dtype", dtype, FEATURE_DTYPES)
         shape = tuple(int(n) for n in shape)
-        if not shape or min(shape) < 1:
-            raise ShapeError(f"a sample needs a shape of positive sizes, got {shape}")
+        if not shape or min(shape) < 1 or math.prod(shape) >= 1 << 31:
+            raise ShapeError(
+                f"a sample needs a shape of positive sizes with at most 2^31 - 1 features, got {shown(shape)}"
+            )
         lists = [_exact(np.asarray(t, np.float64), dtype, i) for i, t in enumerate(thresholds)]
         is_image = len(shape) == 3
         wanted = _count_lists(shape)
@@ -119,6 +130,18 @@ class Thermometer(nn.Module):
             if name in {"shape", "dtype", "out_shape", "feature", "threshold"}:
                 raise NotFittedError(f"{self} has no thresholds yet: call fit(x) with training samples first") from None
             raise
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        # The kernel reads feature by feature without looking.
+        feature, threshold = (state_dict.get(prefix + name) for name in ("feature", "threshold"))
+        if "shape" in vars(self) and isinstance(feature, Tensor) and isinstance(threshold, Tensor):
+            if feature.dtype != self.feature.dtype or threshold.dtype != self.threshold.dtype:
+                raise FormatError(f"the state's thresholds are {feature.dtype} and {threshold.dtype}")
+            if feature.numel() and bool(((feature < 0) | (feature >= math.prod(self.shape))).any()):
+                raise FormatError(f"entry {prefix + 'feature'!r} of the state has features outside of a sample's shape")
+            if not bool(torch.isfinite(threshold).all()):
+                raise FormatError(f"entry {prefix + 'threshold'!r} of the state has numbers that are not finite")
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @classmethod
     def uniform(

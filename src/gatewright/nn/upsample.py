@@ -56,7 +56,7 @@ class NearestUpsample(nn.Module):
         """Images (N, C, H, W) to (N, C, H * scale, W * scale)."""
         if x.ndim != 4:
             raise ShapeError(f"{self} expects images (N, C, H, W), got shape {tuple(x.shape)}")
-        if isinstance(x, BitTensor):
+        if isinstance(x, BitTensor) and x.is_packed:
             repeated: Tensor = _Repeat.apply(x, self.scale)  # type: ignore[no-untyped-call]
             return repeated
         n, channels, height, width = x.shape

@@ -7,6 +7,7 @@ adders of the head. So few gates serve all classes (measured in docs/ablation.md
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from gatewright.errors import OptionError, ShapeError
+from gatewright.errors import FormatError, OptionError, ShapeError
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor
 from gatewright.nn.int8_gradient import Int8Gradient
@@ -114,10 +115,21 @@ class WeightedSum(nn.Module):
         if tau is not None and not (math.isfinite(tau) and tau > 0):
             raise OptionError(f"tau must be a positive number, got {tau}")
         self.features, self.classes, self.limit = features, classes, limit
-        self.tau = tau if tau is not None else math.sqrt(DENSITY * features) / 2
+        self.tau = tau if tau is not None else self.rule(features)
         own = torch.arange(features) * classes // features
         start = torch.rand(classes, features, generator=generator) - 0.5
         self.weight = nn.Parameter(start + nn.functional.one_hot(own, classes).T)
+
+    @staticmethod
+    def rule(features: int) -> float:
+        """The temperature for this many independent bits."""
+        return math.sqrt(DENSITY * features) / 2
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        weight = state_dict.get(prefix + "weight")
+        if isinstance(weight, Tensor) and not bool(torch.isfinite(weight).all()):
+            raise FormatError(f"entry {prefix + 'weight'!r} of the state has numbers that are not finite")
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def whole(self) -> npt.NDArray[np.int8]:
         """The weights as integers, int8 [C, F]."""
@@ -137,7 +149,7 @@ class WeightedSum(nn.Module):
             hint = "; put torch.nn.Flatten() before it" if x.ndim > 2 else ""
             raise ShapeError(f"{self} expects (N, {self.features}), got shape {tuple(x.shape)}{hint}")
         weight = self._rounded()
-        if isinstance(x, BitTensor):
+        if isinstance(x, BitTensor) and x.is_packed:
             sums: Tensor = _Weigh.apply(x, weight)  # type: ignore[no-untyped-call]
         else:
             sums = weight.to(x.dtype) @ x.T

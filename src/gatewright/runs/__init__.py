@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from gatewright.runs.run import load_run, train
-
 __all__ = ["load_run", "train"]
 
+if TYPE_CHECKING:
+    from gatewright.runs.run import load_run, train
+else:
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from gatewright.runs import run  # noqa: PLC0415 - see above
 
         return getattr(run, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -109,15 +109,7 @@ def compile_run(
 
 @torch.no_grad()
 def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> Confusion:
-    """Compare a circuit's counts and classes with the discretized network's, sample by sample.
-
-    Args:
-        circuit: With encoder and head.
-        model: From raw features to scores; evaluated on the CPU.
-        split: Raw samples and labels.
-
-    Returns:
-        The decisions of both, against the labels.
+    """Compare a circuit's counts and classes with the discretized network's on the CPU; return the decisions of both.
 
     Raises:
         VerificationError: They differ; the message names the first sample and shows both counts.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from gatewright.card import Pruned
@@ -39,7 +37,9 @@ def prune(circuit: Circuit, train: Split, validation: Split, test: Split) -> tup
     before = _accuracy(circuit, validation)
     best: tuple[Circuit, float, float] | None = None
     fewest = cost(circuit).logic_ops
-    for tolerance, candidate in _candidates(circuit, train):
+    bits = encode(circuit, train.x)
+    for tolerance in TOLERANCES:
+        candidate, _ = by_samples(circuit, bits, tolerance=tolerance)
         after, ops = _accuracy(candidate, validation), cost(candidate).logic_ops
         if after >= before and ops < fewest:
             best, fewest = (candidate, tolerance, after), ops
@@ -55,12 +55,6 @@ def prune(circuit: Circuit, train: Split, validation: Split, test: Split) -> tup
         validation_after=after,
         decided_otherwise=int(otherwise),
     )
-
-
-def _candidates(circuit: Circuit, train: Split) -> Iterator[tuple[float, Circuit]]:
-    bits = encode(circuit, train.x)
-    for tolerance in TOLERANCES:
-        yield tolerance, by_samples(circuit, bits, tolerance=tolerance)[0]
 
 
 def _accuracy(circuit: Circuit, split: Split) -> float:

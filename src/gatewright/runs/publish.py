@@ -16,24 +16,13 @@ from gatewright.training.config import RunConfig
 
 
 def add(circuit: Circuit, entry: Entry, row: Row, config: RunConfig, folder: Path) -> Card:
-    """Put a circuit into a zoo, in the place of an earlier one of the same name.
-
-    Args:
-        circuit: As compiled.
-        entry: Its figures.
-        row: Its preset over seeds.
-        config: The options of its training.
-        folder: The zoo; made if needed.
-
-    Returns:
-        The card that was written.
+    """Put a compiled circuit into a zoo, in the place of an earlier one of the same name, and return its card.
 
     Raises:
         OptionError: It was trained with changed options, so it cannot have the preset's name.
     """
     if entry.changes:
         raise OptionError(f"{entry.name!r} has changed options; make a preset of it to put it into the zoo")
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{entry.name}.gw.xz"
     save_circuit(circuit, file)
     info = describe(entry.data)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from gatewright.errors import FormatError
-from gatewright.runtime.files import write_text_atomically
+from gatewright.runtime.documents import parse_json, reading, validated
+from gatewright.runtime.files import content_of, write_text_atomically
 from gatewright.runtime.schema import Section
 
 RESULT = "result.json"
@@ -26,17 +25,14 @@ class RunResult(Section):
 
     Attributes:
         name: Of the preset or config file.
-        data: Of the data set.
         validation: Accuracy on the validation split, which chose the weights; None if there was none.
         test: Accuracy on the full test split, read once, at the end.
         gates: Gates of the discretized network before simplification.
         logic_ops: Gates left after simplification, without constants, wires and inverters.
         total_ops: Logic ops with the encoder's and the head's.
         depth: Longest path of logic ops, without encoder and head.
-        steps: Steps trained.
         best_step: Step whose weights were kept.
         seconds: Wall-clock time of training, evaluations included.
-        seed: Of the run's random generator.
         versions: Of gatewright and what it computes with.
         machine: What it ran on.
     """
@@ -69,8 +65,9 @@ class RunResult(Section):
         """
         path = folder / RESULT
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            with reading(path):
+                return validated(cls, parse_json(content_of(path), f"{path} is damaged: it"), f"{path} is damaged")
         except FileNotFoundError as error:
             raise FormatError(f"{folder} has no {RESULT}: the run is not finished (resume it with --resume)") from error
-        except (OSError, ValidationError) as error:
-            raise FormatError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+        except OSError as error:
+            raise FormatError(f"{path} cannot be read: {error.strerror}") from error

@@ -13,39 +13,27 @@ from pathlib import Path
 from typing import Any, Self
 
 from filelock import FileLock
-from pydantic import ValidationError
 
 from gatewright.card import Entry
 from gatewright.errors import FormatError
-from gatewright.runtime.files import write_text_atomically
+from gatewright.runtime.documents import parse_json, reading, validated
+from gatewright.runtime.files import content_of, make_folder, write_text_atomically
 from gatewright.runtime.schema import Section
 
 
 class Row(Section):
     """A preset over its seeds.
 
+    Fields that an `Entry` also has mean the same here. Figures of cost and time are medians over the seeds, figures of
+    quality are means; both are None where they were not measured.
+
     Attributes:
-        name: As in the entries.
-        data: The data set.
-        seeds: The seeds it was measured with.
-        accuracy: Mean of the test accuracies.
+        accuracy: Mean of the test accuracies, 0 to 1.
         deviation: Their sample standard deviation; None for one seed.
-        validation: Mean of the validation accuracies, or None.
-        sensitivity: Per class, means over the seeds; None where an entry has none.
-        precision: Per class, means over the seeds; None where an entry has none.
-        logic_ops: Median, like all figures of cost and time below.
         logic_ops_most: The greatest number over the seeds.
-        total_ops: With encoder and head.
-        encoder_share: Of the total ops, 0 to 1.
-        logic_share: Of the total ops.
-        head_share: Of the total ops.
-        depth: Logic levels of the gates alone.
-        outputs: Bits that the head counts.
-        lut6: Six-input tables of the gates alone; None where they were not counted.
-        train_seconds: Wall-clock time of training.
+        encoder_share: Of the total ops, 0 to 1, as `logic_share` and `head_share`.
         machine: What the last seed ran on.
         command: The command that measures the row again.
-        mean_iou: Mean over the seeds, where every pixel has a class; None elsewhere.
     """
 
     name: str
@@ -139,21 +127,22 @@ class Results:
         """
         if not self.path.exists():
             return []
-        try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
-            return [Entry.model_validate(entry) for entry in content["entries"]]
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValidationError) as error:
-            raise FormatError(
-                f"{self.path} is no file of results, or damaged: {' '.join(str(error).split())}"
-            ) from error
+        what = f"{self.path} is no file of results, or damaged"
+        with reading(self.path):
+            content = parse_json(content_of(self.path), f"{what}: it")
+            entries = content.get("entries") if isinstance(content, dict) else None
+            if not isinstance(entries, list):
+                raise FormatError(f"{what}: it has no list of 'entries'")
+            return [validated(Entry, entry, what) for entry in entries]
 
     def rows(self) -> list[Row]:
         """One row per name, by data set and logic ops."""
-        return rows(self.entries())
+        with reading(self.path):
+            return rows(self.entries())
 
     def add(self, entry: Entry) -> None:
         """Add or replace an entry, and drop those of its name with other options; safe with several processes."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with FileLock(f"{self.path}.lock"):
             kept = [
                 old

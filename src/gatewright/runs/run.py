@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import cast
+from typing import Annotated, Any, cast
 
 import torch
+from pydantic import ConfigDict, Field, PositiveInt
 
 from gatewright.circuit import Circuit, cost, simplify
 from gatewright.data import Dataset, Split
-from gatewright.errors import DataError, OptionError
+from gatewright.errors import DataError, FormatError, OptionError
+from gatewright.learning.state import entry, real, whole
 from gatewright.lowering import lower
+from gatewright.nn.temperature import SAMPLES, measure_temperature
 from gatewright.nn.thermometer import Thermometer
-from gatewright.runs.folder import CONFIG, MODEL, RunFolder, naming, read_model
-from gatewright.runs.result import RunResult, SplitAccuracy
+from gatewright.nn.weighted_sum import WeightedSum
+from gatewright.runs.folder import CONFIG, MODEL, RunFolder, lock_run, naming, read_model
+from gatewright.runs.result import RESULT, RunResult, SplitAccuracy
+from gatewright.runtime.documents import validated
 from gatewright.runtime.machine import machine, versions
+from gatewright.runtime.schema import Section
 from gatewright.runtime.threads import use_threads
 from gatewright.training import load
 from gatewright.training.batches import Feed
@@ -94,6 +101,9 @@ def train(
 ) -> RunResult | None:
     """Train, and write everything to a folder.
 
+    Processes that find each other in the environment (see `gatewright.training.processes`) train together; the main one
+    writes.
+
     >>> import gatewright as gw
     >>> result = gw.train("digits", out="runs/x", overrides=["train.steps=200"])  # doctest: +SKIP
 
@@ -102,21 +112,19 @@ def train(
         name: What to call it in results; None for the name of the preset, file or data set.
         out: The folder, made if needed; None for `runs/NAME`. It must not hold a run unless `resume`.
         overrides: Options to change in a preset or file, `key=value`.
-        data_root: Where the data sets are; None for the usual places (see `gatewright.data.load`).
+        data_root: Where the data sets are; None for the usual places (see `gatewright.load_dataset`).
         resume: Resume from the folder's checkpoint; a finished run is returned as it is, a missing one is begun.
         tensorboard: Whether to write TensorBoard events.
         progress: Whether to show downloads.
-        watch: Told about each step.
+        watch: Called after each step.
         stop: Called after each step; true ends the run with a checkpoint.
-
-    Processes that find each other in the environment (see `gatewright.training.processes`) train together; the main one
-    writes.
 
     Returns:
         The result, or None if the run was stopped.
 
     Raises:
-        OptionError: The folder holds a run and `resume` is false, or the config does not fit the data.
+        OptionError: The folder holds a run and `resume` is false, another process trains in it, or the config does not fit
+            the data.
         FormatError: The checkpoint is damaged or of another run.
         DataError: The data are missing or damaged, or the loss is not finite.
     """
@@ -125,7 +133,9 @@ def train(
     device = pick_device(config.train.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    with join(device) as processes:
+    with join(device) as processes, ExitStack() as stack:
+        if processes.main and not (path / RESULT).exists():  # what is finished does not change
+            stack.enter_context(lock_run(path))
         finished = processes.from_main(folder.finished(resume=resume) if processes.main else None)
         if finished is not None:
             return finished
@@ -135,7 +145,10 @@ def train(
         generator = torch.Generator().manual_seed(config.train.seed)
         encoder = config.data.encoder.build(dataset)
         plan = config.model.plan(encoder.out_shape, dataset.n_classes, dataset.label_shape)
-        model = plan.build(encoder, generator).to(device)
+        model = plan.build(encoder, generator)
+        if config.model.tau == "measured":
+            measure_temperature(model, torch.from_numpy(dataset.train.x[:SAMPLES]))
+        model = model.to(device)
         generator = training_generator(config.train.seed, device, generator)
         with use_threads(config.train.thread_count(plan.candidates)):
             training = Feed(dataset.train, device, config.data.augment.build(dataset, generator, processes))
@@ -172,6 +185,8 @@ def _save_model(
         "encoder": {"shape": list(encoder.shape), "dtype": encoder.dtype, "thresholds": _thresholds(encoder)},
         "model": model.state_dict(),
     }
+    if config.model.tau == "measured":
+        state["tau"] = model[-1].tau
     save_state(folder / MODEL, state, "model")
 
 
@@ -216,24 +231,61 @@ def load_run(folder: Path) -> TrainedRun:
     Raises:
         FormatError: The folder holds no finished run, or its model file is damaged.
     """
+    path = folder / MODEL
     state = read_model(folder)
-    with naming(folder / MODEL, "does not hold a run that this version reads"):
-        config = load.from_dict(state["config"], str(folder / MODEL))
-        encoder = Thermometer(state["encoder"]["thresholds"], state["encoder"]["shape"], state["encoder"]["dtype"])
-        classes = tuple(state["class_names"])
-        label_shape = tuple(state.get("label_shape", ()))  # absent in models of versions without segmentation
-        plan = config.model.plan(encoder.out_shape, len(classes), label_shape)
+    with naming(path, "does not hold a run that this version reads"):
+        saved = validated(_SavedRun, state, str(path))
+        config = load.from_dict(saved.config, str(path))
+        whole(state, "step", 0, config.train.steps)
+        pixels = prod(saved.encoder.shape[1:]) if len(saved.encoder.shape) == 3 else 1
+        bits = pixels * sum(map(len, saved.encoder.thresholds))
+        _check_sizes(saved.model, {"0.feature": bits, "0.threshold": bits})
+        encoder = Thermometer(saved.encoder.thresholds, saved.encoder.shape, saved.encoder.dtype)
+        classes = tuple(saved.class_names)
+        plan = config.model.plan(encoder.out_shape, len(classes), tuple(saved.label_shape))
+        _check_sizes(saved.model, {".candidates.logits": plan.logits, ".candidates.gate": plan.logits})
+        for name in ("feature", "threshold"):
+            if not torch.equal(entry(saved.model, f"0.{name}"), getattr(encoder, name)):
+                raise FormatError(f"the entry '0.{name}' is not what the encoder's thresholds say")
         model = plan.build(encoder, torch.Generator())
-        model.load_state_dict(state["model"])
-        return TrainedRun(state["name"], config, model.eval(), classes, tuple(state["feature_names"]))
+        if config.model.tau == "measured":
+            cast("WeightedSum", model[-1]).tau = real(state, "tau")
+        model.load_state_dict(saved.model)
+        return TrainedRun(saved.name, config, model.eval(), classes, tuple(saved.feature_names))
+
+
+class _SavedEncoder(Section):
+    shape: list[PositiveInt]
+    dtype: str
+    thresholds: list[list[float]]
+
+
+class _SavedRun(Section):
+    """What a model file holds; `label_shape` is absent in those of versions without segmentation."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    name: str
+    config: dict[str, Any]
+    step: int
+    class_names: Annotated[list[str], Field(min_length=1)]
+    label_shape: list[PositiveInt] = []  # noqa: RUF012 - pydantic copies it
+    feature_names: list[str]
+    encoder: _SavedEncoder
+    model: dict[str, torch.Tensor]
+    tau: float | None = None
+
+
+def _check_sizes(tensors: Mapping[str, torch.Tensor], sizes: Mapping[str, int]) -> None:
+    """Compare what the options say with what is there, before memory is taken for it."""
+    for end, size in sizes.items():
+        found = sum(tensor.numel() for name, tensor in tensors.items() if name.endswith(end))
+        if found != size:
+            raise FormatError(f"its options make {size} numbers of {end!r}, but it holds {found}")
 
 
 def read_circuit(folder: Path) -> Circuit:
-    """The network of a finished run as a circuit, not simplified.
-
-    Raises:
-        FormatError: See `load_run`.
-    """
+    """The network of a finished run as a circuit, not simplified; the errors are those of `load_run`."""
     return lower_run(load_run(folder))
 
 

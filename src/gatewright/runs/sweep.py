@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from gatewright import data
 from gatewright.card import Entry
@@ -24,10 +23,11 @@ from gatewright.circuit import Circuit, cost
 from gatewright.circuit.cost import lut6
 from gatewright.errors import OptionError, ToolError, VerificationError
 from gatewright.runs.compile import Compiled, compile_run
-from gatewright.runs.folder import FREE_ON_RESUME
+from gatewright.runs.folder import FREE_ON_RESUME, SWEEP_LOCK, lock_run
 from gatewright.runs.result import RunResult
 from gatewright.runs.run import load_run, train
 from gatewright.runtime.abc import find_abc
+from gatewright.runtime.locks import BusyError
 from gatewright.training.config import RunConfig
 from gatewright.training.load import load_preset
 from gatewright.training.trainer import Watcher
@@ -95,12 +95,7 @@ def digest(config: RunConfig) -> str:
 
 
 def jobs(presets: Sequence[str], seeds: Sequence[int], changes: Sequence[str] = ()) -> list[Job]:
-    """All runs of a sweep, seed by seed, so that every preset has a first figure soon.
-
-    Args:
-        presets: Names of presets.
-        seeds: Seeds of each.
-        changes: Options to change in all of them, `key=value`.
+    """All runs of a sweep, seed by seed, so that every preset has a first figure soon; the changes apply to all of them.
 
     Raises:
         OptionError: A preset or an option is unknown, or the seed is among the changes.
@@ -129,16 +124,9 @@ def measure(
     watch: Watcher | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Entry, Circuit] | None:
-    """Train (or resume training), compile, prove and evaluate.
+    """Train (or resume training) in the job's folder below `runs`, compile, prove and evaluate.
 
-    Args:
-        job: The run.
-        runs: Folder of the runs' folders.
-        data_root: Where the data sets are; None for the usual places.
-        timeout: Seconds that the proof may take.
-        progress: Whether to show downloads.
-        watch: Told about each step.
-        stop: Called after each step; true ends the run with a checkpoint.
+    The proof may take `timeout` seconds; the other options are those of `gatewright.train`.
 
     Returns:
         The entry and its circuit; None if it was stopped, or if another process has the same run.
@@ -148,9 +136,8 @@ def measure(
         GatewrightError: The run cannot be trained.
     """
     folder = job.folder(runs)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with lock_run(folder, SWEEP_LOCK):
             result = train(
                 job.config,
                 job.name,
@@ -165,7 +152,7 @@ def measure(
                 return None
             dataset = data.load_dataset(job.config.data.name, data_root, progress=progress)
             compiled = compile_run(load_run(folder), dataset, timeout=timeout)
-    except Timeout:
+    except BusyError:
         return None
     if compiled.pruned is None and abs(compiled.accuracy - result.test.hard) > 1e-9:
         raise VerificationError(
@@ -177,6 +164,8 @@ def measure(
 
 def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
     figures = cost(compiled.circuit)
+    costs = ("logic_ops", "total_ops", "encoder_ops", "head_ops", "depth", "total_depth", "outputs")
+    by_pixel = compiled.circuit.head is not None and bool(compiled.circuit.head.places)
     return Entry(
         name=job.name,
         preset=job.preset,
@@ -189,13 +178,7 @@ def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
         sensitivity=_rounded(compiled.confusion.sensitivity),
         precision=_rounded(compiled.confusion.precision),
         gates=result.gates,
-        logic_ops=figures.logic_ops,
-        total_ops=figures.total_ops,
-        encoder_ops=figures.encoder_ops,
-        head_ops=figures.head_ops,
-        depth=figures.depth,
-        total_depth=figures.total_depth,
-        outputs=figures.outputs,
+        **{key: getattr(figures, key) for key in costs},
         lut6=_lut6(compiled.circuit),
         steps=result.steps,
         best_step=result.best_step,
@@ -207,9 +190,7 @@ def _entry(job: Job, result: RunResult, compiled: Compiled) -> Entry:
         versions=result.versions,
         machine=result.machine,
         pruned=compiled.pruned,
-        mean_iou=round(compiled.confusion.mean_iou, 6)
-        if compiled.circuit.head and compiled.circuit.head.places
-        else None,
+        mean_iou=round(compiled.confusion.mean_iou, 6) if by_pixel else None,
     )
 
 

@@ -28,15 +28,10 @@ class TimeLimitError(ToolError):
 def find_program(name: str, *, package: str) -> str:
     """Path of a program.
 
-    Args:
-        name: Its name.
-        package: What to install, for the message.
-
     Raises:
-        ToolError: It is not on PATH.
+        ToolError: It is not on PATH; the message says to install `package`.
     """
-    found = shutil.which(name)
-    if found is None:
+    if (found := shutil.which(name)) is None:
         raise ToolError(f"{name} is not on PATH, and this feature needs it: install {package}")
     return found
 
@@ -44,7 +39,7 @@ def find_program(name: str, *, package: str) -> str:
 def run_program(
     command: Sequence[str | Path], folder: Path, timeout: float, *, name: str | None = None, stderr: bool = False
 ) -> str:
-    """Run a program without input.
+    """Run a program without input, and return what it printed.
 
     Args:
         command: Program and arguments.
@@ -52,9 +47,6 @@ def run_program(
         timeout: Seconds after which to stop it.
         name: What messages call it; by default the name of its file.
         stderr: Whether to return its standard error after its standard output.
-
-    Returns:
-        What it printed.
 
     Raises:
         TimeLimitError: It was stopped.

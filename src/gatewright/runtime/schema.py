@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from gatewright.errors import OptionError
+from gatewright.errors import OptionError, shown
 
 
 class Section(BaseModel):
@@ -64,17 +64,15 @@ class Choice(Generic[S]):
 
     def read(self, value: Any) -> S:
         """Validate a mapping; a section is returned as it is."""
-        for known in self.sections.values():
-            if isinstance(value, known):
-                return value
+        known: tuple[type[S], ...] = tuple(self.sections.values())
+        if isinstance(value, known):
+            return value
         section = self.section_of(value)
         if section is None:
             given = value.get(self.key) if isinstance(value, dict) else value
             expected = ", ".join(map(repr, self.sections))
-            message = "{key} is {given}, expected {expected}"
-            raise PydanticCustomError(
-                UNKNOWN_SECTION, message, {"key": self.key, "given": repr(given), "expected": expected}
-            )
+            context = {"key": self.key, "given": shown(given), "expected": expected}
+            raise PydanticCustomError(UNKNOWN_SECTION, "{key} is {given}, expected {expected}", context)
         return section.model_validate({self.key: self.default, **value})
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -1,4 +1,4 @@
-"""Run a kernel on parts of a range, one thread a part.
+"""Run a kernel on parts of a range, one thread per part.
 
 The kernels release the GIL, so plain Python threads do; how a range is cut never changes a kernel's result: parts of the
 neurons own their outputs, parts of the batch own their columns.
@@ -34,11 +34,7 @@ def use_threads(count: int) -> Iterator[None]:
 def split(kernel: Callable[..., Any], total: int, *args: Any, multiple: int = 1) -> None:
     """Call `kernel(start, stop, *args)` on ranges that cover 0..total, on as many threads as torch uses.
 
-    Args:
-        kernel: A function that releases the GIL.
-        total: Length of the range.
-        *args: Passed on.
-        multiple: Every start is a multiple of this.
+    The kernel releases the GIL. Every start is a multiple of `multiple`.
     """
     threads = torch.get_num_threads()
     units = -(-total // multiple)

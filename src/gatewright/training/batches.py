@@ -18,21 +18,15 @@ class Feed:
 
     Args:
         split: Raw samples and labels.
-        device: Where the batches are wanted.
+        device: The training device.
         augment: Changes the raw images of `batch` (never those of `all`), or None.
-
-    Attributes:
-        device: As given.
 
     Raises:
         DataError: The samples contain NaN.
     """
 
     def __init__(
-        self,
-        split: Split,
-        device: torch.device,
-        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        self, split: Split, device: torch.device, augment: Callable[[torch.Tensor], torch.Tensor] | None = None
     ) -> None:
         self._augment = augment
         self.device = device
@@ -46,7 +40,7 @@ class Feed:
 
     @property
     def decisions(self) -> int:
-        """Labels of all samples: one a sample, or one a pixel."""
+        """Labels of all samples: one per sample, or one per pixel."""
         return self._y.numel()
 
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -24,22 +24,18 @@ def build_trainer(
     processes: Ranks = Ranks(),  # noqa: B008 - immutable
 ) -> Trainer:
     """Build optimizer and learners from their options, and the trainer around them; the arguments are `Trainer`'s."""
-    steps = recipe.train.steps
     optimizer = recipe.optimizer.build(model, recipe.model)
-    learning = Learning(model, optimizer, steps, generator, processes.mean_)
-    learners = {
-        "connections": recipe.connections.build(learning),
-        "discretization": recipe.discretization.build(learning),
-    }
+    learning = Learning(model, optimizer, recipe.train.steps, generator, processes.mean_)
+    sections = {"connections": recipe.connections, "discretization": recipe.discretization}
     return Trainer(
         model,
         optimizer,
-        {name: learner for name, learner in learners.items() if learner is not None},
+        {name: learner for name, section in sections.items() if (learner := section.build(learning)) is not None},
         train,
         validation,
         recipe.train,
         generator,
-        schedule=partial(recipe.optimizer.factor, steps=steps),
+        schedule=partial(recipe.optimizer.factor, steps=recipe.train.steps),
         clip=recipe.optimizer.clip,
         sink=sink,
         processes=processes,

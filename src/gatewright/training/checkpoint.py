@@ -1,14 +1,17 @@
 """Trees of state (numbers, texts, tensors) in one safetensors file.
 
 The tensors are the file's tensors; everything else is JSON in its header, where `{"$tensor": name}` stands for a
-tensor. A checksum per tensor tells a damaged file from a good one. No pickle is involved, so a file from anywhere is
-safe to read.
+tensor. A checksum per tensor, and one of the header with the tensors' types and shapes, tell a damaged file from a good
+one; files of versions before 0.2 have no checksum of the header. No pickle is involved, so a file from anywhere is safe to
+read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gatewright.errors import FormatError
+from gatewright.errors import FormatError, shown
+from gatewright.runtime.documents import parse_json, reading
 from gatewright.runtime.files import write_atomically
+from gatewright.runtime.tensors import read_frame
 
 FORMAT = "gatewright-state-1"
+_ENTRIES = ("kind", "state", "checksums")
+"""Of the header, beside the format and the checksum of the rest."""
 
 
 def save_state(path: Path, state: dict[str, Any], kind: str) -> None:
@@ -29,12 +36,23 @@ def save_state(path: Path, state: dict[str, Any], kind: str) -> None:
         path: The file to make or replace.
         state: Nested dicts, lists, tuples, numbers, texts, None and tensors (any device).
         kind: What the file is ("checkpoint", "model"); `load_state` checks it.
+
+    Raises:
+        OSError: It cannot be written.
     """
     tensors: dict[str, torch.Tensor] = {}
     tree = _pack(state, "", tensors)
     sums = {name: _checksum(tensor) for name, tensor in tensors.items()}
     header = {"format": FORMAT, "kind": kind, "state": json.dumps(tree), "checksums": json.dumps(sums)}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
+    header["sha256"] = header_digest(header, tensors)
+
+    def write(temporary: Path) -> None:
+        try:
+            save_file(tensors, temporary, metadata=header)
+        except SafetensorError as error:  # a full disk, for example
+            raise OSError(0, f"{path} cannot be written ({error})") from error
+
+    write_atomically(path, write)
 
 
 def load_state(path: Path, kind: str) -> dict[str, Any]:
@@ -43,34 +61,55 @@ def load_state(path: Path, kind: str) -> dict[str, Any]:
     Raises:
         FormatError: The file is missing, truncated, damaged, not from gatewright, or of another kind.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except FileNotFoundError as error:
-        raise FormatError(f"there is no {kind} at {path}") from error
-    except (OSError, SafetensorError) as error:
-        raise FormatError(f"{path} is no {kind}, or truncated or damaged: {error}") from error
+    with reading(path):
+        try:
+            with path.open("rb") as raw:
+                read_frame(raw, path.stat().st_size, kind)
+            with safe_open(path, framework="pt") as file:
+                header = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        except FileNotFoundError as error:
+            raise FormatError(f"there is no {kind} at {path}") from error
+        except (OSError, SafetensorError, FormatError) as error:
+            raise FormatError(f"{path} is no {kind}, or truncated or damaged: {str(error)[:1000]}") from error
+        return _read(header, tensors, kind, path)
+
+
+def _read(header: Mapping[str, str], tensors: Mapping[str, torch.Tensor], kind: str, path: Path) -> dict[str, Any]:
     if header.get("format") != FORMAT:
         found = header.get("format", "no gatewright file")
         raise FormatError(
-            f"{path} is not a {kind} that this version reads: its format is {found!r}, expected {FORMAT!r}"
+            f"{path} is not a {kind} that this version reads: its format is {shown(found)}, expected {FORMAT!r}"
         )
-    if header.get("kind") != kind:
-        raise FormatError(f"{path} is a {header.get('kind')!r} file, expected a {kind!r} file")
-    try:
-        sums, tree = json.loads(header["checksums"]), json.loads(header["state"])
-    except (KeyError, json.JSONDecodeError) as error:
-        raise FormatError(f"the header of {path} is damaged: {error!r}") from error
+    if set(header) - {"format", "sha256"} != set(_ENTRIES):
+        raise FormatError(f"the header of {path} is damaged: it has {shown(sorted(header))}, expected {_ENTRIES}")
+    if header["kind"] != kind:
+        raise FormatError(f"{path} is a {shown(header['kind'])} file, expected a {kind!r} file")
+    what = f"the header of {path} is damaged: it"
+    sums = parse_json(header["checksums"], what)
+    tree = parse_json(header["state"], what, infinite=True)
+    if not isinstance(sums, dict):
+        raise FormatError(f"the header of {path} is damaged: its checksums are no mapping")
     for name in sorted(set(sums) ^ set(tensors)):
-        raise FormatError(f"{path}: the entry {name!r} is {'missing' if name in sums else 'not listed in the header'}")
+        raise FormatError(
+            f"{path}: the entry {shown(name)} is {'missing' if name in sums else 'not listed in the header'}"
+        )
     for name, tensor in tensors.items():
         if _checksum(tensor) != sums[name]:
-            raise FormatError(f"{path}: the entry {name!r} is damaged (its checksum differs)")
+            raise FormatError(f"{path}: the entry {shown(name)} is damaged (its checksum differs)")
+    if "sha256" in header and header["sha256"] != header_digest(header, tensors):
+        raise FormatError(f"the header of {path} is damaged (its checksum differs)")
     state = _unpack(tree, tensors)
     if not isinstance(state, dict):
         raise FormatError(f"the header of {path} is damaged: state is not a mapping")
     return state
+
+
+def header_digest(header: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of what the header says, and of the types and shapes of the tensors whose bytes have their own checksums."""
+    forms = {name: [str(tensor.dtype).removeprefix("torch."), list(tensor.shape)] for name, tensor in tensors.items()}
+    text = json.dumps([[header.get(name) for name in _ENTRIES], forms], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _checksum(tensor: torch.Tensor) -> int:
@@ -95,18 +134,28 @@ def _pack(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
     raise TypeError(f"state at {path!r} has type {type(value).__name__}, which a checkpoint cannot hold")
 
 
-def _unpack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+def _unpack(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
     if isinstance(value, list):
         return [_unpack(item, tensors) for item in value]
     if not isinstance(value, dict):
         return value
-    if "$tensor" in value:
-        name = value["$tensor"]
-        if name not in tensors:
-            raise FormatError(f"the entry {name!r} is missing")
-        return tensors[name]
-    if "$tuple" in value:
-        return tuple(_unpack(item, tensors) for item in value["$tuple"])
-    if "$items" in value:
-        return {key: _unpack(item, tensors) for key, item in value["$items"]}
-    return {key: _unpack(item, tensors) for key, item in value.items()}
+    marks = [key for key in value if key.startswith("$")]
+    if not marks:
+        return {key: _unpack(item, tensors) for key, item in value.items()}
+    if len(value) == 1:
+        ((mark, content),) = value.items()
+        if mark == "$tensor" and isinstance(content, str):
+            if content not in tensors:
+                raise FormatError(f"the entry {shown(content)} is missing")
+            return tensors[content]
+        if mark == "$tuple" and isinstance(content, list):
+            return tuple(_unpack(item, tensors) for item in content)
+        if mark == "$items" and isinstance(content, list):
+            if not all(isinstance(item, list) and len(item) == 2 and _is_key(item[0]) for item in content):
+                raise FormatError("its header has a mapping that is none")
+            return {key: _unpack(item, tensors) for key, item in content}
+    raise FormatError(f"its header has {shown(value)}, which stands for nothing")
+
+
+def _is_key(value: object) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))

@@ -1,6 +1,6 @@
 """A training step as CUDA graphs: recorded once, then started with two calls, so that the host keeps ahead of the GPU.
 
-A small network's step is hundreds of short kernels, which take longer to start than to run. A graph starts them all;
+A small network's step is hundreds of short kernels, which take longer to start than to run. A graph starts them all,
 but it repeats exactly the launches it was recorded from, on the same memory. So all that changes the launches (a layer is
 frozen, candidate sums are collected for connection learning or not) is part of a key, and each key has a recording of its
 own, made after a few ordinary steps with that key (which compile the kernels and allocate lasting memory).
@@ -20,28 +20,19 @@ from torch import Tensor, nn
 from gatewright.nn import LogicLayer, logic_layers
 from gatewright.nn.functional import Recorded
 
-Learn = Callable[[Tensor, Tensor], Tensor]
-"""From samples and labels to the loss, with gradients left in the parameters; launches only, reads no values."""
-
-Between = Callable[[Sequence[Tensor]], None]
-"""Changes the gradients in place, before they are used."""
-
-Update = Callable[[], None]
-"""Uses the gradients; launches only, reads no values."""
-
-Capture = Callable[[Callable[[], None]], Callable[[], None]]
-"""From a function to one that repeats its launches."""
+Launches = Callable[[], None]
+"""Starts kernels and reads no values."""
 
 WARM_STEPS = 3
 """Ordinary steps under a key before they are recorded."""
 
 
-def capture_cuda(launches: Callable[[], None]) -> Callable[[], None]:
+def capture_cuda(launches: Launches) -> Launches:
     """Record launches on the current stream, which must not be the default one, as a CUDA graph."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
         launches()
-    replay: Callable[[], None] = graph.replay
+    replay: Launches = graph.replay
     return replay
 
 
@@ -54,8 +45,8 @@ class _Recording:
     loss: Tensor | None = None
     left: list[tuple[LogicLayer, Recorded]] = field(default_factory=list)
     grads: list[Tensor] = field(default_factory=list)
-    learn: Callable[[], None] = lambda: None
-    update: Callable[[], None] = lambda: None
+    learn: Launches = lambda: None
+    update: Launches = lambda: None
 
 
 class GraphedStep:
@@ -63,14 +54,19 @@ class GraphedStep:
 
     Args:
         model: The network; its layers' recorders are also called with what a repeated backward pass leaves.
-        learn: See `Learn`.
-        between: See `Between`.
-        update: See `Update`.
-        capture: How launches are recorded.
+        learn: From samples and labels to the loss, with gradients left in the parameters; reads no values.
+        between: Changes the gradients in place, before they are used.
+        update: Uses the gradients.
+        capture: From launches to what repeats them.
     """
 
     def __init__(
-        self, model: nn.Module, learn: Learn, between: Between, update: Update, capture: Capture = capture_cuda
+        self,
+        model: nn.Module,
+        learn: Callable[[Tensor, Tensor], Tensor],
+        between: Callable[[Sequence[Tensor]], None],
+        update: Launches,
+        capture: Callable[[Launches], Launches] = capture_cuda,
     ) -> None:
         self._model = model
         self._layers = logic_layers(model)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gatewright.runtime.schema import Section
+
 if TYPE_CHECKING:
     import torch
 
@@ -35,7 +37,7 @@ class Learner(Protocol):
         """Everything needed to resume."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Resume from a saved state."""
+        """Resume from a saved state; an entry `steps` in it is the number of steps so far."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,17 @@ class Learning:
     def decision_steps(self) -> int:
         """Steps between decisions."""
         return DECISION_STEPS if next(self.model.parameters()).device.type == "cuda" else 1
+
+
+class LearnerOptions(Section):
+    """Base of the sections that build a learner.
+
+    Attributes:
+        kind: Names the section.
+    """
+
+    kind: str
+
+    def build(self, learning: Learning) -> Learner | None:
+        """What is stepped after the optimizer, or None."""
+        raise NotImplementedError

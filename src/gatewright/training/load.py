@@ -7,8 +7,7 @@ section whose `kind` changes starts afresh, since the options of the old kind me
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
@@ -18,39 +17,23 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from gatewright.errors import FormatError, OptionError, unknown_name
+from gatewright.errors import DataError, FormatError, OptionError, shown, unknown_name
+from gatewright.runtime.documents import reading
+from gatewright.runtime.files import read_bytes
 from gatewright.runtime.schema import UNKNOWN_SECTION, Choice
+from gatewright.runtime.yaml_text import parse_yaml
 from gatewright.training.config import RunConfig
 
 Tree = dict[str, Any]
 
-
-class _Loader(yaml.SafeLoader):
-    """YAML without its two traps: `1e-3` is a number, and a key given twice is a mistake."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is given twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+_PROBLEMS = 5
+"""Problems of one config that a message lists."""
 
 
 def preset_names() -> list[str]:
     """Names of all presets."""
-    return sorted(file.name.removesuffix(".yaml") for file in _preset_files() if file.name.endswith(".yaml"))
-
-
-def _preset_files() -> Iterator[Any]:
-    return iter(resources.files("gatewright.presets").iterdir())
+    files = [file.name for file in resources.files("gatewright.presets").iterdir()]
+    return sorted(file.removesuffix(".yaml") for file in files if file.endswith(".yaml"))
 
 
 def load_preset(name: str, overrides: Iterable[str] = ()) -> RunConfig:
@@ -59,7 +42,7 @@ def load_preset(name: str, overrides: Iterable[str] = ()) -> RunConfig:
     Raises:
         OptionError: There is no such preset, or an override names no option or gives it a bad value.
     """
-    return _validated(_override(_preset_tree(name), overrides), f"preset {name}")
+    return from_dict(_override(_preset_tree(name), overrides), f"preset {name}")
 
 
 def load_file(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
@@ -70,15 +53,26 @@ def load_file(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
         OptionError: A key or value in it or in an override is not valid.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path).decode()
+    except (DataError, UnicodeDecodeError) as error:
         raise FormatError(f"cannot read the config {path}: {error}") from error
-    return _validated(_override(_extended(_parse(text, str(path)), ()), overrides), str(path))
+    with reading(path):
+        return from_dict(_override(_extended(_parse(text, str(path)), ()), overrides), str(path))
 
 
-def from_dict(tree: Mapping[str, Any], source: str = "config") -> RunConfig:
-    """A config from plain values, as `RunConfig.as_dict` gives them."""
-    return _validated(dict(tree), source)
+def from_dict(tree: Tree, source: str = "config") -> RunConfig:
+    """A config from plain values, as `RunConfig.as_dict` gives them.
+
+    Raises:
+        OptionError: A key or value is not valid.
+    """
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        problems = [_explain(detail, tree) for detail in found[:_PROBLEMS]]
+        more = f"; and {len(found) - _PROBLEMS} more" if len(found) > _PROBLEMS else ""
+        raise OptionError(f"{source}: {'; '.join(problems)}{more}") from error
 
 
 def dump(config: RunConfig) -> str:
@@ -95,10 +89,7 @@ def _preset_tree(name: str, seen: tuple[str, ...] = ()) -> Tree:
 
 
 def _parse(text: str, source: str) -> Tree:
-    try:
-        tree = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise FormatError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from error
+    tree = parse_yaml(text, source)
     if not isinstance(tree, dict):
         raise FormatError(f"{source} must hold sections (data, model, train, ...), got {type(tree).__name__}")
     return tree
@@ -109,7 +100,7 @@ def _extended(tree: Tree, seen: tuple[str, ...]) -> Tree:
     if base is None:
         return tree
     if not isinstance(base, str):
-        raise OptionError(f"extends must name a preset, got {base!r}")
+        raise OptionError(f"extends must name a preset, got {shown(base)}")
     if base in seen:
         raise OptionError(f"presets extend each other in a circle: {' -> '.join([*seen, base])}")
     return _merge(_preset_tree(base, seen), tree)
@@ -134,15 +125,15 @@ def _override(tree: Tree, overrides: Iterable[str]) -> Tree:
         key, equals, value = text.partition("=")
         path = key.strip().split(".")
         if not equals or not all(path):
-            raise OptionError(f"an override must look like train.steps=1000, got {text!r}")
+            raise OptionError(f"an override must look like train.steps=1000, got {shown(text)}")
         dotted = ".".join(path)
-        # Keys that cannot exist are refused, whatever the kinds chosen elsewhere.
+        # Keys that cannot exist are refused for any choice of kinds.
         if dotted not in known:
             raise OptionError(_unknown_key(dotted, known))
         try:
-            parsed = yaml.load(value, Loader=_Loader)  # noqa: S506 - a SafeLoader
-        except yaml.YAMLError as error:
-            raise OptionError(f"the value of {dotted} is not valid YAML: {value!r}") from error
+            parsed = parse_yaml(value, f"the value of {dotted}")
+        except FormatError as error:
+            raise OptionError(f"{error} (given {shown(value)})") from error
         if parsed == {} and any(name.startswith(f"{dotted}.") for name in known):
             raise OptionError(f"{dotted}={{}} changes nothing, as sections are merged; set the options themselves")
         target = changes
@@ -181,23 +172,14 @@ def _unknown_key(dotted: str, known: set[str]) -> str:
     )
     hint = f"; did you mean {near[0]!r}?" if near else ""
     valid = f" (valid there: {', '.join(siblings)})" if siblings else ""
-    return f"unknown key {dotted!r}{hint}{valid}"
-
-
-def _validated(tree: Tree, source: str) -> RunConfig:
-    try:
-        return RunConfig.model_validate(tree)
-    except ValidationError as error:
-        problems = [_explain(detail, tree) for detail in error.errors(include_url=False)]
-        raise OptionError(f"{source}: {'; '.join(problems)}") from error
+    return f"unknown key {shown(dotted)}{hint}{valid}"
 
 
 def _explain(detail: ErrorDetails, tree: Tree) -> str:
     """One pydantic complaint in our words: the dotted key, what was given, what was expected."""
     *parents, _ = loc = detail["loc"]
-    dotted = ".".join(map(str, loc))
+    dotted, prefix = ".".join(map(str, loc))[:200], ".".join(map(str, parents))
     if detail["type"] == "extra_forbidden":
-        prefix = ".".join(map(str, parents))
         here = {f"{prefix}.{name}" if prefix else name for name in _section_at(parents, tree).model_fields}
         in_list = any(isinstance(part, int) for part in loc)
         elsewhere = set() if in_list else {key for key in _paths(RunConfig) if key.rpartition(".")[0] != prefix}
@@ -207,18 +189,19 @@ def _explain(detail: ErrorDetails, tree: Tree) -> str:
     if detail["type"] == UNKNOWN_SECTION:
         return f"{dotted}.{detail['msg']}"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{dotted} {message}" + ("" if "got" in message else f", got {detail['input']!r}")
+    return f"{dotted} {message}" + ("" if "got" in message else f", got {shown(detail['input'])}")
 
 
 def _section_at(path: Sequence[int | str], tree: Any) -> type[BaseModel]:
     """The section that was chosen for the value at a path of a tree."""
     section: type[BaseModel] = RunConfig
-    annotation: Any = RunConfig
-    metadata: Sequence[Any] = ()
+    annotation: Any
+    metadata: Sequence[Any]
     for part in path:
         tree = tree[part]
         if isinstance(part, str):
-            annotation, metadata = section.model_fields[part].annotation, section.model_fields[part].metadata
+            field = section.model_fields[part]
+            annotation, metadata = field.annotation, field.metadata
         else:  # an item of a list, whose annotation has its own metadata
             annotation, *metadata = get_args(get_args(annotation)[0])
         choice = next((each for each in metadata if isinstance(each, Choice)), None)

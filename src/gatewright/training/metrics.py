@@ -1,23 +1,21 @@
-"""What is written down while a network learns: one JSON object a line, and TensorBoard on request."""
+"""What is written down while a network learns: one JSON object per line, and TensorBoard on request."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gatewright.errors import require_extra
-from gatewright.runtime.files import write_text_atomically
+from gatewright.errors import FormatError, require_extra
+from gatewright.runtime.documents import parse_json
+from gatewright.runtime.files import content_of, write_text_atomically
 
 
 class MetricsLog:
-    """Appends to `metrics.jsonl`; opened at a step, it forgets the lines behind it, which will be written again.
+    """Appends to `metrics.jsonl`; the lines after the step that it starts from are removed, as they will be written again.
 
-    Args:
-        folder: The run's folder.
-        step: Step that the run goes on from.
-        tensorboard: Whether to write TensorBoard events to `tensorboard/` in the folder, too.
+    With `tensorboard`, it also writes TensorBoard events to `tensorboard/` in the run's folder.
     """
 
     def __init__(self, folder: Path, step: int, *, tensorboard: bool = False) -> None:
@@ -29,7 +27,7 @@ class MetricsLog:
         self._file = path.open("a", encoding="utf-8")
         self._board: Any = None
         if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - only where it is asked for
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra
 
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
@@ -49,25 +47,31 @@ class MetricsLog:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """All complete lines of a metrics file (a killed run may leave half a line at the end)."""
+    """All lines of a metrics file, without half a line at the end, which a killed run may leave.
+
+    Raises:
+        FormatError: Another line is no line of metrics.
+    """
     lines: list[dict[str, Any]] = []
     if path.exists():
-        for text in path.read_text(encoding="utf-8").splitlines():
+        *whole, last = content_of(path).split(b"\n")
+        for number, text in enumerate([*whole, last], 1):
             try:
-                line = json.loads(text)
-            except json.JSONDecodeError:
-                break
+                line = parse_json(text, f"{path}, line {number},", infinite=True)
+            except FormatError:
+                if number > len(whole):
+                    break
+                raise
+            if not isinstance(line, dict) or type(line.get("step")) is not int:
+                raise FormatError(f"{path}, line {number}, is no object with a step: the file is damaged")
             lines.append(line)
     return lines
 
 
-def _scalars(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
-    result: list[tuple[str, float]] = []
+def _scalars(values: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            result += _scalars(value, f"{prefix}{key}/")
-        elif isinstance(value, list):
-            result += _scalars({str(i): item for i, item in enumerate(value)}, f"{prefix}{key}/")
-        elif isinstance(value, (int, float)):
-            result.append((prefix + key, float(value)))
-    return result
+        inner = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(inner, Mapping):
+            yield from _scalars(inner, f"{prefix}{key}/")
+        elif isinstance(inner, (int, float)):
+            yield f"{prefix}{key}", float(inner)

@@ -10,11 +10,14 @@ A process finds its place in the environment, as `torchrun` (or `gatewright trai
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -79,22 +82,16 @@ class Ranks:
         return bool(self.total(torch.tensor(int(wish), device=device)))
 
     def from_main(self, value: T) -> T:
-        """The main process's value, whatever it is, for all."""
+        """The main process's value, in all processes."""
         if self.size == 1:
             return value
-        box: list[Any] = [value]
+        box = [value]
         dist.broadcast_object_list(box, src=0)
-        result: T = box[0]
-        return result
-
-
-def size_of_environment() -> int:
-    """How many processes the environment speaks of (1 if of none)."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+        return box[0]
 
 
 def rank_of_environment() -> int:
-    """This process's number among them."""
+    """This process's number among those that train together, as the environment says (0 if it says nothing)."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -113,23 +110,43 @@ def pick_device(name: str) -> torch.device:
 
 @contextmanager
 def join(device: torch.device) -> Iterator[Ranks]:
-    """Find the other processes (NCCL on CUDA, gloo elsewhere), and leave them at the end.
-
-    Args:
-        device: Where this process trains.
-    """
+    """Find the other processes (NCCL on CUDA, gloo elsewhere), and leave them at the end."""
     if dist.is_initialized():
         yield Ranks(dist.get_rank(), dist.get_world_size())
         return
-    if size_of_environment() == 1:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Ranks()
         return
+    _end_with_launcher()
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
         dist.barrier()  # a process that leaves first closes connections that others may still read from
     finally:
         dist.destroy_process_group()
+
+
+LAUNCHER = "GATEWRIGHT_LAUNCHER"
+"""Environment variable with the number of the process that launched this one."""
+
+_WATCH = 0.5
+"""Seconds between looks at the launcher."""
+
+
+def _end_with_launcher() -> None:
+    """Ask this process to stop, with a checkpoint, as soon as the one that launched it is gone, killed for example."""
+    launcher = os.environ.get(LAUNCHER, "")
+    if launcher.isdecimal() and hasattr(os, "getppid"):
+        threading.Thread(target=_watch, args=(int(launcher),), name="launcher", daemon=True).start()
+
+
+def _watch(launcher: int) -> None:
+    while os.getppid() == launcher:
+        time.sleep(_WATCH)
+    sys.stderr.write(f"process {launcher}, which launched this one, is gone: stopping\n")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(STOPPED)
 
 
 STOPPED = 130
@@ -144,10 +161,6 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
 
     torch's elastic agent starts them. It passes Ctrl-C and SIGTERM on, and if one process fails it ends the others.
 
-    Args:
-        processes: How many.
-        arguments: The command line of each.
-
     Returns:
         0; or the code of the process that failed first; or 130 if they were asked to stop.
     """
@@ -157,6 +170,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
 
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    os.environ[LAUNCHER] = str(os.getpid())
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(GRACE))
     config = LaunchConfig(
         min_nodes=1,

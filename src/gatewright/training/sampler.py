@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from gatewright.errors import OptionError
+from gatewright.errors import FormatError, OptionError, shown
+from gatewright.learning.state import entry, whole
 
 
 class DataOrder:
@@ -14,7 +15,7 @@ class DataOrder:
 
     Args:
         samples: Number of training samples.
-        batch: Samples a batch; more than there are means all of them.
+        batch: Samples per batch; more than there are means all of them.
         generator: The run's generator; one permutation is drawn from it each epoch, on its device.
     """
 
@@ -41,11 +42,27 @@ class DataOrder:
         return {"order": self._order, "position": self._position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved place.
+        """Resume from a saved place.
 
         Raises:
-            OptionError: The state belongs to another number of samples.
+            FormatError: The state is none, or belongs to another number of samples.
         """
-        if len(state["order"]) not in {0, self._samples}:
-            raise OptionError(f"the data order is of {len(state['order'])} samples, but there are {self._samples}")
-        self._order, self._position = state["order"].to(self._generator.device), int(state["position"])
+        order = entry(state, "order")
+        if not isinstance(order, torch.Tensor) or order.dtype != torch.int64 or order.ndim != 1:
+            raise FormatError(f"the data order is {shown(order)}, expected a list of whole numbers")
+        if len(order) not in {0, self._samples}:
+            raise FormatError(f"the data order is of {len(order)} samples, but there are {self._samples}")
+        if len(order) and not torch.equal(order.sort().values, torch.arange(len(order), device=order.device)):
+            raise FormatError(f"the data order does not take each of the {self._samples} samples once")
+        self._order = order.to(self._generator.device)
+        self._position = whole(state, "position", 0, len(order))
+
+    def check_step(self, step: int) -> None:
+        """Check that the place is the one after so many batches.
+
+        Raises:
+            FormatError: It is another.
+        """
+        expected = ((step - 1) % (self._samples // self.batch) + 1) * self.batch if step else 0
+        if self._position != expected:
+            raise FormatError(f"the data order is at sample {self._position}, but at {expected} after {step} steps")

@@ -46,8 +46,8 @@ class MemorySink(Sink):
     def metrics(self, step: int, values: Mapping[str, Any]) -> None:
         self.lines.append((step, values))
 
-    def keep(self, step: int, weights: Weights) -> None:  # noqa: ARG002 - that of all sinks
+    def keep(self, step: int, weights: Weights) -> None:
         self._weights = {name: value.clone() for name, value in weights.items()}
 
-    def kept(self, step: int) -> Weights:  # noqa: ARG002 - that of all sinks
+    def kept(self, step: int) -> Weights:
         return self._weights

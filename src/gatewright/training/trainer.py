@@ -11,12 +11,14 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from gatewright import nn
-from gatewright.errors import DataError
+from gatewright.errors import DataError, FormatError, shown
+from gatewright.learning.optimizer_state import check_moments
+from gatewright.learning.state import entry, real, whole
 from gatewright.runtime.memory import keep_freed_memory
 from gatewright.training.batches import Feed
 from gatewright.training.config import TrainOptions
 from gatewright.training.cuda_graph import GraphedStep
-from gatewright.training.evaluate import Accuracy, evaluate
+from gatewright.training.evaluate import evaluate
 from gatewright.training.learners import Learner
 from gatewright.training.processes import Ranks
 from gatewright.training.sampler import DataOrder
@@ -31,7 +33,7 @@ class Best(NamedTuple):
 
 
 Watcher = Callable[[int, dict[str, Any]], None]
-"""Called after each step that has something to report, with the step and the latest metrics."""
+"""Called after each step, with the step and the latest metrics."""
 
 
 class Trainer:
@@ -97,9 +99,9 @@ class Trainer:
         """Train from the present step to the last one.
 
         Args:
-            watch: Told about progress.
-            stop: Called after each step; once true, a checkpoint is made and training ends. Several processes agree on
-                it with every line of metrics.
+            watch: Called after each step.
+            stop: Called after each step; true ends training with a checkpoint. Several processes agree on it with every
+                line of metrics.
 
         Returns:
             Whether the run is complete (false if it was stopped).
@@ -168,8 +170,7 @@ class Trainer:
     def _learn(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Forward and backward; returns the loss."""
         self.optimizer.zero_grad(set_to_none=True)
-        short = self.options.precision == "bfloat16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=short):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16"):
             loss = cross_entropy(self.model(x), y)
         if loss.requires_grad:  # not where every layer is frozen
             loss.backward()
@@ -218,7 +219,7 @@ class Trainer:
             "frozen": sum(layer.frozen for layer in layers),
         }
         if self._validation is not None:
-            accuracy: Accuracy = evaluate(self.model, self._validation, self._processes)
+            accuracy = evaluate(self.model, self._validation, self._processes)
             values["validation"] = accuracy._asdict()
             if self.options.keep == "best" and (self.best is None or accuracy.hard >= self.best.accuracy):
                 self.best = Best(self.step, accuracy.hard)
@@ -252,11 +253,26 @@ class Trainer:
             KeyError: An entry is missing.
             ValueError: An entry does not fit this run; RuntimeError and TypeError where torch finds it.
         """
+        step, seconds = whole(state, "step", 0, self.options.steps), real(state, "seconds")
+        best = self._checked_best(state["best"], step)
+        check_moments(self.optimizer, state["optimizer"], step)
+        learners = {name: entry(entry(state, "learners"), name) for name in self.learners}
+        for name, saved in learners.items():
+            if entry({"steps": step} | dict(saved), "steps") != step:
+                raise FormatError(f"the learner {name!r} is at step {shown(saved['steps'])}, but the run at {step}")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name, learner in self.learners.items():
-            learner.load_state_dict(state["learners"][name])
+            learner.load_state_dict(learners[name])
         self.order.load_state_dict(state["order"])
+        self.order.check_step(step)
         self._generator.set_state(state["generator"])
-        self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        self.best = None if state["best"] is None else Best(*state["best"])
+        self.step, self.seconds, self.best = step, seconds, best
+
+    def _checked_best(self, saved: Any, step: int) -> Best | None:
+        if saved is None:
+            return None
+        if not isinstance(saved, (list, tuple)) or len(saved) != len(Best._fields):
+            raise FormatError(f"the entry 'best' is {shown(saved)}, expected a step and an accuracy")
+        values = dict(zip(Best._fields, saved, strict=True))
+        return Best(whole(values, "step", 1, step), real(values, "accuracy"))

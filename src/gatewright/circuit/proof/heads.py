@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
-import numpy.typing as npt
 
 from gatewright.circuit.arithmetic import popcount
-from gatewright.circuit.builder import Builder
+from gatewright.circuit.builder import Builder, side_by_side
 from gatewright.circuit.circuit import Circuit, Head
 from gatewright.circuit.evaluate import evaluate
+from gatewright.circuit.packed import BoolArray
 from gatewright.circuit.simplify import simplify
 from gatewright.gates import Gate
 
@@ -60,7 +60,7 @@ class _Side:
         return builder.build([*nodes[matched].tolist(), *(own + claimed if first else claimed + own)])
 
 
-def equalities(one: Circuit, two: Circuit, patterns: npt.NDArray[np.bool_]) -> tuple[Circuit, Circuit] | None:
+def equalities(one: Circuit, two: Circuit, patterns: BoolArray) -> tuple[Circuit, Circuit] | None:
     """Guess which outputs correspond.
 
     Args:
@@ -82,10 +82,8 @@ def equalities(one: Circuit, two: Circuit, patterns: npt.NDArray[np.bool_]) -> t
             _match(left, right, k, keys_one, keys_two, pairs)
     if any(left.open[k] or right.open[k] for k in left.open) or not np.array_equal(left.offset, right.offset):
         return None
-    return (
-        left.build([i for i, _ in pairs], right, first=True),
-        right.build([j for _, j in pairs], left, first=False),
-    )
+    matched_one, matched_two = [i for i, _ in pairs], [j for _, j in pairs]
+    return left.build(matched_one, right, first=True), right.build(matched_two, left, first=False)
 
 
 def count_circuits(one: Circuit, two: Circuit) -> tuple[Circuit, Circuit]:
@@ -129,12 +127,8 @@ def _match(
 
 def _structural_keys(one: Circuit, two: Circuit) -> tuple[list[Key], list[Key]]:
     """Simplify both together: what becomes one node is probably equal."""
-    builder = Builder(one.n_inputs)
-    inputs = np.arange(one.n_inputs)
-    outputs = np.concatenate([builder.include(c, inputs)[c.outputs] for c in (one, two)])
     # Both have the same encoder, or the caller has already replaced different ones by gates.
-    encoder = one.encoder if two.encoder is not None else None
-    joint = simplify(builder.build(outputs, encoder=encoder))
+    joint = simplify(side_by_side(one, two, one.encoder if two.encoder is not None else None))
     keys: list[Key] = []
     for node in joint.outputs.tolist():
         gate = joint.gate[node - joint.n_inputs] if node >= joint.n_inputs else Gate.A
@@ -147,11 +141,9 @@ def _structural_keys(one: Circuit, two: Circuit) -> tuple[list[Key], list[Key]]:
     return keys[: one.n_outputs], keys[one.n_outputs :]
 
 
-def _signatures(circuit: Circuit, patterns: npt.NDArray[np.bool_]) -> list[Key]:
+def _signatures(circuit: Circuit, patterns: BoolArray) -> list[Key]:
     """Group outputs by their values on the patterns, in the phase in which the first value is FALSE."""
     values = evaluate(circuit, patterns).T
     inverted = values[:, 0]
     packed = np.packbits(values ^ inverted[:, None], axis=1)
-    used: list[bool] = np.any(packed, axis=1).tolist()
-    phases: list[int] = inverted.astype(int).tolist()
-    return [(row.tobytes() if some else None, phase) for row, some, phase in zip(packed, used, phases, strict=True)]
+    return [(row.tobytes() if row.any() else None, int(phase)) for row, phase in zip(packed, inverted, strict=True)]

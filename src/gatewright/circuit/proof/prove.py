@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +21,10 @@ import numpy.typing as npt
 
 from gatewright.circuit.aig import to_aig, write_aig
 from gatewright.circuit.arithmetic import with_encoder_gates
-from gatewright.circuit.builder import Builder
+from gatewright.circuit.builder import Builder, side_by_side
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import counts, evaluate
+from gatewright.circuit.packed import BoolArray
 from gatewright.circuit.proof.heads import count_circuits, equalities
 from gatewright.circuit.proof.sat import Sweeper
 from gatewright.circuit.simplify.rules import encoder_relations
@@ -31,7 +33,6 @@ from gatewright.features import FEATURE_BITS, feature_range
 from gatewright.gates import Gate
 from gatewright.runtime.abc import find_abc, run_abc
 
-BoolArray = npt.NDArray[np.bool_]
 _ENGINES = ("auto", "abc", "sat")
 _SIMULATED = 1024
 _Answer = tuple[bool | None, BoolArray | None]
@@ -96,23 +97,13 @@ def prove(
     differing = _first_difference(a, b, patterns)
 
     def answer(equal: bool | None, method: str, how: str, bits: BoolArray | None = None) -> Proof:
-        detail = f"{question.scope}; {how}"
-        sample = None if bits is None else question.sample(bits)
-        shown = None if bits is None else question.shown(bits)
-        return Proof(equal, method, time.monotonic() - start, detail, shown, sample)
+        shown, sample = (None, None) if bits is None else question.shown(bits)
+        return Proof(equal, method, time.monotonic() - start, f"{question.scope}; {how}", shown, sample)
 
     if differing is not None:
         return answer(False, "simulation", f"{_SIMULATED} random inputs", differing)
-    goals: list[tuple[str, tuple[Circuit, Circuit]]] = []
-    if a.head is None:
-        goals.append(("outputs one by one", (a, b)))
-    else:
-        matched = equalities(a, b, patterns)
-        if matched is not None:
-            goals.append((f"{matched[0].n_outputs} equalities of outputs that imply equal counts", matched))
-        goals.append(("counts by adders", count_circuits(a, b)))
     method, how = "", ""
-    for how, (left, right) in goals:
+    for how, left, right in _goals(a, b, patterns):
         remaining = timeout - (time.monotonic() - start)
         equal, free, method = _decide(question, left, right, engine, remaining)
         if equal:
@@ -123,6 +114,17 @@ def prove(
                 return answer(False, method, how, bits[0])
             # Otherwise the guessed correspondence of outputs was wrong, and says nothing about the counts.
     return answer(None, method, f"{how}; gave up after {timeout:g} s")
+
+
+def _goals(a: Circuit, b: Circuit, patterns: BoolArray) -> Iterator[tuple[str, Circuit, Circuit]]:
+    """What to prove, in words and as circuits without heads; if the first is not proven, the next."""
+    if a.head is None:
+        yield "outputs one by one", a, b
+        return
+    matched = equalities(a, b, patterns)
+    if matched is not None:
+        yield f"{matched[0].n_outputs} equalities of outputs that imply equal counts", *matched
+    yield "counts by adders", *count_circuits(a, b)
 
 
 def require_equal(a: Circuit, b: Circuit, **options: Any) -> Proof:
@@ -163,45 +165,35 @@ class _Question:
     @classmethod
     def of(cls, a: Circuit, b: Circuit) -> _Question:
         if (a.head is None) != (b.head is None):
-            raise ShapeError(
-                "one circuit has a head and the other has none: compare with head (or without) on both sides"
-            )
-        if a.head is not None and b.head is not None and a.head.n_classes != b.head.n_classes:
-            raise ShapeError(f"the circuits have {a.head.n_classes} and {b.head.n_classes} classes")
-        if a.head is not None and b.head is not None and a.head.places != b.head.places:
-            raise ShapeError(f"the circuits decide for places of shape {a.head.places} and {b.head.places}")
-        if a.head is None and a.n_outputs != b.n_outputs:
+            raise ShapeError("one circuit has a head and the other none: compare with head (or without) on both sides")
+        if a.head is not None and b.head is not None:
+            if a.head.n_classes != b.head.n_classes:
+                raise ShapeError(f"the circuits have {a.head.n_classes} and {b.head.n_classes} classes")
+            if a.head.places != b.head.places:
+                raise ShapeError(f"the circuits decide for places of shape {a.head.places} and {b.head.places}")
+        elif a.n_outputs != b.n_outputs:
             raise ShapeError(f"the circuits have {a.n_outputs} and {b.n_outputs} outputs")
         one, two = a.encoder, b.encoder
         if one is not None and two is not None and not _same_encoder(one, two):
             if one.n_features != two.n_features or one.dtype != two.dtype:
-                raise ShapeError(
-                    f"the circuits take {one.n_features} {one.dtype} and {two.n_features} {two.dtype} features"
-                )
+                taken = f"{one.n_features} {one.dtype} and {two.n_features} {two.dtype}"
+                raise ShapeError(f"the circuits take {taken} features")
             a, b = with_encoder_gates(a), with_encoder_gates(b)
-            return cls(a, b, _free_inputs(a.n_inputs), "for every raw sample", one, raw=True)
+            return cls(a, b, Builder(a.n_inputs).build(np.arange(a.n_inputs)), "for every raw sample", one, raw=True)
         if a.n_inputs != b.n_inputs:
             raise ShapeError(f"the circuits have {a.n_inputs} and {b.n_inputs} inputs")
         if one is not None and two is not None:
             return cls(a, b, possible_inputs(one), "for every input that the encoder can make", one, raw=False)
-        return cls(a, b, _free_inputs(a.n_inputs), "for every Boolean input", None, raw=False)
+        return cls(a, b, Builder(a.n_inputs).build(np.arange(a.n_inputs)), "for every Boolean input", None, raw=False)
 
-    def shown(self, bits: BoolArray) -> BoolArray:
-        """The counter-example as Boolean inputs of the first circuit."""
-        if not self.raw or self.encoder is None:
-            return bits
-        sample = self.sample(bits)
-        flat = np.asarray(sample).reshape(-1).astype(np.float64)
-        at_least: BoolArray = flat[self.encoder.feature] >= self.encoder.threshold
-        return at_least
-
-    def sample(self, bits: BoolArray) -> npt.NDArray[Any] | None:
-        """The counter-example as a raw sample."""
+    def shown(self, bits: BoolArray) -> tuple[BoolArray, npt.NDArray[Any] | None]:
+        """A counter-example as Boolean inputs of the first circuit, and as a raw sample if there is an encoder."""
         if self.encoder is None:
-            return None
-        if self.raw:
-            return sample_of_raw(self.encoder, bits)
-        return sample_of(self.encoder, bits)
+            return bits, None
+        if not self.raw:
+            return bits, sample_of(self.encoder, bits)
+        sample = sample_of_raw(self.encoder, bits)
+        return sample.reshape(-1).astype(np.float64)[self.encoder.feature] >= self.encoder.threshold, sample
 
 
 def _same_encoder(one: Encoder, two: Encoder) -> bool:
@@ -211,11 +203,6 @@ def _same_encoder(one: Encoder, two: Encoder) -> bool:
         and np.array_equal(one.feature, two.feature)
         and np.array_equal(one.threshold, two.threshold)
     )
-
-
-def _free_inputs(n: int) -> Circuit:
-    none = np.zeros(0, np.int32)
-    return Circuit(n, none, none, none, np.arange(n))
 
 
 def possible_inputs(encoder: Encoder) -> Circuit:
@@ -287,16 +274,11 @@ def _decide(
     question: _Question, left: Circuit, right: Circuit, engine: str, timeout: float
 ) -> tuple[bool | None, BoolArray | None, str]:
     """Whether two circuits without heads have equal outputs for all possible inputs."""
-    both = []
-    for circuit in (left, right):
-        builder = Builder(question.inputs.n_inputs)
-        nodes = builder.include(question.inputs, np.arange(question.inputs.n_inputs))
-        inner = builder.include(circuit, nodes[question.inputs.outputs])
-        both.append(builder.build(inner[circuit.outputs]))
+    one, two = (_on_possible_inputs(question.inputs, circuit) for circuit in (left, right))
     deadline = time.monotonic() + timeout
     if engine == "abc" or (engine == "auto" and find_abc() is not None):
-        return (*_decide_by_abc(both[0], both[1], deadline), "abc")
-    joint = to_aig(_joint(both[0], both[1]))
+        return (*_decide_by_abc(one, two, deadline), "abc")
+    joint = to_aig(side_by_side(one, two))
     pairs = np.unique(joint.outputs.reshape(2, -1), axis=1)
     pairs = pairs[:, pairs[0] != pairs[1]]
     if not pairs.size:
@@ -305,18 +287,15 @@ def _decide(
         raise MissingExtraError(
             "neither ABC nor python-sat is installed, and proofs need one: pip install 'gatewright[prove]'"
         )
-    sweeper = Sweeper(joint, deadline)
-    try:
-        return (*sweeper.equal([(int(x), int(y)) for x, y in pairs.T]), "sat")
-    finally:
-        sweeper.close()
+    with closing(Sweeper(joint, deadline)) as sweeper:
+        return (*sweeper.equal(pairs.T.tolist()), "sat")
 
 
-def _joint(left: Circuit, right: Circuit) -> Circuit:
-    """Both circuits on the same inputs, the outputs of the second after those of the first."""
-    builder = Builder(left.n_inputs)
-    inputs = np.arange(left.n_inputs)
-    return builder.build(np.concatenate([builder.include(c, inputs)[c.outputs] for c in (left, right)]))
+def _on_possible_inputs(inputs: Circuit, circuit: Circuit) -> Circuit:
+    """The circuit on the outputs of another, which are the inputs that can occur."""
+    builder = Builder(inputs.n_inputs)
+    possible = builder.include(inputs, np.arange(inputs.n_inputs))[inputs.outputs]
+    return builder.build(builder.include(circuit, possible)[circuit.outputs])
 
 
 def _decide_by_abc(left: Circuit, right: Circuit, deadline: float) -> _Answer:

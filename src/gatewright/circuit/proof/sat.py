@@ -18,23 +18,22 @@ import numpy.typing as npt
 from numba import njit
 
 from gatewright.circuit.aig import Aig
+from gatewright.circuit.builder import Int32Array
+from gatewright.circuit.packed import BoolArray
 from gatewright.errors import require_extra
 
+UInt64Array = npt.NDArray[np.uint64]
 _INNER_CONFLICTS = 500
 _WORDS = 16
 
 
 @njit(cache=True, nogil=True)
-def simulate(
-    values: npt.NDArray[np.uint64], n_inputs: int, left: npt.NDArray[np.int32], right: npt.NDArray[np.int32]
-) -> None:
+def simulate(values: UInt64Array, n_inputs: int, left: Int32Array, right: Int32Array) -> None:
     """Fill in the ANDs' rows of `values`, uint64 [1 + inputs + ands, words]; row 0 is FALSE, then come the inputs."""
-    flip = ~np.uint64(0)
-    none = np.uint64(0)
+    none, flip = np.uint64(0), ~np.uint64(0)
     for i in range(len(left)):
         x, y = left[i], right[i]
-        fx = flip if x & 1 else none
-        fy = flip if y & 1 else none
+        fx, fy = flip if x & 1 else none, flip if y & 1 else none
         for w in range(values.shape[1]):
             values[n_inputs + 1 + i, w] = (values[x >> 1, w] ^ fx) & (values[y >> 1, w] ^ fy)
 
@@ -59,7 +58,7 @@ class Sweeper:
         self._known: dict[tuple[int, int], int] = {}
         self._classes: dict[int, int] = {}
         self._visited = np.zeros(self._n, np.bool_)
-        self._found: list[npt.NDArray[np.bool_]] = []
+        self._found: list[BoolArray] = []
         self._solver.add_clause([-1])
         self._hash = np.zeros(self._n, np.uint64)
         words = self._rng.integers(0, 2**64, (aig.n_inputs, _WORDS), dtype=np.uint64)
@@ -75,7 +74,7 @@ class Sweeper:
         """Free the solver."""
         self._solver.delete()
 
-    def equal(self, pairs: list[tuple[int, int]]) -> tuple[bool | None, npt.NDArray[np.bool_] | None]:
+    def equal(self, pairs: list[list[int]]) -> tuple[bool | None, BoolArray | None]:
         """Whether the literals of every pair are equal.
 
         Returns:
@@ -94,7 +93,7 @@ class Sweeper:
                 return same, None if same is None else self._pattern()
         return True, None
 
-    def _cone(self, pairs: list[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+    def _cone(self, pairs: list[list[int]]) -> BoolArray:
         first = self.aig.n_inputs + 1
         cone = np.zeros(self._n, np.bool_)
         cone[[literal >> 1 for pair in pairs for literal in pair]] = True
@@ -103,13 +102,13 @@ class Sweeper:
                 cone[self.aig.left[i] >> 1] = cone[self.aig.right[i] >> 1] = True
         return cone
 
-    def _values(self, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    def _values(self, words: UInt64Array) -> UInt64Array:
         values = np.zeros((self._n, words.shape[1]), np.uint64)
         values[1 : self.aig.n_inputs + 1] = words
         simulate(values, self.aig.n_inputs, self.aig.left, self.aig.right)
         return values
 
-    def _mix(self, values: npt.NDArray[np.uint64]) -> None:
+    def _mix(self, values: UInt64Array) -> None:
         """Take more patterns into the nodes' hashes, and sort the nodes seen so far into classes anew."""
         for column in (values ^ self._phase[:, None]).T:
             self._hash = (self._hash ^ column) * np.uint64(0x9E3779B97F4A7C15)
@@ -180,7 +179,7 @@ class Sweeper:
         self._solver.clear_interrupt()
         return result
 
-    def _pattern(self) -> npt.NDArray[np.bool_]:
+    def _pattern(self) -> BoolArray:
         """The inputs of the assignment that the solver has just found."""
         # Node v is the solver's variable v + 1; inputs that it does not know may be anything.
         model = np.array(self._solver.get_model(), np.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gatewright.circuit.simplify.records import PassRecord
-from gatewright.circuit.simplify.rewriting import simplify
+from gatewright.circuit.simplify.rewriting import PassRecord, simplify
 
 __all__ = ["PassRecord", "simplify"]

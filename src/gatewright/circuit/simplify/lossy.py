@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.evaluate import evaluate
-from gatewright.circuit.packed import PackedBits
-from gatewright.circuit.simplify.records import PassRecord
-from gatewright.circuit.simplify.rewriting import simplify
+from gatewright.circuit.packed import BoolArray, PackedBits
+from gatewright.circuit.simplify.rewriting import PassRecord, simplify
 from gatewright.errors import OptionError, ShapeError
 from gatewright.gates import IS_LOGIC, Gate
 
 _VALUES = 1 << 26
 """Node values (samples x nodes) evaluated at a time."""
+_VARIES = 255
 
 
-def by_samples(circuit: Circuit, bits: npt.NDArray[np.bool_], *, tolerance: float = 0.0) -> tuple[Circuit, PassRecord]:
+def by_samples(circuit: Circuit, bits: BoolArray, *, tolerance: float = 0.0) -> tuple[Circuit, PassRecord]:
     """Replace what looks constant, or equal (or inverse) to an earlier node, on samples; then simplify.
 
     On these samples every output stays as it is (with a tolerance, nearly so). On others it may change, so the result has
@@ -45,30 +45,22 @@ def by_samples(circuit: Circuit, bits: npt.NDArray[np.bool_], *, tolerance: floa
     start = time.perf_counter()
     signature, inverted, ones = _signatures(circuit, bits)
     rare = tolerance * len(bits)
-    constant = np.where(ones <= rare, Gate.FALSE, np.where(len(bits) - ones <= rare, Gate.TRUE, 255))
+    constant = np.where(ones <= rare, Gate.FALSE, np.where(len(bits) - ones <= rare, Gate.TRUE, _VARIES))
     # The first node of each signature stands for the others: nodes are in topological order, so it comes before them.
     _, first, member = np.unique(signature, return_index=True, return_inverse=True)
     stands = first[member]
-    own = np.arange(circuit.n_nodes)
-    gate = np.concatenate([np.full(circuit.n_inputs, Gate.A, np.uint8), circuit.gate])
-    a = np.concatenate([own[: circuit.n_inputs], circuit.a + circuit.n_inputs])
-    b = np.concatenate([np.zeros(circuit.n_inputs, np.int64), circuit.b + circuit.n_inputs])
+    inputs, own = np.arange(circuit.n_inputs), np.arange(circuit.n_nodes)
     # Gate i of the new circuit is old node i: inputs are read through a wire of their own, which may be cut as well.
+    gate = np.concatenate([np.full(circuit.n_inputs, Gate.A), circuit.gate])
+    a, b = (np.concatenate([inputs, operand + circuit.n_inputs]) for operand in (circuit.a, circuit.b))
     copy = stands != own
     gate = np.where(copy, np.where(inverted != inverted[stands], Gate.NOT_A, Gate.A), gate)
-    a = np.where(copy, stands + circuit.n_inputs, a)
-    settled = constant != 255
-    gate = np.where(settled, constant, gate).astype(np.uint8)
-    none = (gate == Gate.FALSE) | (gate == Gate.TRUE)
-    rewired = Circuit(
-        circuit.n_inputs,
-        gate,
-        np.where(none, 0, a),
-        np.where(none | copy, 0, b),
-        circuit.outputs + circuit.n_inputs,
-        circuit.encoder,
-        circuit.head,
-        circuit.metadata,
+    builder = Builder(circuit.n_inputs)
+    nodes = builder.append(
+        np.where(constant != _VARIES, constant, gate), np.where(copy, stands + circuit.n_inputs, a), b
+    )
+    rewired = builder.build(
+        nodes[circuit.outputs], encoder=circuit.encoder, head=circuit.head, metadata=circuit.metadata
     )
     # Rarely, the exact rules find less in the rewired circuit than in the original.
     smaller = min(simplify(rewired), simplify(circuit), key=lambda c: np.count_nonzero(IS_LOGIC[c.gate]))
@@ -77,18 +69,16 @@ def by_samples(circuit: Circuit, bits: npt.NDArray[np.bool_], *, tolerance: floa
     return smaller, PassRecord("samples", circuit.n_gates, smaller.n_gates, {"samples": gone} if gone else {}, seconds)
 
 
-def _signatures(
-    circuit: Circuit, bits: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+def _signatures(circuit: Circuit, bits: BoolArray) -> tuple[npt.NDArray[np.uint64], BoolArray, npt.NDArray[np.int64]]:
     """Of every node: a hash of its values, the phase in which the first one is FALSE; that phase; how many are TRUE."""
     every = circuit.replace(outputs=np.arange(circuit.n_nodes), head=None)
     rng = np.random.default_rng(0)
-    signature = np.zeros(circuit.n_nodes, np.uint64)
-    ones = np.zeros(circuit.n_nodes, np.int64)
+    signature, ones = np.zeros(circuit.n_nodes, np.uint64), np.zeros(circuit.n_nodes, np.int64)
     inverted = np.zeros(circuit.n_nodes, np.bool_)
-    for i, block in enumerate(_blocks(bits, circuit.n_nodes)):
-        values = evaluate(every, block)
-        if i == 0:
+    size = max(1, _VALUES // max(1, circuit.n_nodes) // 64) * 64
+    for start in range(0, len(bits), size):
+        values = evaluate(every, bits[start : start + size])
+        if start == 0:
             inverted = values[0].copy()
         ones += np.count_nonzero(values, axis=0)
         words = PackedBits.pack(values ^ inverted).words
@@ -97,15 +87,8 @@ def _signatures(
     return signature, inverted, ones
 
 
-def _blocks(bits: npt.NDArray[np.bool_], n_nodes: int) -> Iterator[npt.NDArray[np.bool_]]:
-    size = max(1, _VALUES // max(1, n_nodes) // 64) * 64
-    for begin in range(0, len(bits), size):
-        yield bits[begin : begin + size]
-
-
 def _mixed(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Every bit of the result depends on every bit of the word (the finalizer of SplitMix64)."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: npt.NDArray[np.uint64] = words ^ (words >> np.uint64(31))
-    return mixed
+    return words ^ (words >> np.uint64(31))

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, overload
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from gatewright.circuit.builder import Int32Array
 from gatewright.circuit.circuit import Circuit
-from gatewright.circuit.simplify.records import PassRecord
 from gatewright.circuit.simplify.rules import Rule, encoder_relations, fold_outputs
 from gatewright.circuit.simplify.sweep import RULES, mark_live, sweep
-from gatewright.gates import NEGATE, NEGATE_A, NEGATE_B, Gate
+from gatewright.gates import NEGATE, NEGATE_A, NEGATE_B, Gate, UInt8Array
 
-Int32Array = npt.NDArray[np.int32]
-UInt8Array = npt.NDArray[np.uint8]
+
+@dataclass(frozen=True)
+class PassRecord:
+    """What one pass over a circuit did.
+
+    Attributes:
+        name: The pass: "sweep", or "samples" for the removal with loss.
+        gates_before: Gates of the given circuit, including constants, wires and inverters.
+        gates_after: Gates of the returned circuit.
+        removed: Number of removed gates by rule; the sum is `gates_before - gates_after`. A rule's number is negative
+            if it left more gates of its kind than it found (for example an inverter at an output, in place of a shared
+            gate that computed the inverse).
+        seconds: Wall-clock time.
+    """
+
+    name: str
+    gates_before: int
+    gates_after: int
+    removed: Mapping[str, int]
+    seconds: float
 
 
 @overload
@@ -58,37 +77,19 @@ def simplify(circuit: Circuit, *, return_records: bool = False) -> Circuit | tup
 
 
 def rewrite(circuit: Circuit, rules: Rule) -> tuple[Circuit, PassRecord]:
-    """Run one sweep with the given rules.
-
-    Args:
-        circuit: The circuit; it is not changed.
-        rules: What the sweep may do.
-
-    Returns:
-        The new circuit, and how many gates each rule removed.
-    """
+    """Run one sweep with the given rules; return the new circuit, and how many gates each rule removed."""
     start = time.perf_counter()
+    netlist = circuit.gate, circuit.a, circuit.b
     if Rule.DEAD in rules:
-        live = mark_live(circuit.n_inputs, circuit.gate, circuit.a, circuit.b, circuit.outputs)
+        live = mark_live(circuit.n_inputs, *netlist, circuit.outputs)
     else:
         live = np.ones(circuit.n_gates, np.bool_)
     literals = np.arange(2, 2 * circuit.n_inputs + 2, 2, dtype=np.int32)
-    feature = np.full(circuit.n_inputs, -1, np.int32)
-    rank = np.zeros(circuit.n_inputs, np.int32)
+    feature, rank = np.full(circuit.n_inputs, -1, np.int32), np.zeros(circuit.n_inputs, np.int32)
     if Rule.ENCODER in rules and circuit.encoder is not None:
         literals, feature, rank = encoder_relations(circuit.encoder)
-    gate, a, b, literal, counted = sweep(
-        circuit.gate,
-        circuit.a,
-        circuit.b,
-        live,
-        literals,
-        feature,
-        rank,
-        Rule.EQUAL in rules,
-        Rule.ABSORB in rules,
-        Rule.SHARE in rules,
-    )
+    flags = (rule in rules for rule in (Rule.EQUAL, Rule.ABSORB, Rule.SHARE))
+    gate, a, b, literal, counted = sweep(*netlist, live, literals, feature, rank, *flags)
     removed = dict(zip(RULES, counted.tolist(), strict=True))
     outputs, head = literal[circuit.outputs], circuit.head
     if Rule.OUTPUTS in rules and head is not None:
@@ -119,8 +120,7 @@ def _emit(  # noqa: C901 - one compiled loop; calls would pass all of its arrays
     first = n_inputs + 1
     n_gates = len(gate)
     live = np.full(first + n_gates, not drop_dead)
-    plain = np.zeros(first + n_gates, np.bool_)
-    inverse = np.zeros(first + n_gates, np.bool_)
+    plain, inverse = np.zeros(first + n_gates, np.bool_), np.zeros(first + n_gates, np.bool_)
     for literal in outputs:
         live[literal >> 1] = True
         if literal & 1:
@@ -136,9 +136,7 @@ def _emit(  # noqa: C901 - one compiled loop; calls would pass all of its arrays
     for node in range(1, first + n_gates):
         if (plain[node] and inverse[node]) or (inverse[node] and node < first):
             size += 1
-    new_gate = np.empty(size, np.uint8)
-    new_a = np.zeros(size, np.int32)
-    new_b = np.zeros(size, np.int32)
+    new_gate, new_a, new_b = np.empty(size, np.uint8), np.zeros(size, np.int32), np.zeros(size, np.int32)
     index = np.zeros(first + n_gates, np.int32)
     flipped = np.zeros(first + n_gates, np.bool_)
     for node in range(1, first):

@@ -6,12 +6,10 @@ from dataclasses import replace
 from enum import Flag, auto
 
 import numpy as np
-import numpy.typing as npt
 
+from gatewright.circuit.builder import Int32Array
 from gatewright.circuit.circuit import Encoder, Head
 from gatewright.features import feature_range
-
-Int32Array = npt.NDArray[np.int32]
 
 
 class Rule(Flag):

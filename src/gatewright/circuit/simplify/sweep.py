@@ -2,9 +2,10 @@
 
 When the sweep reaches a gate, its operands are already in their final form, so one pass over the gates does what
 repeated separate passes would: the sweep is linear and its result is almost always a fixed point. Every node becomes a
-literal (a node, perhaps inverted, or a constant), and gates absorb the inversion of their operands, so wires, inverters and
-constants vanish as they are read. New gates are normalised to `f(0,0) = 0` and to ascending operands: a gate and its
-inverse, with operands in either order, are one entry of the hash table.
+*literal*, `2 * node + negated`: node 0 is the constant FALSE, then come the inputs, then the gates. Gates absorb the
+inversion of their operands, so wires, inverters and constants vanish as they are read. New gates are normalised to
+`f(0,0) = 0` and to ascending operands: a gate and its inverse, with operands in either order, are one entry of the hash
+table.
 """
 
 from __future__ import annotations
@@ -15,12 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from gatewright.circuit.simplify.tables import A_FALSE, B_FALSE, EQUAL
-from gatewright.gates import NEGATE, NEGATE_A, NEGATE_B, SWAP, USES_A, USES_B, Gate
+from gatewright.circuit.builder import Int32Array
+from gatewright.gates import A_FALSE, B_FALSE, EQUAL, NEGATE, NEGATE_A, NEGATE_B, SWAP, USES_A, USES_B, Gate, UInt8Array
 
-Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
-UInt8Array = npt.NDArray[np.uint8]
 
 RULES = ("constants", "wires", "inverters", "equal operands", "absorption", "encoder", "shared", "dead")
 """Names of the reasons for which a gate is removed; the kernel counts them by index."""
@@ -175,9 +174,9 @@ def sweep(  # noqa: C901 - one compiled loop
     """Rewrite a netlist in one forward pass.
 
     Args:
-        gate: uint8 [gates].
-        a: int32 [gates], node ids as in `Circuit`.
-        b: int32 [gates].
+        gate: As in `Circuit`.
+        a: Likewise.
+        b: Likewise.
         live: bool [gates], the gates to rewrite; others are dropped as dead.
         input_literal: int32 [n_inputs], literal that stands for each input.
         feature: int32 [n_inputs], inputs of one feature imply each other by rank; -1 for inputs without relation.
@@ -193,9 +192,7 @@ def sweep(  # noqa: C901 - one compiled loop
     n_inputs, n_gates = len(input_literal), len(gate)
     literal = np.empty(n_inputs + n_gates, np.int32)
     literal[:n_inputs] = input_literal
-    new_gate = np.empty(n_gates, np.uint8)
-    new_a = np.empty(n_gates, np.int32)
-    new_b = np.empty(n_gates, np.int32)
+    new_gate, new_a, new_b = np.empty(n_gates, np.uint8), np.empty(n_gates, np.int32), np.empty(n_gates, np.int32)
     removed = np.zeros(len(RULES), np.int64)
     count = 0
     size = 16

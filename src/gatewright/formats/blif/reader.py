@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.errors import FormatError, UnsupportedError
+from gatewright.errors import FormatError, UnsupportedError, shown
 from gatewright.formats.blif.statements import Cover, parse
 from gatewright.formats.gate_level import with_interface
 from gatewright.gates import Gate
@@ -58,7 +58,7 @@ class Tables:
 
     Attributes:
         by_inputs: Number of tables by their number of inputs, two or more: without wires, inverters and constants.
-        inverters: Tables of one input that invert it.
+        inverters: Tables of one input that invert it, which later tools absorb.
         levels: Tables of two or more inputs on the longest path from an input to an output.
     """
 
@@ -68,22 +68,20 @@ class Tables:
 
 
 def read_tables(path: str | Path, *, like: Circuit | None = None) -> tuple[Circuit, Tables]:
-    """Like `from_blif`, with counts of the file's tables.
-
-    Raises:
-        FormatError: Like `from_blif` (also UnsupportedError).
-    """
-    circuit, netlist = _read(path, str(path), registers=False)
-    covers = netlist.made.values()
-    sizes = Counter(len(cover.inputs) for cover in covers)
-    inverters = sum(len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in covers)
+    """Like `from_blif`, with the same errors, and with counts of the file's tables."""
+    circuit, made = _read(path, str(path), registers=False)
+    sizes = Counter(len(cover.inputs) for cover in made.values())
+    inverters = sum(len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in made.values())
     by_inputs = {size: sizes[size] for size in sorted(sizes) if size > 1}
-    tables = Tables(by_inputs, inverters, max(netlist.levels(), default=0))
+    level: Counter[str] = Counter()  # 0 for inputs of the model
+    for name, cover in made.items():
+        level[name] = max((level[i] for i in cover.inputs), default=0) + (len(cover.inputs) > 1)
+    tables = Tables(by_inputs, inverters, max(level.values(), default=0))
     return with_interface(circuit, like, str(path)), tables
 
 
 def read_blif(path: str | Path, *, source: str, registers: bool) -> tuple[Circuit, int]:
-    """Like `from_blif`, with the number of registers in the file.
+    """Like `from_blif`, with the number of registers that outputs depend on.
 
     Args:
         path: The file.
@@ -93,33 +91,32 @@ def read_blif(path: str | Path, *, source: str, registers: bool) -> tuple[Circui
     Raises:
         FormatError: Like `from_blif` (also UnsupportedError).
     """
-    circuit, netlist = _read(path, source, registers=registers)
-    return circuit, netlist.n_registers
+    circuit, covers = _read(path, source, registers=registers)
+    return circuit, sum(cover.register for cover in covers.values())
 
 
-def _read(path: str | Path, source: str, *, registers: bool) -> tuple[Circuit, _Netlist]:
+def _read(path: str | Path, source: str, *, registers: bool) -> tuple[Circuit, dict[str, Cover]]:
+    """The circuit, and the covers that its outputs depend on, each after its operands."""
     inputs, outputs, covers = parse(read_bytes(path), source, registers=registers)
     netlist = _Netlist(inputs, covers, source)
     nodes = [netlist.node(name) for name in outputs]
-    netlist.check_delays(outputs)
+    netlist.common_delay(outputs, "the outputs are")
     names = {INPUT_NAMES: inputs, OUTPUT_NAMES: outputs}
     metadata = {key: json.dumps({str(i): name for i, name in enumerate(table)}) for key, table in names.items()}
-    gate, a, b, outs = (np.array(part, np.int64) for part in (netlist.gate, netlist.a, netlist.b, nodes))
-    return Circuit(len(inputs), gate, a, b, outs, metadata=metadata), netlist
+    gate, a, b = np.array(netlist.gates, np.int64).reshape(-1, 3).T
+    return Circuit(len(inputs), gate, a, b, np.array(nodes, np.int64), metadata=metadata), netlist.made
 
 
 class _Netlist:
     """Gates made from covers, each after its operands."""
 
     def __init__(self, inputs: list[str], covers: dict[str, Cover], source: str) -> None:
-        self.gate: list[int] = []
-        self.a: list[int] = []
-        self.b: list[int] = []
+        self.gates: list[tuple[int, int, int]] = []
+        self.made: dict[str, Cover] = {}
         self._n_inputs = len(inputs)
         self._nodes = {name: i for i, name in enumerate(inputs)}
         self._covers = covers
         self._source = source
-        self.made: dict[str, Cover] = {}
         # By name, the number of registers between the inputs and a value; None for constants.
         self._delay: dict[str, int | None] = dict.fromkeys(inputs, 0)
 
@@ -135,36 +132,21 @@ class _Netlist:
             if top == _UNKNOWN:
                 raise UnsupportedError(f"{self._source}: an output takes a value that is unknown (x) or tri-state (z)")
             if cover is None:
-                raise FormatError(f"{self._source}: {top!r} is used but never defined")
+                raise FormatError(f"{self._source}: {shown(top)} is used but never defined")
             missing = [i for i in cover.inputs if i not in self._nodes]
             if not missing:
                 self._nodes[top] = self._make(cover)
                 self.made[top] = cover
-                delay = self._common_delay(cover.inputs, f"line {cover.line}: {top!r} reads")
+                delay = self.common_delay(cover.inputs, f"line {cover.line}: {shown(top)} reads")
                 self._delay[top] = delay + 1 if cover.register and delay is not None else delay
             elif top in open_:
-                raise FormatError(f"{self._source}, line {cover.line}: {top!r} depends on itself")
+                raise FormatError(f"{self._source}, line {cover.line}: {shown(top)} depends on itself")
             open_.add(top)
             stack += missing
         return self._nodes[name]
 
-    @property
-    def n_registers(self) -> int:
-        """Registers of the file, whether outputs depend on them or not."""
-        return sum(cover.register for cover in self._covers.values())
-
-    def levels(self) -> list[int]:
-        """For each value, the tables of two or more inputs on the longest path from an input."""
-        level = dict.fromkeys(self._delay, 0)
-        for name, cover in self.made.items():  # each after its operands
-            level[name] = max((level[i] for i in cover.inputs), default=0) + (len(cover.inputs) > 1)
-        return list(level.values())
-
-    def check_delays(self, outputs: list[str]) -> None:
-        """Check that all outputs are behind the same number of registers."""
-        self._common_delay(outputs, "the outputs are")
-
-    def _common_delay(self, names: list[str], what: str) -> int | None:
+    def common_delay(self, names: list[str], what: str) -> int | None:
+        """Registers between the inputs and some values, which must be the same number for all; None for constants."""
         delays = {self._delay[name] for name in names} - {None}
         if len(delays) > 1:
             raise UnsupportedError(
@@ -174,10 +156,8 @@ class _Netlist:
         return next(iter(delays), None)
 
     def _append(self, gate: int, a: int = 0, b: int = 0) -> int:
-        self.gate.append(int(gate))
-        self.a.append(a)
-        self.b.append(b)
-        return self._n_inputs + len(self.gate) - 1
+        self.gates.append((gate, a, b))
+        return self._n_inputs + len(self.gates) - 1
 
     def _make(self, cover: Cover) -> int:
         inverted = cover.value == "0"

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gatewright.errors import FormatError, UnsupportedError
+from gatewright.errors import FormatError, UnsupportedError, shown
+from gatewright.formats.clocks import clock_of, control_of
 
 _SKIPPED = frozenset(
     {
@@ -28,7 +29,10 @@ _REFUSED = frozenset(
 )  # fmt: skip
 """Statements that change the function, and are not read."""
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_ODD = re.compile("[^\\t -\\x7e\\xa1-\\u1fff\\u2030-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+"""Control characters and separators; a tab is none."""
+
+_WORD = re.compile("[^ \\t]+")
 
 
 @dataclass
@@ -49,42 +53,35 @@ def statements(raw: bytes, source: str) -> Iterator[tuple[int, list[str]]]:
     reader could see another line or word, the file is refused.
 
     Raises:
-        FormatError: The text has other control characters, is no UTF-8, or continues a line where ABC does not.
+        FormatError: The text has control characters or separators, is no UTF-8, or continues a line where ABC does not.
     """
     words: list[str] = []
     first, continued = 0, False
-    if b"\0" in raw:
-        raise FormatError(f"{source}, line {raw.count(10, 0, raw.index(0)) + 1}: a byte 0; this is no text")
     for number, line in enumerate(raw.split(b"\n"), 1):
-        text, hash_, _ = line.removesuffix(b"\r").partition(b"#")
-        text = text.rstrip(b" \t")
-        if bad := _CONTROL.search(text):
-            raise FormatError(
-                f"{source}, line {number}: control character {bad[0][0]:#04x}; "
-                "lines end with a line feed, words with blanks"
-            )
-        more = text.endswith(b"\\")
-        if (more and hash_) or b"\\" in text[:-1].split() or (continued and not text):
-            raise FormatError(
-                f"{source}, line {number}: a backslash continues a line only at its end, before a line with words"
-            )
+        where = f"{source}, line {number}"
+        try:
+            whole = line.removesuffix(b"\r").decode()
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{where}: this is not text ({error.reason})") from error
+        # Tools disagree on whether such characters end a line, so a comment for one would be a gate for another.
+        if odd := _ODD.search(whole):
+            raise FormatError(f"{where}: the character {odd[0]!r} does not belong into BLIF")
+        text, hash_, _ = whole.partition("#")
+        text = text.rstrip(" \t")
+        more = text.endswith("\\")
+        found = _WORD.findall(text.removesuffix("\\"))
+        if (more and hash_) or "\\" in found or (continued and not text):
+            raise FormatError(f"{where}: a backslash continues a line only at its end, before a line with words")
         first = first if words else number
-        words += [_decoded(word, source, number) for word in text.removesuffix(b"\\").split()]
+        words += found
         continued = more
         if not more and words:
             yield first, words
             words = []
-    if words:
+    if continued:
         raise FormatError(
             f"{source}, line {first}: the last line is continued, but nothing follows; the file is truncated"
         )
-
-
-def _decoded(word: bytes, source: str, line: int) -> str:
-    try:
-        return word.decode()
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{source}, line {line}: {word[:30]!r} is no UTF-8") from error
 
 
 def parse(raw: bytes, source: str, *, registers: bool) -> tuple[list[str], list[str], dict[str, Cover]]:
@@ -114,17 +111,17 @@ class _Parser:
         self._inputs: list[str] = []
         self._outputs: list[str] = []
         self._covers: dict[str, Cover] = {}
-        self._clocks: set[tuple[str, str]] = set()
+        self._controls: set[tuple[str, ...]] = set()
         self._current: Cover | None = None
         self._model = self._ended = False
 
     def add(self, keyword: str, words: list[str], line: int) -> None:
         where = f"{self._source}, line {line}"
-        if self._ended and keyword != ".model":
-            raise FormatError(f"{where}: {keyword[:30]!r} stands after .end; the file is damaged, or two files in one")
+        if self._ended:
+            raise UnsupportedError(f"{where}: {shown(keyword)} after .end; only one model can be read")
         if not keyword.startswith("."):
             if self._current is None:
-                raise FormatError(f"{where}: {keyword[:30]!r} belongs to no .names; the file is damaged or not BLIF")
+                raise FormatError(f"{where}: {shown(keyword)} belongs to no .names; the file is damaged or not BLIF")
             _add_cube(self._current, [keyword, *words], where)
             return
         self._current = None
@@ -144,43 +141,33 @@ class _Parser:
             self._current = _define(self._covers, words[-1], Cover(line, words[:-1]), where)
         elif keyword == ".conn" and len(words) == 2:
             _define(self._covers, words[1], Cover(line, words[:1], ["1"]), where)
-        elif keyword == ".latch" and self._registers:
-            self._clocks.add(_add_latch(self._covers, words, line, where))
-            if len(self._clocks) > 1:
-                raise UnsupportedError(f"{where}: a register with another clock, or another edge of it")
+        elif keyword == ".latch" and self._registers and len(words) >= 2:
+            self._controls.add(control_of(words[2:], where))
+            _define(self._covers, words[1], Cover(line, words[:1], ["1"], register=True), where)
         elif keyword in _REFUSED:
             why = "don't-cares leave the function open" if keyword == ".exdc" else "it is not read"
             raise UnsupportedError(f"{where}: {keyword}: {why}; only combinational models made of .names can be read")
         else:
-            raise FormatError(f"{where}: unknown statement {keyword!r}")
+            raise FormatError(f"{where}: unknown statement {shown(keyword)}")
 
     def result(self) -> tuple[list[str], list[str], dict[str, Cover]]:
+        if not self._model:
+            raise FormatError(f"{self._source}: no .model; the file is empty or not BLIF")
         if not self._outputs:
-            raise FormatError(
-                f"{self._source}: no outputs (.outputs); the file is truncated, or has nothing to compare"
-            )
+            raise UnsupportedError(f"{self._source}: no .outputs; a model without outputs computes nothing")
         twice = next((name for name, times in Counter([*self._inputs, *self._covers]).items() if times > 1), None)
         if twice is not None:
-            raise FormatError(f"{self._source}: input {twice!r} is defined a second time")
-        clocks = {control for _, control in self._clocks}
+            raise FormatError(f"{self._source}: input {shown(twice)} is defined a second time")
+        read = {name for cover in self._covers.values() for name in cover.inputs} | set(self._outputs)
+        clocks = clock_of(self._controls, self._inputs, read, self._source)
         return [name for name in self._inputs if name not in clocks], self._outputs, self._covers
 
 
 def _define(covers: dict[str, Cover], name: str, cover: Cover, where: str) -> Cover:
     if name in covers:
-        raise FormatError(f"{where}: {name!r} is defined a second time")
+        raise FormatError(f"{where}: {shown(name)} is defined a second time")
     covers[name] = cover
     return cover
-
-
-def _add_latch(covers: dict[str, Cover], words: list[str], line: int, where: str) -> tuple[str, str]:
-    """Add a register; its edge and clock."""
-    if len(words) not in {4, 5} or words[2] not in {"re", "fe"}:
-        raise UnsupportedError(f"{where}: .latch {' '.join(words)[:60]}: no register with the edge of a clock")
-    if words[4:] and words[4] not in {"2", "3"}:
-        raise UnsupportedError(f"{where}: register {words[1]!r} has the initial value {words[4]}; a pipeline has none")
-    _define(covers, words[1], Cover(line, words[:1], ["1"], register=True), where)
-    return words[2], words[3]
 
 
 def _add_cube(cover: Cover, words: list[str], where: str) -> None:

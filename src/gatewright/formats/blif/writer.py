@@ -13,7 +13,13 @@ from gatewright.runtime.files import write_files
 
 
 def to_blif(
-    circuit: Circuit, directory: str | Path, *, name: str = "model", encoder: bool = False, head: bool = False
+    circuit: Circuit,
+    directory: str | Path,
+    *,
+    name: str = "model",
+    encoder: bool = False,
+    head: bool = False,
+    adders: str = "ops",
 ) -> list[Path]:
     """Write a circuit as BLIF.
 
@@ -23,6 +29,7 @@ def to_blif(
         name: Name of the file and of the model in it.
         encoder: Write the encoder, if the circuit has one, as gates; otherwise the Boolean inputs are the interface.
         head: Write the head, if the circuit has one, as gates.
+        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
 
     Returns:
         The file written.
@@ -40,7 +47,7 @@ def to_blif(
     ['.names bits[0] bits[1] n0', '01 1']
     """
     check_name(name)
-    netlist = to_gate_level(circuit, encoder=encoder, head=head)
+    netlist = to_gate_level(circuit, encoder=encoder, head=head, adders=adders)
     return write_files(directory, {f"{name}.blif": "\n".join(_lines(netlist, name)) + "\n"})
 
 

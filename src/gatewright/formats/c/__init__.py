@@ -18,13 +18,10 @@ from gatewright.formats.c.functions import split_into_functions
 from gatewright.formats.c.gates import LARGEST, LONGEST, gate_sources
 from gatewright.formats.c.header import header
 from gatewright.formats.c.interface import classify_function, encode_function, predict_functions
-from gatewright.formats.c.word import SCALARS, VECTORS, Word
+from gatewright.formats.c.word import WORDS, Word
 from gatewright.formats.gate_level import refuse_places
 from gatewright.formats.names import C_KEYWORDS, check_name
 from gatewright.runtime.files import write_files
-
-WORDS = SCALARS + VECTORS
-"""Numbers of bits that a word can have."""
 
 
 def to_c(
@@ -58,7 +55,7 @@ def to_c(
     ['model.h', 'model.c', 'model_main.c']
     """
     check_name(name, C_KEYWORDS)
-    kind = Word.of(word, name)
+    kind = Word(word, f"{name}_word")
     refuse_places(circuit, "C")
     if circuit.head is not None and np.abs(circuit.head.offset).max() + circuit.n_outputs >= 1 << 31:
         raise UnsupportedError("the head's counts do not fit the 32-bit numbers of the C export")

@@ -13,16 +13,12 @@ def driver_source(circuit: Circuit, name: str, word: Word) -> Iterator[str]:
     upper, encoder, head = name.upper(), circuit.encoder, circuit.head
     size = f"{upper}_FEATURES" if encoder else f"{upper}_INPUTS"
     kind = f"{name}_feature" if encoder else "uint8_t"
-    yield "#include <stdio.h>"
-    yield ""
-    yield f'#include "{name}.h"'
-    yield ""
+    yield f'#include <stdio.h>\n\n#include "{name}.h"\n'
     yield f"static {name}_workspace work;"
     yield f"static {kind} values[{upper}_WORD_BITS * ({size} + 1)];"
     if head:
         yield f"static int32_t classes[{upper}_WORD_BITS], counts[{upper}_WORD_BITS * {upper}_CLASSES];"
-    yield ""
-    yield "int main(void)"
+    yield "\nint main(void)"
     yield "{"
     yield "    int32_t samples;"
     yield "    do {"
@@ -34,7 +30,7 @@ def driver_source(circuit: Circuit, name: str, word: Word) -> Iterator[str]:
         yield f"        {name}_encode(values, samples, work.input);"
     else:
         yield f"        for (int32_t i = 0; i < {upper}_INPUTS; i++) {{"
-        start = ["const uint8_t *value = values + i;"]
+        start = "const uint8_t *value = values + i;"
         lines = word.packed("work.input[i]", start, "*value != 0", f"value += {upper}_INPUTS;")
         yield from (f"            {line}" for line in lines)
         yield "        }"
@@ -45,13 +41,11 @@ def driver_source(circuit: Circuit, name: str, word: Word) -> Iterator[str]:
     yield "        for (int32_t s = 0; s < samples; s++) {"
     if head:
         yield '            printf("%ld", (long)classes[s]);'
-        yield f"            for (int32_t k = 0; k < {upper}_CLASSES; k++) {{"
+        yield f"            for (int32_t k = 0; k < {upper}_CLASSES; k++)"
         yield f'                printf(" %ld", (long)counts[s * {upper}_CLASSES + k]);'
-        yield "            }"
     else:
-        yield f"            for (int32_t j = 0; j < {upper}_OUTPUTS; j++) {{"
+        yield f"            for (int32_t j = 0; j < {upper}_OUTPUTS; j++)"
         yield f"                putchar('0' + (int){word.bit('work.output[j]', 's')});"
-        yield "            }"
     yield "            putchar('\\n');"
     yield "        }"
     yield f"    }} while (samples == {upper}_WORD_BITS);"

@@ -35,10 +35,11 @@ class Functions:
 
 
 @numba.njit(cache=True)
-def _depth_first(n_inputs: int, gate: Any, a: Any, b: Any, outputs: Any, order: Any) -> int:
+def _depth_first(n_inputs: int, gate: Any, a: Any, b: Any, outputs: Any) -> Any:
     """Post-order from the outputs: a value is used soon after it is computed, so that it can stay in a register."""
     seen = np.zeros(len(gate), np.bool_)
     stack = np.empty(2 * len(gate) + 2, np.int32)
+    order = np.empty(len(gate), np.int32)
     n = 0
     for j in range(len(outputs)):
         depth = 0
@@ -51,20 +52,17 @@ def _depth_first(n_inputs: int, gate: Any, a: Any, b: Any, outputs: Any, order: 
                 depth -= 1
                 continue
             ready = True
-            if USES_B[gate[i]] and b[i] >= n_inputs and not seen[b[i] - n_inputs]:
-                stack[depth] = b[i] - n_inputs
-                depth += 1
-                ready = False
-            if USES_A[gate[i]] and a[i] >= n_inputs and not seen[a[i] - n_inputs]:
-                stack[depth] = a[i] - n_inputs
-                depth += 1
-                ready = False
+            for operand, used in ((b[i], USES_B[gate[i]]), (a[i], USES_A[gate[i]])):
+                if used and operand >= n_inputs and not seen[operand - n_inputs]:
+                    stack[depth] = operand - n_inputs
+                    depth += 1
+                    ready = False
             if ready:
                 seen[i] = True
                 order[n] = i
                 n += 1
                 depth -= 1
-    return n
+    return order[:n]
 
 
 @numba.njit(cache=True)
@@ -74,10 +72,9 @@ def _share_slots(
     """Give each value that later functions read a slot, which is free again after its last reader."""
     last = np.full(len(gate), -1, np.int32)
     for i in order:
-        if USES_A[gate[i]] and a[i] >= n_inputs:
-            last[a[i] - n_inputs] = max(last[a[i] - n_inputs], function[i])
-        if USES_B[gate[i]] and b[i] >= n_inputs:
-            last[b[i] - n_inputs] = max(last[b[i] - n_inputs], function[i])
+        for operand, used in ((a[i], USES_A[gate[i]]), (b[i], USES_B[gate[i]])):
+            if used and operand >= n_inputs:
+                last[operand - n_inputs] = max(last[operand - n_inputs], function[i])
     ending = np.full(n_functions, -1, np.int32)  # per function, a chain of the gates whose values end with it
     following = np.full(len(gate), -1, np.int32)
     free = np.empty(len(gate) + 1, np.int32)
@@ -102,19 +99,12 @@ def _share_slots(
     return n_slots
 
 
-def split_into_functions(circuit: Circuit, longest: int = 2000) -> Functions:
-    """Order the live gates and split them into functions.
-
-    Args:
-        circuit: Any circuit.
-        longest: Most gates in a function.
-    """
-    order = np.empty(circuit.n_gates, np.int32)
-    n = _depth_first(circuit.n_inputs, circuit.gate, circuit.a, circuit.b, circuit.outputs, order)
-    order = order[:n]
-    starts = np.append(np.arange(0, n, longest), n).astype(np.int32)
-    function = np.full(circuit.n_gates, -1, np.int32)
-    function[order] = np.arange(n) // longest
-    slot = np.full(circuit.n_gates, -1, np.int32)
-    n_slots = _share_slots(circuit.n_inputs, circuit.gate, circuit.a, circuit.b, order, function, len(starts) - 1, slot)
+def split_into_functions(circuit: Circuit, longest: int) -> Functions:
+    """Order the live gates and split them into functions of at most `longest`."""
+    netlist = circuit.n_inputs, circuit.gate, circuit.a, circuit.b
+    order = _depth_first(*netlist, circuit.outputs)
+    starts = np.append(np.arange(0, len(order), longest), len(order)).astype(np.int32)
+    function, slot = np.full((2, circuit.n_gates), -1, np.int32)
+    function[order] = np.arange(len(order)) // longest
+    n_slots = _share_slots(*netlist, order, function, len(starts) - 1, slot)
     return Functions(order, starts, function, slot, n_slots)

@@ -17,35 +17,19 @@ LARGEST = 50_000
 
 
 def gate_sources(circuit: Circuit, split: Functions, name: str, word: Word) -> list[list[str]]:
-    """Lines of the gates' functions, a list per source; the first source ends with `NAME_gates`.
-
-    Args:
-        circuit: Any circuit.
-        split: Its gates in functions of `LONGEST`.
-        name: Prefix of every name in the code.
-        word: The type to compute with.
-    """
+    """Lines of the gates' functions, a list per source; the first source ends with `NAME_gates`."""
     writer = _Gates(circuit, split, name, word)
-    functions = len(split.starts) - 1
+    functions = [f"{name}_gates_{f}" for f in range(len(split.starts) - 1)]
     each = LARGEST // LONGEST
-    if functions <= each:
-        return [[*writer.functions(0, functions), *writer.entry([f"{name}_gates_{f}" for f in range(functions)])]]
+    if len(functions) <= each:
+        return [[*writer.functions(0, len(functions)), *writer.entry(functions)]]
     calls, parts = [], []
-    for part, first in enumerate(range(0, functions, each)):
-        last = min(first + each, functions)
+    for part, first in enumerate(range(0, len(functions), each)):
+        last = min(first + each, len(functions))
         calls.append(f"{name}_gates_part_{part}")
         prototype = f"void {calls[-1]}({writer.arguments})"
-        parts.append(
-            [
-                f'#include "{name}.h"',
-                "",
-                f"{prototype};",
-                "",
-                *writer.functions(first, last),
-                *writer.caller(prototype, [f"{name}_gates_{f}" for f in range(first, last)]),
-                "}",
-            ]
-        )
+        lines = [*writer.functions(first, last), *writer.caller(prototype, functions[first:last]), "}"]
+        parts.append([f'#include "{name}.h"\n', f"{prototype};\n", *lines])
     prototypes = [f"void {call}({writer.arguments});" for call in calls]
     return [[*prototypes, "", *writer.entry(calls)], *parts]
 
@@ -69,29 +53,21 @@ class _Gates:
         if apart:
             yield "#if defined(__GNUC__)"
             yield "#define APART static __attribute__((noinline)) /* one big function would take compilers very long */"
-            yield "#else"
-            yield "#define APART static"
-            yield "#endif"
-            yield ""
+            yield "#else\n#define APART static\n#endif\n"
+        cast, zero, one = self._word.cast, self._word.zero, self._word.one
         starts, order = self._split.starts.tolist(), self._split.order.tolist()
         for f in range(first, last):
             yield f"{'APART' if apart else 'static'} void {self._name}_gates_{f}({self.arguments})"
             yield "{"
             yield "    (void)x, (void)y, (void)v;"
             for i in order[starts[f] : starts[f + 1]]:
-                yield from self._statements(i)
-            yield "}"
-            yield ""
-
-    def _statements(self, i: int) -> Iterator[str]:
-        cast, f = self._word.cast, self._function[i]
-        a, b = self._value(self._a[i], f), self._value(self._b[i], f)
-        text = EXPRESSIONS[self._gate[i]].format(a=a, b=b, zero=self._word.zero, one=self._word.one)
-        yield f"    const {self._word.name} g{i} = {f'{cast}({text})' if cast else text};"
-        for j in self._readers.get(self._n_inputs + i, ()):
-            yield f"    y[{j}] = g{i};"
-        if self._slot[i] >= 0:
-            yield f"    v[{self._slot[i]}] = g{i};"
+                a, b = self._value(self._a[i], f), self._value(self._b[i], f)
+                text = EXPRESSIONS[self._gate[i]].format(a=a, b=b, zero=zero, one=one)
+                yield f"    const {self._word.name} g{i} = {f'{cast}({text})' if cast else text};"
+                yield from (f"    y[{j}] = g{i};" for j in self._readers.get(self._n_inputs + i, ()))
+                if self._slot[i] >= 0:
+                    yield f"    v[{self._slot[i]}] = g{i};"
+            yield "}\n"
 
     def _value(self, node: int, f: int) -> str:
         if node < self._n_inputs:
@@ -113,5 +89,4 @@ class _Gates:
         for node, outputs in self._readers.items():
             if node < self._n_inputs:
                 yield from (f"    y[{j}] = x[{node}];" for j in outputs)
-        yield "}"
-        yield ""
+        yield "}\n"

@@ -25,12 +25,11 @@ def _table(kind: str, name: str, values: Iterable[str]) -> Iterator[str]:
     entries = list(values) or ["0"]
     yield f"static const {kind} {name}[{len(entries)}] = {{"
     yield from (f"    {', '.join(entries[i : i + 16])}," for i in range(0, len(entries), 16))
-    yield "};"
-    yield ""
+    yield "};\n"
 
 
 def _index_type(largest: int) -> str:
-    return next(f"uint{bits}_t" for bits in (8, 16, 32) if largest < 1 << bits)
+    return f"{np.min_scalar_type(largest)}_t"
 
 
 def _thresholds(encoder: Encoder) -> tuple[str, list[str]]:
@@ -56,20 +55,23 @@ def encode_function(encoder: Encoder, name: str, word: Word) -> Iterator[str]:
     yield f"    for (int32_t i = 0; i < {upper}_INPUTS; i++) {{"
     lines = word.packed(
         "input[i]",
-        [f"const {name}_feature *feature = features + {name}_feature_of[i];"],
+        f"const {name}_feature *feature = features + {name}_feature_of[i];",
         f"*feature >= {name}_threshold_of[i]",
         f"feature += {upper}_FEATURES;",
     )
     yield from (f"        {line}" for line in lines)
     yield "    }"
-    yield "}"
-    yield ""
+    yield "}\n"
 
 
 def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     """`NAME_classify`: packed bits of some samples to counts and classes."""
-    upper, planes, kind = name.upper(), n_planes(head), word.name
-    cast = word.cast
+    upper, planes, kind, cast = name.upper(), n_planes(head), word.name, word.cast
+    full_adder = [  # adds two numbers of plane p's weight to it; the carry of the next weight replaces the second one
+        f"            const {kind} differ = {cast}(waiting[p] ^ plane[p]), both = {cast}(waiting[p] & plane[p]);",
+        f"            plane[p] = {cast}(differ ^ x);",
+        f"            x = {cast}(both | (differ & x));",
+    ]
     # Outputs by class; if they are in that order already, as most are, no table is needed.
     order = np.argsort(head.group, kind="stable")
     ordered = bool(np.all(order == np.arange(len(order))))
@@ -83,29 +85,26 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     yield f"static void {name}_count(const {kind} *output, int32_t first, int32_t size, {kind} *plane)"
     yield "{"
     yield f"    {kind} waiting[{planes}];"
-    yield f"    for (int32_t p = 0; p < {planes}; p++) {{"
-    yield f"        plane[p] = waiting[p] = {word.zero};"
-    yield "    }"
+    yield f"    for (int32_t p = 0; p < {planes}; p++) plane[p] = waiting[p] = {word.zero};"
     yield "    for (int32_t j = 0; j < size; j++) {"
     yield f"        {kind} x = output[{'first + j' if ordered else f'{name}_by_class[first + j]'}];"
     yield "        int32_t p = 0;"
     yield "        for (; (j >> p) & 1; p++) {"
-    yield from (f"            {line}" for line in _full_adder(word, "waiting[p]", "x"))
+    yield from full_adder
     yield "        }"
     yield "        waiting[p] = x;"
     yield "    }"
     yield f"    {kind} x = {word.zero};"
     yield f"    for (int32_t p = 0; p < {planes}; p++) {{"
     yield "        if ((size >> p) & 1) {"
-    yield from (f"            {line}" for line in _full_adder(word, "waiting[p]", "x"))
+    yield from full_adder
     yield "        } else {"
     yield f"            const {kind} sum = {cast}(plane[p] ^ x);"
     yield f"            x = {cast}(plane[p] & x);"
     yield "            plane[p] = sum;"
     yield "        }"
     yield "    }"
-    yield "}"
-    yield ""
+    yield "}\n"
     yield f"void {name}_classify(const {kind} *input, int32_t samples, int32_t *classes, int32_t *counts,"
     yield f"    {name}_workspace *work)"
     yield "{"
@@ -118,31 +117,17 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     yield "        int32_t best = 0, best_count = 0;"
     yield f"        for (int32_t k = 0; k < {upper}_CLASSES; k++) {{"
     yield f"            int32_t count = {name}_offset_of[k];"
-    yield f"            for (int32_t p = 0; p < {planes}; p++) {{"
+    yield f"            for (int32_t p = 0; p < {planes}; p++)"
     yield f"                count += (int32_t){word.bit('work->plane[k][p]', 's')} << p;"
-    yield "            }"
-    yield "            if (counts) {"
-    yield f"                counts[s * {upper}_CLASSES + k] = count;"
-    yield "            }"
+    yield f"            if (counts) counts[s * {upper}_CLASSES + k] = count;"
     yield "            if (k == 0 || count > best_count) {"
     yield "                best = k;"
     yield "                best_count = count;"
     yield "            }"
     yield "        }"
-    yield "        if (classes) {"
-    yield "            classes[s] = best;"
-    yield "        }"
+    yield "        if (classes) classes[s] = best;"
     yield "    }"
-    yield "}"
-    yield ""
-
-
-def _full_adder(word: Word, a: str, carry: str) -> Iterator[str]:
-    """Add two numbers of plane p's weight to it; the carry of the next weight replaces the second one."""
-    cast = word.cast
-    yield f"const {word.name} differ = {cast}({a} ^ plane[p]), both = {cast}({a} & plane[p]);"
-    yield f"plane[p] = {cast}(differ ^ {carry});"
-    yield f"{carry} = {cast}(both | (differ & {carry}));"
+    yield "}\n"
 
 
 def predict_functions(name: str) -> Iterator[str]:
@@ -160,8 +145,7 @@ def predict_functions(name: str) -> Iterator[str]:
     yield f"        counts = counts ? counts + (intptr_t)now * {upper}_CLASSES : counts;"
     yield "        samples -= now;"
     yield "    }"
-    yield "}"
-    yield ""
+    yield "}\n"
     yield f"int32_t {name}_predict(const {name}_feature *features, int32_t *counts, {name}_workspace *work)"
     yield "{"
     yield "    int32_t best;"

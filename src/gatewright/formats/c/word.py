@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from gatewright.errors import OptionError
 
-SCALARS = (8, 16, 32, 64)
-"""Bits of words that C99 has."""
-
-VECTORS = (128, 256, 512)
+_VECTORS = (128, 256, 512)
 """Bits of words by the vector extension of gcc and clang: on any processor, fast with registers of that size."""
+
+WORDS = (8, 16, 32, 64, *_VECTORS)
+"""Numbers of bits that a word can have: those of C99's integers, and of vectors."""
 
 LANE = 64
 """Bits of a vector's lane."""
@@ -24,36 +24,22 @@ class Word:
     Attributes:
         bits: Samples it holds: sample s is bit s, least significant first; of a vector, bit `s % 64` of lane `s / 64`.
         name: Name of the type.
+
+    Raises:
+        OptionError: A word cannot have that number of bits.
     """
 
     bits: int
     name: str
 
-    @classmethod
-    def of(cls, bits: int, model: str) -> Word:
-        """The word type of a model.
-
-        Raises:
-            OptionError: A word cannot have that number of bits.
-        """
-        if isinstance(bits, bool) or bits not in SCALARS + VECTORS:
-            raise OptionError(f"word is {bits!r}, expected one of {SCALARS + VECTORS} bits")
-        return cls(bits, f"{model}_word")
+    def __post_init__(self) -> None:
+        if isinstance(self.bits, bool) or self.bits not in WORDS:
+            raise OptionError(f"word is {self.bits!r}, expected one of {WORDS} bits")
 
     @property
     def vector(self) -> bool:
         """Whether it has lanes."""
-        return self.bits in VECTORS
-
-    @property
-    def lanes(self) -> int:
-        """Number of its integers."""
-        return self.bits // LANE if self.vector else 1
-
-    @property
-    def lane(self) -> str:
-        """Type of these integers."""
-        return f"uint{LANE}_t" if self.vector else self.name
+        return self.bits in _VECTORS
 
     @property
     def zero(self) -> str:
@@ -76,34 +62,31 @@ class Word:
             return f"(({expression}[{sample} / {LANE}] >> ({sample} % {LANE})) & 1)"
         return f"(({expression} >> {sample}) & 1)"
 
-    def packed(self, target: str, start: list[str], bit: str, step: str) -> Iterator[str]:
+    def packed(self, target: str, start: str, bit: str, step: str) -> Iterator[str]:
         """Statements that set `target` from a bit of each sample, for samples `s` from 0 to below `samples`.
 
         Args:
             target: Expression of the word.
-            start: Statements to run before the first sample.
+            start: Statement to run before the first sample.
             bit: Expression of a sample's bit, 0 or 1.
             step: Statement that advances to the next sample.
         """
-        yield from start
-        if not self.vector:
-            yield f"{self.lane} bits = 0;"
-            yield "for (int32_t s = 0; s < samples; s++) {"
-            yield f"    const {self.lane} bit = {bit};"
-            yield f"    bits = ({self.lane})(bits | ({self.lane})(bit << s));"
-            yield f"    {step}"
-            yield "}"
-            yield f"{target} = bits;"
-            return
-        yield f"for (int32_t l = 0; l < {self.lanes}; l++) {{"
-        yield f"    {self.lane} bits = 0;"
-        yield f"    for (int32_t s = 0; s < {LANE} && l * {LANE} + s < samples; s++) {{"
-        yield f"        const {self.lane} bit = {bit};"
-        yield "        bits |= bit << s;"
-        yield f"        {step}"
-        yield "    }"
-        yield f"    {target}[l] = bits;"
-        yield "}"
+        lane, loop, place = self.name, "s < samples", target
+        if self.vector:
+            lane, loop, place = f"uint{LANE}_t", f"s < {LANE} && l * {LANE} + s < samples", f"{target}[l]"
+        body = [
+            f"{lane} bits = 0;",
+            f"for (int32_t s = 0; {loop}; s++) {{",
+            f"    const {lane} bit = {bit};",
+            f"    bits = ({lane})(bits | ({lane})(bit << s));",
+            f"    {step}",
+            "}",
+            f"{place} = bits;",
+        ]
+        yield start
+        if self.vector:
+            body = [f"for (int32_t l = 0; l < {self.bits // LANE}; l++) {{", *(f"    {line}" for line in body), "}"]
+        yield from body
 
     def definition(self) -> Iterator[str]:
         """The typedef."""

@@ -14,13 +14,7 @@ from gatewright.formats.gate_level import GateLevel
 
 
 def stream_module(netlist: GateLevel, name: str, pipeline: int) -> Iterator[str]:
-    """Lines of the module `NAME_stream`.
-
-    Args:
-        netlist: What is in the module `NAME`.
-        name: Name of that module.
-        pipeline: Its register stages; with any, it has the ports `clk` and `enable`.
-    """
+    """Lines of the module `NAME_stream` around the module `NAME`, which has the ports `clk` and `enable` if pipelined."""
     yield f"// {name}_stream: {name} with valid/ready handshakes, written by gatewright."
     yield "// A sample is taken if in_valid and in_ready are 1 at a rising edge of clk, a result if out_valid and out_ready"
     yield "// are; results come in the order of the samples and stay until they are taken."

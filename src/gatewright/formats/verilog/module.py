@@ -34,6 +34,7 @@ def to_verilog(
     encoder: bool = True,
     head: bool = True,
     scores: bool = False,
+    adders: str = "ops",
     pipeline: int = 0,
     stream: bool = False,
     samples: npt.NDArray[Any] | None = None,
@@ -54,6 +55,7 @@ def to_verilog(
         encoder: Make the encoder, if the circuit has one, part of the module.
         head: Make the head, if the circuit has one, part of the module.
         scores: Also output the counts of the classes.
+        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
         pipeline: Register stages, spread evenly over the logic levels: one sample per clock, its result `pipeline`
             clocks later.
         stream: Also write a module `NAME_stream` with valid/ready handshakes around this one (see
@@ -83,7 +85,7 @@ def to_verilog(
         raise OptionError(f"pipeline is {pipeline!r}, expected the number of register stages, 0 or more")
     if scores and not (head and circuit.head is not None):
         raise OptionError("scores need a head, and it must be part of the module")
-    netlist = to_gate_level(circuit, encoder=encoder, head=head, scores=scores)
+    netlist = to_gate_level(circuit, encoder=encoder, head=head, scores=scores, adders=adders)
     files = {f"{name}.v": _module(netlist, name, pipeline, stream=stream)}
     if stream:
         files[f"{name}_stream.v"] = stream_module(netlist, name, pipeline)

@@ -90,13 +90,15 @@ def _read(folder: Path, source: str, timeout: float, *, stall: bool) -> Ports:
     """Let yosys make cells and gates; check the cells. `stall` says whether an input `enable` is held at 1."""
     steps: Sequence[str] = (*_ELABORATE, *(_STALL if stall else ()), *_TO_GATES)
     try:
-        run_yosys(steps, folder, timeout)
+        printed = run_yosys(steps, folder, timeout)
     except ToolError as error:
         if (folder / "netlist.json").exists():  # what the cells are says more than that they are no gates
             ports = _check(folder, source)
             if ports.stall != stall:
                 return ports
         raise ToolError(f"{source}: yosys could not read it: {str(error).replace('source.v', source)}") from error
+    if undeclared := re.search(r"Warning: (.* is assigned in a block.*)", printed):
+        raise UnsupportedError(f"{source}: {undeclared[1]}; other tools refuse it")
     return _check(folder, source)
 
 

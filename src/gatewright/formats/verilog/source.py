@@ -11,7 +11,9 @@ import re
 from gatewright.errors import UnsupportedError
 from gatewright.formats.names import VERILOG_KEYWORDS
 
-_SPACED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\(\*(?!\s*\)).*?\*\)', re.DOTALL)
+_SPACED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\(\*(?!\s*\)).*?\*\)|\\\S+', re.DOTALL)
+"""Comments, texts, attributes, and names that begin with a backslash, which may look like anything."""
+
 _REMARKS = re.compile(
     r"(?://|/\*)\s*(?:synopsys|synthesis|pragma|rtl_synthesis)\s+(full_case|parallel_case|\w+_off|off)\b"
     r"|\(\*[^*()]*\b(full_case|parallel_case|init)\b"
@@ -43,11 +45,15 @@ def check_source(text: str, source: str) -> None:
             "another circuit than simulators do; write the circuit without it"
         )
     code = _SPACED.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
+    if found_ := re.search(r"\binitial\b", code):
+        raise UnsupportedError(
+            f"{source}, line {_line(text, found_.start())}: an initial block, which is no function of the inputs"
+        )
     constants = {name for part in _CONSTANT.finditer(code) for name in re.findall(r"[A-Za-z_]\w*", part[1])}
     for found in _ALWAYS.finditer(code):
         signals = (found[1] or found[2] or "").strip()
         listed = re.split(r"\bor\b|,", signals)
-        if any(re.search(r"\b(pos|neg)edge\b|\*", entry) for entry in listed):
+        if signals == "*" or all(re.match(r"\s*(?:pos|neg)edge\b", entry) for entry in listed):
             continue
         known = constants | {entry.strip() for entry in listed}
         missing = sorted(_read(code, found.end()) - known)

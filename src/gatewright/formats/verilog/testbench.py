@@ -48,12 +48,8 @@ def _verdict(n: int, *, sent: bool) -> Iterator[str]:
     """End of a testbench of n samples: what it prints, with the number of samples `sent` on request."""
     yield f"    if (failures == 0 && checked == {n}{f' && sent == {n}' if sent else ''})"
     yield '        $display("PASS %0d samples", checked);'
-    yield "    else"
-    yield (
-        '        $display("FAIL %0d of %0d samples, %0d taken", failures, checked, sent);'
-        if sent
-        else '        $display("FAIL %0d of %0d samples", failures, checked);'
-    )
+    text, number = (", %0d taken", ", sent") if sent else ("", "")
+    yield f'    else $display("FAIL %0d of %0d samples{text}", failures, checked{number});'
     yield "    $finish;"
     yield "end"
     yield "endmodule"
@@ -71,10 +67,7 @@ def testbench(netlist: GateLevel, name: str, pipeline: int, n: int, *, stream: b
     yield f"{name} dut ({', '.join(ports)});"
     yield "initial begin"
     yield f"    if ({n} > 0) $readmemh(VECTORS, vectors);"
-    yield "    checked = 0;"
-    yield "    failures = 0;"
-    if pipeline:
-        yield "    clk = 0;"
+    yield f"    checked = 0; failures = 0;{' clk = 0;' if pipeline else ''}"
     yield f"    for (i = 0; i < {n + pipeline if n else 0}; i = i + 1) begin"
     if pipeline:
         yield "        if (i >= 1) begin clk = 1; #1; clk = 0; end"
@@ -93,12 +86,6 @@ def stream_testbench(netlist: GateLevel, name: str, pipeline: int, n: int) -> It
 
     For 32 clocks each, in turn: both ends always ready, both at random, results seldom taken, samples seldom valid. While
     `in_valid` is 0, inputs are the inverse of the next sample. Results must be right, in order, and stable until taken.
-
-    Args:
-        netlist: What is in the module `NAME`.
-        name: Name of that module.
-        pipeline: Its register stages.
-        n: Number of samples.
     """
     n_inputs, n_outputs = netlist.gates.n_inputs, netlist.gates.n_outputs
     yield from _head(netlist, name, f"{name}_stream_tb", n)

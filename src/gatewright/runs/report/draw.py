@@ -9,6 +9,7 @@ from typing import Any
 from gatewright.errors import require_extra
 from gatewright.runs.report.published import Published
 from gatewright.runs.results import Row
+from gatewright.runtime.files import write_atomically
 
 OWN = "#1f4e9c"
 COLOURS = ("#d1495b", "#edae49", "#66a182", "#8d6a9f", "#7a7a7a")
@@ -25,23 +26,13 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def draw(data: str, rows: Sequence[Row], others: Sequence[Published], folder: Path) -> list[Path]:
-    """Draw one data set as PNG and SVG.
-
-    Args:
-        data: The data set.
-        rows: gatewright's rows of it.
-        others: Published rows of it.
-        folder: Where to write `pareto-DATA.png` and `.svg`; made if needed.
-
-    Returns:
-        The files.
+    """Draw gatewright's rows and the published ones of a data set, as `pareto-DATA.png` and `.svg` in a folder.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
     mpl = require_extra("matplotlib", "report")
     figures = require_extra("matplotlib.figure", "report")
-    folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": "gatewright", "svg.fonttype": "none"}):
         figure = figures.Figure(figsize=(10, 4.2), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
@@ -56,8 +47,8 @@ def draw(data: str, rows: Sequence[Row], others: Sequence[Published], folder: Pa
             axis.grid(alpha=0.3, which="both")
         left.legend(fontsize=8, loc="lower right")
         files = [folder / f"pareto-{data}.{kind}" for kind in ("png", "svg")]
-        figure.savefig(files[0], dpi=110)
-        figure.savefig(files[1], metadata={"Date": None})
+        write_atomically(files[0], lambda part: figure.savefig(part, format="png", dpi=110))
+        write_atomically(files[1], lambda part: figure.savefig(part, format="svg", metadata={"Date": None}))
     return files
 
 

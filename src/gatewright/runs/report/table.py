@@ -25,7 +25,8 @@ def table(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     heading = [f"| {' | '.join(COLUMNS)} |", f"|{'|'.join(COLUMNS.values())}|"]
-    return "\n".join([*heading, *map(_line, rows), "", _remark(rows)])
+    lines = [f"| `{name}` | {' | '.join(others)} |" for name, *others in map(cells, rows)]
+    return "\n".join([*heading, *lines, "", _remark(rows)])
 
 
 def accuracy_text(row: Row) -> str:
@@ -33,11 +34,6 @@ def accuracy_text(row: Row) -> str:
     spread = "" if row.deviation is None else f" ± {100 * row.deviation:.2f}"
     iou = "" if row.mean_iou is None else f" (mIoU {100 * row.mean_iou:.2f})"
     return f"{100 * row.accuracy:.2f}{spread}{iou}"
-
-
-def shares_text(row: Row) -> str:
-    """Shares of encoder, logic and head in per cent."""
-    return " / ".join(f"{100 * share:.0f}" for share in (row.encoder_share, row.logic_share, row.head_share))
 
 
 def cells(row: Row) -> list[str]:
@@ -49,16 +45,11 @@ def cells(row: Row) -> list[str]:
         str(len(row.seeds)),
         f"{row.logic_ops:,}",
         f"{row.total_ops:,}",
-        shares_text(row),
+        " / ".join(f"{100 * share:.0f}" for share in (row.encoder_share, row.logic_share, row.head_share)),
         str(row.depth),
         "" if row.lut6 is None else f"{row.lut6:,}",
         f"{row.train_seconds:,.0f}",
     ]
-
-
-def _line(row: Row) -> str:
-    name, *others = cells(row)
-    return f"| `{name}` | {' | '.join(others)} |"
 
 
 def _remark(rows: Sequence[Row]) -> str:
@@ -86,6 +77,7 @@ def _machines(rows: Sequence[Row]) -> str:
 
 
 def _machine(row: Row) -> str:
+    if "gpu" in row.machine:
+        return str(row.machine["gpu"])
     cores = row.machine["cores"]
-    where = row.machine.get("gpu") or f"{row.machine['processor']}, {cores} core{'' if cores == 1 else 's'}"
-    return f"{where}, shared with other work" if "gpu" not in row.machine else str(where)
+    return f"{row.machine['processor']}, {cores} core{'' if cores == 1 else 's'}, shared with other work"

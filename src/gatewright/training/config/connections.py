@@ -6,23 +6,13 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from gatewright.runtime.schema import Choice, Section
+from gatewright.runtime.schema import Choice
 from gatewright.training.config.values import Moment, Share, at_step
-from gatewright.training.learners import Learner, Learning
+from gatewright.training.learners import Learner, LearnerOptions, Learning
 
 
-class Connections(Section):
-    """Base of the ways of learning connections.
-
-    Attributes:
-        kind: Names the section.
-    """
-
-    kind: str
-
-    def build(self, learning: Learning) -> Learner | None:
-        """What is stepped after the optimizer, or None."""
-        raise NotImplementedError
+class Connections(LearnerOptions):
+    """Base of the ways of learning connections."""
 
 
 CONNECTIONS: Choice[Connections] = Choice("kind", "resample")
@@ -34,7 +24,7 @@ class FixedConnections(Connections):
 
     kind: Literal["fixed"]
 
-    def build(self, learning: Learning) -> Learner | None:  # noqa: ARG002 - that of all sections
+    def build(self, learning: Learning) -> None:
         return None
 
 

@@ -51,18 +51,7 @@ class EncoderOptions(Section):
 
 
 class AugmentOptions(Section):
-    """Random changes of the training images, before they are encoded.
-
-    Attributes:
-        rotation: Greatest angle, in degrees, either way.
-        scale: Greatest relative change of size.
-        bend: Greatest displacement of a coarse grid of points, in pixels: elastic distortion.
-        shift: Greatest shift along each axis, in pixels.
-        flip: Whether to mirror half of the images.
-        crop: Pixels of padding from which a window of the original size is cut.
-        brightness: Greatest change of all values, as a share of their range.
-        contrast: Greatest relative change of the distance from the middle of the range.
-    """
+    """Random changes of the training images, before they are encoded: the options of `gatewright.data.Augment`."""
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     scale: Annotated[float, Field(ge=0, le=0.5)] = 0.0

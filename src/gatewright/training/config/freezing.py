@@ -6,23 +6,13 @@ from typing import Literal
 
 from pydantic import PositiveFloat, PositiveInt
 
-from gatewright.runtime.schema import Choice, Section
+from gatewright.runtime.schema import Choice
 from gatewright.training.config.values import Moment, Share, at_step
-from gatewright.training.learners import Learner, Learning
+from gatewright.training.learners import Learner, LearnerOptions, Learning
 
 
-class Freezing(Section):
-    """Base of the ways of freezing layers.
-
-    Attributes:
-        kind: Names the section.
-    """
-
-    kind: str
-
-    def build(self, learning: Learning) -> Learner | None:
-        """What is stepped after the optimizer, or None."""
-        raise NotImplementedError
+class Freezing(LearnerOptions):
+    """Base of the ways of freezing layers."""
 
 
 FREEZING: Choice[Freezing] = Choice("kind", "none")
@@ -64,5 +54,5 @@ class NoFreezing(Freezing):
 
     kind: Literal["none"]
 
-    def build(self, learning: Learning) -> Learner | None:  # noqa: ARG002 - that of all sections
+    def build(self, learning: Learning) -> None:
         return None

@@ -64,18 +64,11 @@ class SumHead(Head):
             below = max(1, width // classes) * classes
             what = "channels" if label_shape else "bits"
             raise OptionError(
-                f"{where} has {width} {what}, which do not divide into {classes} classes; "
-                f"take {below} or {below + classes}"
+                f"{where} has {width} {what}, which do not divide into {classes} classes; take {below} or {below + classes}"
             )
 
     def build(
-        self,
-        width: int,  # noqa: ARG002 - those of all heads
-        classes: int,
-        label_shape: Shape,
-        *,
-        tau: float | None,
-        generator: torch.Generator,  # noqa: ARG002
+        self, width: int, classes: int, label_shape: Shape, *, tau: float | None, generator: torch.Generator
     ) -> torch.nn.Module:
         from gatewright.nn import GroupSum, PixelGroupSum
 
@@ -96,22 +89,16 @@ class WeightedHead(Head):
     limit: PositiveInt = 1
     lr: PositiveFloat = 0.001
 
-    def check(self, width: int, classes: int, label_shape: Shape, where: str) -> None:  # noqa: ARG002 - those of all heads
+    def check(self, width: int, classes: int, label_shape: Shape, where: str) -> None:
         if label_shape:
             raise OptionError("model.head is weighted, which decides for whole samples, but the labels are of pixels")
 
     def build(
-        self,
-        width: int,
-        classes: int,
-        label_shape: Shape,  # noqa: ARG002 - those of all heads
-        *,
-        tau: float | None,
-        generator: torch.Generator,
+        self, width: int, classes: int, label_shape: Shape, *, tau: float | None, generator: torch.Generator
     ) -> torch.nn.Module:
         from gatewright.nn import WeightedSum
 
         return WeightedSum(width, classes, limit=self.limit, tau=tau, generator=generator)
 
-    def rate(self, default: float) -> float:  # noqa: ARG002 - that of all heads
+    def rate(self, default: float) -> float:
         return self.lr

@@ -143,9 +143,7 @@ class Conv(Layer):
     def out_shape(self, shape: Shape, k: int | None, where: str) -> Shape:
         size, before = self.kernel_size, _sides(shape, where, "a convolution")
         if self.channels_in > 1 and shape[0] % self.channels_in:
-            raise OptionError(
-                f"{where}.channels_in is {self.channels_in}, which does not divide the {shape[0]} channels"
-            )
+            raise OptionError(f"{where}.channels_in is {self.channels_in}, which does not divide {shape[0]} channels")
         sides = [(side + 2 * self._pad - size) // self.stride + 1 for side in before]
         if min(sides) < 1:
             raise OptionError(f"{where}: a {size}x{size} kernel does not fit images {shape}")
@@ -171,10 +169,10 @@ class Flatten(Layer):
 
     type: Literal["flatten"]
 
-    def out_shape(self, shape: Shape, k: int | None, where: str) -> Shape:  # noqa: ARG002 - those of all layers
+    def out_shape(self, shape: Shape, k: int | None, where: str) -> Shape:
         return (prod(shape),)
 
-    def build(self, in_shape: Shape, out_shape: Shape, neurons: Neurons) -> torch.nn.Module:  # noqa: ARG002
+    def build(self, in_shape: Shape, out_shape: Shape, neurons: Neurons) -> torch.nn.Module:
         from torch.nn import Flatten as Module
 
         return Module()
@@ -187,10 +185,10 @@ class Upsample(Layer):
     type: Literal["upsample"]
     scale: PositiveInt = 2
 
-    def out_shape(self, shape: Shape, k: int | None, where: str) -> Shape:  # noqa: ARG002 - those of all layers
+    def out_shape(self, shape: Shape, k: int | None, where: str) -> Shape:
         return (shape[0], *(side * self.scale for side in _sides(shape, where, "an upsampling")))
 
-    def build(self, in_shape: Shape, out_shape: Shape, neurons: Neurons) -> torch.nn.Module:  # noqa: ARG002
+    def build(self, in_shape: Shape, out_shape: Shape, neurons: Neurons) -> torch.nn.Module:
         from gatewright.nn import NearestUpsample
 
         return NearestUpsample(self.scale)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import torch
 
 
+MOST_LAYERS = 10_000
+"""Layers of one network, repeated ones each."""
+
+
 class ModelOptions(Section):
     """The network between the encoder and the group sum.
 
@@ -31,7 +35,8 @@ class ModelOptions(Section):
         relaxation: `soft` (the paper's mixture) or `hard` (straight-through).
         gradients: `int8` (rounded stochastically; only with the hard relaxation on the CPU) or `float`.
         init: Initial logits.
-        tau: Temperature of the head; null for the rule of `gatewright.nn.GroupSum` or `WeightedSum`.
+        tau: Temperature of the head; null for the rule of `gatewright.nn.GroupSum` or `WeightedSum`, `measured` for what
+            `gatewright.nn.measure_temperature` finds in the first training samples.
         head: `sum` or `weighted`.
     """
 
@@ -41,7 +46,7 @@ class ModelOptions(Section):
     relaxation: Literal["soft", "hard"] = "soft"
     gradients: Literal["int8", "float"] = "int8"
     init: Literal["gaussian", "residual"] = "gaussian"
-    tau: PositiveFloat | None = None
+    tau: PositiveFloat | Literal["measured"] | None = None
     head: Annotated[Head, HEADS] = SumHead(kind="sum")
 
     @property
@@ -68,9 +73,11 @@ class ModelOptions(Section):
         plans: list[LayerPlan] = []
         shape = in_shape
         for i, layer in enumerate(self.layers):
-            for _ in range(getattr(layer, "repeat", 1)):
+            for _ in range(min(getattr(layer, "repeat", 1), MOST_LAYERS + 1)):
                 before, shape = shape, layer.out_shape(shape, self.k, f"model.layers.{i}")
                 plans.append(LayerPlan(layer, before, shape))
+            if len(plans) > MOST_LAYERS:
+                raise OptionError(f"model.layers.{i} makes more than {MOST_LAYERS} layers")
         final = self.layers[-1]
         last = f"model.layers.{len(self.layers) - 1}"
         if not any(plan.neurons for plan in plans):
@@ -79,7 +86,7 @@ class ModelOptions(Section):
             needed = "a convolution" if label_shape else "dense or flatten"
             raise OptionError(f"{last} is {final.type}, but the last layer must be {needed}, for the group sum")
         if label_shape and shape[1:] != label_shape:
-            raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one a pixel")
+            raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one per pixel")
         self.head.check(shape[0], classes, label_shape, last)
         return NetworkPlan(self, plans, classes, label_shape)
 
@@ -130,13 +137,13 @@ class NetworkPlan:
         """Candidates of all gates: what a step computes per sample."""
         return self.options.candidates * sum(layer.gates for layer in self.layers)
 
-    def build(self, encoder: torch.nn.Module, generator: torch.Generator) -> torch.nn.Sequential:
-        """The network from raw features to scores.
+    @property
+    def logits(self) -> int:
+        """Numbers that its layers learn: what its memory grows with."""
+        return self.options.candidates * sum(layer.neurons for layer in self.layers)
 
-        Args:
-            encoder: Raw features to bits.
-            generator: Draws wiring and logits.
-        """
+    def build(self, encoder: torch.nn.Module, generator: torch.Generator) -> torch.nn.Sequential:
+        """The network from raw features to scores; the generator draws wiring and logits."""
         from torch import nn
 
         options = self.options
@@ -149,5 +156,6 @@ class NetworkPlan:
         )
         layers = [plan.options.build(plan.in_shape, plan.out_shape, neurons) for plan in self.layers]
         width = self.layers[-1].out_shape[0]
-        head = options.head.build(width, self.classes, self.label_shape, tau=options.tau, generator=generator)
+        tau = options.tau if isinstance(options.tau, float) else None
+        head = options.head.build(width, self.classes, self.label_shape, tau=tau, generator=generator)
         return nn.Sequential(encoder, *layers, head)

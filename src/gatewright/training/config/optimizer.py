@@ -44,12 +44,7 @@ class OptimizerOptions(Section):
     clip: PositiveFloat | None = None
 
     def build(self, model: torch.nn.Sequential, options: ModelOptions) -> torch.optim.Adam:
-        """The optimizer; each parameter group has its peak learning rate as `peak`.
-
-        Args:
-            model: The network, whose last module is the head.
-            options: What the network was built from.
-        """
+        """The optimizer of a network built from these options; parameter groups have their peak learning rate as `peak`."""
         import torch
 
         rate = options.rate if self.lr is None else self.lr
@@ -68,12 +63,7 @@ class OptimizerOptions(Section):
         return torch.optim.Adam(groups, betas=(self.betas[0], self.betas[1]), fused=True, capturable=on_gpu)
 
     def factor(self, step: int, steps: int) -> float:
-        """What the learning rates are multiplied by at a step: between 0 and 1.
-
-        Args:
-            step: 0 .. steps - 1.
-            steps: Length of the run.
-        """
+        """What the learning rates are multiplied by at a step, 0 .. steps - 1: between 0 and 1."""
         warmup = at_step(self.warmup, steps)
         rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
         return rise * _shape(self.schedule, step / steps)

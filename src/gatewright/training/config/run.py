@@ -14,7 +14,7 @@ from gatewright.training.config.train import TrainOptions
 
 
 class Recipe(Section):
-    """How a network is made and trained, whatever it learns from; see the sections."""
+    """How a network is made and trained, without what it learns from; see the sections."""
 
     model: ModelOptions
     optimizer: OptimizerOptions = OptimizerOptions()

@@ -54,11 +54,7 @@ class TrainOptions(Section):
         return self.checkpoint_every or self.evaluation_interval
 
     def thread_count(self, candidates: int) -> int:
-        """CPU threads to train with: as given, or by rule from the work of a step.
-
-        Args:
-            candidates: Candidates that are computed per sample.
-        """
+        """CPU threads to train with: as given, or by rule from the work of a step, in candidates per sample."""
         import torch
 
         if self.threads is not None:

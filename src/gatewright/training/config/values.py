@@ -49,11 +49,7 @@ def at_step(moment: float, steps: int) -> int:
 
 
 def size_with(value: int | str, k: int | None) -> int:
-    """A size as a number.
-
-    Args:
-        value: The size.
-        k: What relative sizes are multiples of, or None.
+    """A size as a number; relative ones are multiples of k.
 
     Raises:
         OptionError: The size is relative, and there is no k.

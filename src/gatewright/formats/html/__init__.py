@@ -1,6 +1,6 @@
 """A web page that runs the circuit: one file without network access, equal to the other exports, ties included.
 
-The parts of the page lie in `page/`: `circuit.js` computes, `page.js` shows. This file joins them with a circuit.
+The parts of the page lie beside this file, which joins them with a circuit: `circuit.js` computes, `page.js` shows.
 """
 
 from __future__ import annotations
@@ -100,8 +100,7 @@ def _samples(circuit: Circuit, samples: npt.NDArray[Any] | None) -> list[list[fl
 
 def _packed(values: npt.NDArray[Any], dtype: str | None = None) -> dict[str, str]:
     """An array as base64 of little-endian numbers of the narrowest type that holds it."""
-    largest = int(values.max(initial=0)) if dtype is None else 0
-    kind = dtype or next(f"uint{bits}" for bits in (8, 16, 32) if largest < 1 << bits)
+    kind = dtype or np.min_scalar_type(int(values.max(initial=0))).name
     data = values.astype(np.dtype(kind).newbyteorder("<")).tobytes()
     return {"type": kind, "base64": base64.b64encode(data).decode()}
 
@@ -161,7 +160,7 @@ def _page(circuit: Circuit, title: str, model: dict[str, Any]) -> str:
     about = "".join(
         f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>\n" for k, v in sorted(circuit.metadata.items())
     )
-    folder = resources.files("gatewright.formats") / "page"
+    folder = resources.files(__name__)
     # A `<` in the JSON could end the script that it stands in.
     text = json.dumps(model, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = (folder / "page.html").read_text(encoding="utf-8")

@@ -1,0 +1,76 @@
+"""What a circuit costs with encoder and head: in NAND gates and inverters of standard cells, and in six-input tables."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from gatewright.circuit.adders import ADDERS
+from gatewright.circuit.aig import write_aig
+from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.cost import map_aig
+from gatewright.circuit.simplify import simplify
+from gatewright.formats.gate_level import to_gate_level
+from gatewright.formats.verilog import to_verilog
+from gatewright.hardware.parts import parts_of
+from gatewright.runtime.programs import run_yosys
+
+NAND_SCRIPT = (
+    "synth -top top -flatten -noabc",
+    "opt -full",
+    "abc -g NAND -script +strash;dc2;map",
+    "opt_clean",
+)
+"""How the public benchmark of logic networks (simon-jonas-buehrer/LN-optimizer-benchmark) maps a module, in yosys."""
+
+
+def nand_inv(circuit: Circuit, *, timeout: float = 1800.0) -> int:
+    """Count the NAND gates and inverters that yosys maps encoder, gates and head to, by the public benchmark's script.
+
+    Args:
+        circuit: Any circuit without places.
+        timeout: Seconds for yosys.
+
+    Raises:
+        MissingExtraError: yosys is not installed.
+        ToolError: yosys failed or took too long.
+        UnsupportedError: The circuit has no outputs, or its head has places.
+    """
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
+        folder = Path(name)
+        to_verilog(circuit, folder, name="top", adders="nand")
+        run_yosys(["read_verilog -sv top.v", *NAND_SCRIPT, "tee -q -o top.stat stat -json"], folder, timeout)
+        cells = json.loads((folder / "top.stat").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
+    return int(cells.get("$_NAND_", 0) + cells.get("$_NOT_", 0))
+
+
+def lut6_complete(circuit: Circuit, *, timeout: float = 600.0) -> int:
+    """Count the six-input tables of encoder, gates and head, by ABC.
+
+    The smaller of two ways: everything mapped at once, or each part on its own, which keeps the compressors of the head
+    intact; each with the adders that are best there.
+
+    Args:
+        circuit: Any circuit without places.
+        timeout: Seconds for each run of ABC.
+
+    Raises:
+        MissingExtraError: ABC is not installed.
+        ToolError: ABC failed or took too long.
+        UnsupportedError: The circuit has no outputs, or its head has places.
+    """
+
+    def tables(part: Circuit) -> int:
+        kinds = ADDERS if part.head is not None else ("ops",)
+        gates = (to_gate_level(part, encoder=True, head=True, adders=kind).gates for kind in kinds)
+        return min(map_aig(write_aig(each), 6, timeout=timeout)[0] for each in gates)
+
+    core = simplify(circuit)
+    return min(tables(core), sum(map(tables, parts_of(core).values())))
+
+
+CURRENCIES: Mapping[str, Callable[[Circuit], int]] = MappingProxyType({"nand": nand_inv, "lut6": lut6_complete})
+"""Counts of complete circuits beside `gatewright.cost`, by name."""

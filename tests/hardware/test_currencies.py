@@ -1,0 +1,47 @@
+"""Complete circuits in NANDs and tables."""
+
+import numpy as np
+import pytest
+
+import gatewright as gw
+from gatewright.circuit import Circuit, Encoder, Head
+from gatewright.circuit.evaluate import classify
+from gatewright.circuit.head_gates import head_alone
+from gatewright.errors import UnsupportedError
+from gatewright.hardware.currencies import CURRENCIES, lut6_complete, nand_inv
+from support.commands import gatewright
+
+
+def test_one_gate_is_one_table_and_a_nand_one_cell():
+    xor = Circuit(2, [6], [0], [1], [2])
+    assert lut6_complete(xor) == 1
+    assert nand_inv(Circuit(2, [14], [0], [1], [2])) == 1
+
+
+def test_encoder_and_head_are_counted():
+    # Two comparators with 128, which are wires, and a majority of one bit each: class 1 wins if only its bit is set.
+    encoder = Encoder([0, 1], [128, 128], (2,), "uint8")
+    circuit = Circuit(2, [], [], [], [0, 1], encoder, Head([0, 1], [0, 0]))
+    assert (nand_inv(circuit), lut6_complete(circuit)) == (3, 1)
+
+
+def test_the_head_alone_decides_from_the_bits_that_it_counts():
+    inverters = Circuit(3, [12, 12], [0, 2], [0, 0], [0, 3, 1, 4, 4, 2], head=Head([0, 1, 1, 0, 0, 1], [0, 1]))
+    alone = head_alone(inverters)
+    assert (alone.n_inputs, alone.n_gates, alone.n_outputs) == (3, 2, 6)
+    x = np.array([[i >> k & 1 for k in range(3)] for i in range(8)], bool)
+    assert np.array_equal(classify(alone, x), classify(inverters, x))
+
+
+def test_a_head_with_places_is_refused():
+    circuit = Circuit(2, [], [], [], [0, 1, 0, 1], head=Head([0, 1, 2, 3], [0] * 4, places=(2,)))
+    for count in CURRENCIES.values():
+        with pytest.raises(UnsupportedError, match="places"):
+            count(circuit)
+
+
+def test_info_shows_them():
+    shown = gatewright("info", "monks-1", "--cost", "nand,lut6", "--json").json
+    circuit = gw.load("monks-1").circuit
+    assert (shown["nand"], shown["lut6"]) == (nand_inv(circuit), lut6_complete(circuit))
+    assert "currency 'lut7'" in gatewright("info", "monks-1", "--cost", "lut7").err
