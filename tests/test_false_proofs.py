@@ -113,6 +113,23 @@ NOT_VERILOG_OF_A_WIRE = {
         HEAD_REG + "wire b = bits[1]; wire a = bits[0]; always @a outputs = b; endmodule",
         "reads 'b', which its list lacks",
     ),
+    "an incomplete list of escaped names": (
+        HEAD_REG + "wire \\b = bits[1]; wire \\a = bits[0]; always @(\\a ) outputs = \\b ; endmodule",
+        "line 1: a block at",
+    ),
+    "a list with brackets": (HEAD_REG + "always @(bits[(0)]) outputs = bits[1]; endmodule", "line 1: a block at"),
+    "a list and a macro": (
+        "`define B bits[1]\n" + HEAD_REG + "wire a = bits[0]; always @(a) outputs = `B; endmodule",
+        "line 2: a block at",
+    ),
+    "an event in a block": (
+        HEAD_REG + "always @* begin @(bits[0]) outputs = bits[1]; end endmodule",
+        "line 1: a block at",
+    ),
+    "a function of more than its inputs": (
+        HEAD + "function f(input x); f = x | bits[1]; endfunction assign outputs = f(1'b0); endmodule",
+        "line 1: a function reads 'bits'",
+    ),
     "full_case": (
         HEAD_REG
         + "always @* (* full_case *) case (bits) 0: outputs = 0; 2: outputs = 1; 3: outputs = 1; endcase endmodule",

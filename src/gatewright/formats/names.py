@@ -59,16 +59,22 @@ def check_name(name: str, reserved: frozenset[str] = frozenset()) -> None:
 
 
 def remarks(metadata: Mapping[str, str]) -> list[str]:
-    """A circuit's metadata as lines for comments, sorted by key."""
-    return [f"{comment(key)}: {comment(value)}" for key, value in sorted(metadata.items())]
+    """A circuit's metadata as lines for comments, sorted by key.
+
+    Each begins with a dash: what follows a comment's mark directly, such as `synopsys` or `verilator`, is a directive for
+    some tools.
+    """
+    return [f"- {comment(key)}: {comment(value)}" for key, value in sorted(metadata.items())]
 
 
-_NOT_IN_COMMENTS = str.maketrans({"*": "+", "\\": "/", "`": "'"})
-"""What could end a comment, continue its line, or begin a directive; the other printable ASCII characters are harmless."""
+_HARMFUL = re.compile(r"[^A-Za-z0-9 !\"#$%&'()+,\-./:;<=>?@\[\]^_{|}~]|(?<=\?)\?")
+"""All but the characters that mean nothing in a comment of C, Verilog, BLIF or AIGER.
+
+A star could end a comment, a backslash continue its line (in C also two question marks and a slash), a backquote begin a
+directive.
+"""
 
 
 def comment(text: str) -> str:
-    """Text for a comment of C, Verilog, BLIF or AIGER: one line of printable ASCII characters that are safe there."""
-    clean = "".join(c if c.isascii() and c.isprintable() else " " for c in text)
-    apart = re.sub(r"\?(?=\?)", "? ", clean)  # C knows three characters that begin with two of these as a backslash
-    return " ".join(apart.translate(_NOT_IN_COMMENTS).split())
+    """Text for a comment of C, Verilog, BLIF or AIGER: one line of harmless characters, any other as `<U+2A>`."""
+    return _HARMFUL.sub(lambda found: f"<U+{ord(found[0]):02X}>", " ".join(text.split()))
