@@ -33,8 +33,8 @@ def read(path: str | Path) -> Circuit:
     """The circuit in a file.
 
     Args:
-        path: A circuit file (`.gw`), or a netlist with a suffix of `gatewright.formats.READERS`: `.aig`, `.blif`, `.v`.
-            The names of a netlist's ports are in the circuit's metadata.
+        path: A circuit file (`.gw`), or a netlist with a suffix of `gatewright.formats.READERS`: `.aig`, `.aag`, `.blif`,
+            `.v`. The names of a netlist's ports are in the circuit's metadata.
 
     Raises:
         OptionError: The suffix is none of these, or the path is a folder.

@@ -38,6 +38,8 @@ def confirm(path: str | Path, circuit: Circuit, *, timeout: float = 600.0) -> st
     reader = _READERS.get(path.suffix)
     if reader is None:
         return ""
+    if path.suffix in {".aig", ".aag"}:  # each may hold either kind; ABC reads binary alone
+        reader = _by_yosys if read_bytes(path)[:3] == b"aag" else _by_abc
     names = {kind: _names(circuit, kind) for kind in ("inputs", "outputs")}
     try:
         tool, seen = reader(path, timeout)
@@ -51,7 +53,9 @@ def confirm(path: str | Path, circuit: Circuit, *, timeout: float = 600.0) -> st
             f"gatewright {wanted[0]}, {wanted[1]} and 0"
         )
     for kind, mine in names.items():
-        for i, (name, other) in enumerate(zip(mine, seen[kind], strict=False)):
+        # Of the ports of AIGER yosys keeps no order, and of names the first word.
+        pair = (mine, seen[kind]) if tool != "yosys" else (sorted(n.split(" ")[0] for n in mine), sorted(seen[kind]))
+        for i, (name, other) in enumerate(zip(*pair, strict=False)):
             if name != other:
                 raise VerificationError(
                     f"{path} is ambiguous: {kind[:-1]} {i} is {other!r} for {tool}, {name!r} for gatewright"

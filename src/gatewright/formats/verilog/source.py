@@ -64,8 +64,8 @@ def check_source(text: str, source: str) -> None:
         outer = sorted(_names(found[1]) - own - constants)
         if outer:
             raise UnsupportedError(
-                f"{source}, line {_line(text, found.start())}: a function reads {outer[0]!r}, which is not among its inputs: "
-                "simulators do not see it change"
+                f"{source}, line {_line(text, found.start())}: a function reads {outer[0]!r}, which is not among its "
+                "inputs: simulators do not see it change"
             )
 
 
