@@ -43,6 +43,11 @@ VERILOG_KEYWORDS = frozenset(
 )
 """The 248 reserved words of SystemVerilog (IEEE 1800-2017), those of Verilog-2001 among them."""
 
+VERILOG_RESERVED = VERILOG_KEYWORDS | frozenset(
+    "mailbox process randomize semaphore std glbl work bits class_index clk enable features outputs scores".split()
+)
+"""Those, what tools define (SystemVerilog's package `std`, Xilinx' `glbl`, the library `work`), and our ports."""
+
 
 def check_name(name: str, reserved: frozenset[str] = frozenset()) -> None:
     """Check a name that the user gave to a model, module or function.
@@ -55,7 +60,7 @@ def check_name(name: str, reserved: frozenset[str] = frozenset()) -> None:
     if len(name) > _LONGEST:
         raise OptionError(f"name has {len(name)} characters, expected at most {_LONGEST}")
     if name in reserved:
-        raise OptionError(f"name {name!r} is a reserved word of the target language; choose another")
+        raise OptionError(f"name {name!r} is a reserved word of the target language, or of its tools; choose another")
 
 
 def remarks(metadata: Mapping[str, str]) -> list[str]:

@@ -26,8 +26,9 @@ def check_drivers(checked: str, elaborated: str, source: str) -> None:
     if found := _CONFLICT.search(checked):
         drivers = "; ".join(line.strip() for line in found[2].splitlines())
         name = re.search(r"\\(\S+?)(?: (\[\d+\]))?:$", found[1])
-        what = name[1] + (name[2] or "") if name else found[1].removeprefix("Drivers conflicting with ")
-        raise UnsupportedError(f"{source}: {what!r} is driven more than once ({drivers[:200]})")
+        what = repr(name[1] + (name[2] or "")) if name else "a value"
+        shown = drivers.replace("source.v", source)[:300]
+        raise UnsupportedError(f"{source}: {what} is driven more than once ({shown})")
     width: dict[str, int] = {}
     targets: set[tuple[str, int]] = set()
     for line in elaborated.split("\n"):

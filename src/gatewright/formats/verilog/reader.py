@@ -98,7 +98,7 @@ def _read(folder: Path, source: str, timeout: float, *, stall: bool) -> Ports:
                 return ports
         raise ToolError(f"{source}: yosys could not read it: {str(error).replace('source.v', source)}") from error
     if undeclared := re.search(r"Warning: (.* is assigned in a block.*)", printed):
-        raise UnsupportedError(f"{source}: {undeclared[1]}; other tools refuse it")
+        raise UnsupportedError(f"{source}: {undeclared[1].replace('source.v', source)}; other tools refuse it")
     return _check(folder, source)
 
 
