@@ -19,21 +19,22 @@ from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.evaluate import encode, evaluate
 from gatewright.circuit.proof.prove import Proof, prove, sample_of_raw
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import OptionError, ShapeError, VerificationError, unknown_name
+from gatewright.errors import OptionError, ShapeError, UnsupportedError, VerificationError, unknown_name
 from gatewright.features import FEATURE_BITS, feature_range
 from gatewright.formats import READERS
 from gatewright.formats.gate_level import GateLevel, to_gate_level
+from gatewright.formats.second_reading import confirm
 
 _SAMPLES = 1024
-_BIT = re.compile(r"\\?(\w+)(?:\[(\d+)\])?\Z")
+_BIT = re.compile(r"\\?(\w+)(?:\[(\d+)\])?\Z", re.ASCII)
 
 
 def read(path: str | Path) -> Circuit:
     """The circuit in a file.
 
     Args:
-        path: A circuit file (`.gw`), or a netlist with a suffix of `gatewright.formats.READERS`: `.aig`, `.blif`, `.v`.
-            The names of a netlist's ports are in the circuit's metadata.
+        path: A circuit file (`.gw`), or a netlist with a suffix of `gatewright.formats.READERS`: `.aig`, `.aag`, `.blif`,
+            `.v`. The names of a netlist's ports are in the circuit's metadata.
 
     Raises:
         OptionError: The suffix is none of these, or the path is a folder.
@@ -72,7 +73,9 @@ def verify(one: Circuit | str | Path, two: Circuit | str | Path, *, timeout: flo
         The proof: `equal` is True, False (then with a counter-example), or None if time ran out.
 
     Raises:
-        ShapeError: The interfaces do not fit.
+        ShapeError: The interfaces do not fit, or it is not clear which ports belong together.
+        UnsupportedError: A circuit has no outputs, or a file something that is not fully understood.
+        VerificationError: ABC or yosys reads other inputs, outputs or latches from a file.
         GatewrightError: From `read` and `prove`.
 
     >>> import tempfile
@@ -85,12 +88,25 @@ def verify(one: Circuit | str | Path, two: Circuit | str | Path, *, timeout: flo
     """
     a, b = (given if isinstance(given, Circuit) else read(given) for given in (one, two))
     is_netlist = [not isinstance(given, Circuit) and Path(given).suffix in READERS for given in (one, two)]
+    remarks = []
+    for given, circuit, foreign in zip((one, two), (a, b), is_netlist, strict=True):
+        if circuit.n_outputs == 0 and circuit.head is None:
+            what = "a circuit" if isinstance(given, Circuit) else str(given)
+            raise UnsupportedError(f"{what} has no outputs, so there is nothing to compare")
+        remarks += [confirm(str(given), circuit, timeout=timeout)] if foreign else []
+    remarks += _differing_names(a, b)
+    proof = _prove(a, b, (str(one), str(two)), is_netlist, timeout)
+    return replace(proof, detail="; ".join([proof.detail, *filter(None, remarks)]))
+
+
+def _prove(a: Circuit, b: Circuit, sources: tuple[str, str], is_netlist: Sequence[bool], timeout: float) -> Proof:
+    """The proof for circuits, some of which are netlists."""
     if all(is_netlist):
-        return prove(a, _in_order_of(a, b), timeout=timeout)
+        return prove(a, _in_order_of(a, b, sources), timeout=timeout)
     if not any(is_netlist):
         return prove(a, b, timeout=timeout)
-    netlist, circuit, source = (a, b, one) if is_netlist[0] else (b, a, two)
-    wanted, got, encoder, small = _aligned(circuit, netlist, str(source))
+    netlist, circuit, source = (a, b, sources[0]) if is_netlist[0] else (b, a, sources[1])
+    wanted, got, encoder, small = _aligned(circuit, netlist, source)
     start = time.monotonic()
     core = prove(circuit, small, timeout=timeout) if small is not None else None
     if core is not None and not core.equal:
@@ -113,19 +129,50 @@ def _names(circuit: Circuit, kind: str) -> list[str]:
     return [table[str(i)] for i in range(count)] if len(table) == count else []
 
 
+def _differing_names(a: Circuit, b: Circuit) -> list[str]:
+    """Remarks on classes and features that have other names in one circuit than in the other: they do not count as equal.
+
+    The proof compares by position.
+    """
+    remarks = []
+    for kind, one, two in (
+        ("class", a.head and a.head.class_names, b.head and b.head.class_names),
+        ("feature", a.encoder and a.encoder.feature_names, b.encoder and b.encoder.feature_names),
+    ):
+        differing = [i for i, (x, y) in enumerate(zip(one or (), two or (), strict=False)) if x != y]
+        if differing:
+            i = differing[0]
+            how = "stand in another order" if sorted(one or ()) == sorted(two or ()) else "differ"
+            remarks.append(
+                f"BUT {kind} names {how}: {kind} {i} is {(one or ())[i]!r} in the first and {(two or ())[i]!r} in the "
+                f"second ({len(differing)} such), and the comparison is by position"
+            )
+    return remarks
+
+
 def _bits(names: Sequence[str]) -> dict[tuple[str, int], int]:
     """Position of each bit of a port: names like `bits[3]`; the index of a port of one bit is optional."""
     found = [_BIT.match(name) for name in names]
     return {(match[1], int(match[2] or 0)): i for i, match in enumerate(found) if match}
 
 
-def _in_order_of(a: Circuit, b: Circuit) -> Circuit:
-    """Netlist b with the ports of netlist a."""
+def _in_order_of(a: Circuit, b: Circuit, sources: tuple[str, str]) -> Circuit:
+    """Netlist b with the ports of netlist a.
+
+    Raises:
+        ShapeError: The names of ports neither agree nor allow comparison in order.
+    """
     order = []
     for kind, size in (("inputs", b.n_inputs), ("outputs", b.n_outputs)):
         names, others = _names(a, kind), _names(b, kind)
         same = bool(names) and len(set(names)) == len(names) and set(names) == set(others)
         place = {name: i for i, name in enumerate(others)}
+        moved = [name for i, name in enumerate(names) if place.get(name, i) != i]
+        if not same and moved:
+            raise ShapeError(
+                f"it is not clear which {kind} of {sources[0]} and {sources[1]} belong together: {moved[0]!r} stands at "
+                "another place, and other names stand in one file alone; give both files the same names"
+            )
         order.append([place[name] for name in names] if same else list(range(size)))
     if len(order[0]) != a.n_inputs:
         return b  # `prove` explains
@@ -223,7 +270,22 @@ def _positions(netlist: Circuit, circuit: Circuit, source: str) -> tuple[np.ndar
         raise ShapeError(
             f"{source} has {netlist.n_inputs} inputs, expected {size} (its ports are not {name}[0] and so on)"
         )
+    _check_order(known, name, source)
     return np.arange(size), raw
+
+
+def _check_order(known: Mapping[int, int], port: str, source: str) -> None:
+    """Refuse to compare in order if names of ports say another order.
+
+    Raises:
+        ShapeError: A bit stands at another place than its name says.
+    """
+    moved = next((index for index, at in known.items() if index != at), None)
+    if moved is not None:
+        raise ShapeError(
+            f"{source}: {port}[{moved}] is port {known[moved]} of its kind, and other ports are not named {port}[0] "
+            "and so on: it is not clear which belong together; name all of them or none"
+        )
 
 
 def _output_order(
@@ -231,4 +293,13 @@ def _output_order(
 ) -> list[int]:
     if netlist.n_outputs != len(names):
         raise ShapeError(f"{source} has {netlist.n_outputs} outputs, expected {len(names)} ({names[0][0]} and so on)")
-    return [ports[name] for name in names] if all(name in ports for name in names) else list(range(len(names)))
+    if all(name in ports for name in names):
+        return [ports[name] for name in names]
+    for port in dict.fromkeys(port for port, _ in names):
+        places = {
+            index: ports[port, index] - names.index((port, 0))
+            for name, index in names
+            if (name, index) in ports and name == port
+        }
+        _check_order(places, port, source)
+    return list(range(len(names)))

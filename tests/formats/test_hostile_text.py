@@ -81,6 +81,127 @@ def test_half_a_character_in_a_title_is_refused(circuit, tmp_path):
         export(circuit, "html", tmp_path, title="\ud83d")
 
 
+DIRECTIVES = [
+    "synopsys translate_off",
+    "synthesis translate_off",
+    "pragma translate_off",
+    "verilator lint_off WIDTH",
+    "verilator public_module",
+    "synopsys full_case",
+    "exdc",
+    "c",
+    "n",
+]
+"""What some tools take for an order if it stands at the beginning of a comment."""
+
+
+def test_comments_are_no_directives(run, tool, tmp_path):
+    circuit = Circuit(2, [6], [0], [1], [2], metadata=dict.fromkeys(DIRECTIVES, "x"))
+    for format, suffix in (("verilog", "v"), ("blif", "blif"), ("aiger", "aig")):  # noqa: A001
+        (path,) = export(circuit, format, tmp_path, name="m")
+        assert verify(circuit, path).equal, suffix
+    run(tool("verilator"), "--lint-only", "-Wall", tmp_path / "m.v")
+
+
+PIECES = [
+    *(
+        "*",
+        "/",
+        "\\",
+        "?",
+        "??/",
+        "\n",
+        "\r",
+        "`",
+        "'",
+        '"',
+        "<",
+        ">",
+        "&",
+        "-->",
+        "<!--",
+        "]]>",
+        "</script>",
+        "//",
+        "/*",
+        "*/",
+    ),
+    *(
+        "\0",
+        "\x0c",
+        "\x85",
+        "\u2028",
+        "\u202e",
+        "\ufeff",
+        "#",
+        "\n.end\n",
+        "\nendmodule\n",
+        "#include <x>",
+        "%:",
+        "@",
+        "é",
+        "\U0001f600",
+    ),
+    *(
+        "synopsys translate_off",
+        "verilator lint_off",
+        "int x = 1;",
+        "initial $finish;",
+        ".names x y",
+        "\\u002a\\u002f",
+        "a",
+        " ",
+    ),
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_hostile_texts(seed, tmp_path, run, tool):
+    rng = np.random.default_rng(seed)
+
+    def text():
+        return "".join(rng.choice(PIECES, rng.integers(1, 9)))
+
+    encoder = Encoder([0, 1, 2], [128] * 3, (3,), "uint8", feature_names=[text() for _ in range(3)])
+    head = Head([0, 1, 2], [0] * 3, class_names=[text() for _ in range(3)])
+    plain = Circuit(3, [6], [0], [1], [3, 1, 2], encoder, Head([0, 1, 2], [0] * 3))
+    hostile = plain.replace(encoder=encoder, head=head, metadata={text(): text() for _ in range(100)})
+    strict = ("-std=c99", "-trigraphs", "-Wall", "-Wextra", "-Werror")
+    code = []
+    for circuit, folder in ((hostile, tmp_path / "hostile"), (plain, tmp_path / "plain")):
+        export(circuit, "c", folder, name="m", driver=True)
+        run(tool("gcc"), *strict, "-o", "m", "m.c", "m_main.c", cwd=folder)
+        code.append(run(tool("gcc"), *strict, "-E", "-P", "m.c", cwd=folder))
+    assert code[0] == code[1]
+    run(
+        tool("g++"),
+        "-trigraphs",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fsyntax-only",
+        "-x",
+        "c++",
+        "m.h",
+        cwd=tmp_path / "hostile",
+    )
+    for format, suffix in (("verilog", "v"), ("blif", "blif"), ("aiger", "aig")):  # noqa: A001
+        (path,) = export(hostile, format, tmp_path, name="m")
+        assert verify(plain, path).equal, suffix
+    run(tool("verilator"), "--lint-only", "-Wall", tmp_path / "m.v")
+    pages = []
+    for circuit in (hostile, plain):
+        (page,) = export(circuit, "html", tmp_path, name="m", title=text())
+        tags = Tags()
+        tags.feed(page.read_text(encoding="utf-8"))
+        pages.append([tag for tag in tags.found if tag[0] not in {"dt", "dd"}])
+    assert pages[0] == pages[1]
+
+
+def test_what_is_not_harmless_is_written_in_numbers():
+    assert comment("a * b, é") == "a <U+2A> b, <U+E9>"
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_comments_are_one_line_of_harmless_characters(text):
     clean = comment(text)

@@ -235,7 +235,7 @@ def read_aig(data: bytes, *, source: str = "AIGER data") -> Circuit:
         FormatError: The data are not binary AIGER, or damaged; the message names the byte.
         UnsupportedError: The file describes a sequential circuit.
     """
-    n_inputs, n_outputs, n_ands, at = _read_header(data, source)
+    _, n_inputs, n_outputs, n_ands, at = read_header(data, source)
     outputs = np.empty(n_outputs, np.int64)
     for j in range(n_outputs):
         end = data.find(b"\n", at)
@@ -247,28 +247,32 @@ def read_aig(data: bytes, *, source: str = "AIGER data") -> Circuit:
     (left, right), read, fault = _decode(np.frombuffer(data, np.uint8)[at:], n_inputs, n_ands)
     if fault >= 0:
         raise FormatError(f"{source}: AND {fault} of {n_ands} at byte {at + read} is truncated or damaged")
-    names = _read_symbols(data, at + read, (n_inputs, n_outputs), source)
-    circuit = from_aig(Aig(n_inputs, left, right, outputs.astype(np.int32)))
+    names = read_symbols(data, at + read, (n_inputs, n_outputs), source)
+    return with_symbols(Aig(n_inputs, left, right, outputs.astype(np.int32)), names)
+
+
+def with_symbols(aig: Aig, names: tuple[dict[int, str], dict[int, str]]) -> Circuit:
+    """The circuit of a graph, with the names of inputs and outputs in its metadata."""
     keys = zip((INPUT_NAMES, OUTPUT_NAMES), names, strict=True)
-    return circuit.replace(metadata={key: json.dumps(table) for key, table in keys if table})
+    return from_aig(aig).replace(metadata={key: json.dumps(table) for key, table in keys if table})
 
 
-def _read_header(data: bytes, source: str) -> tuple[int, int, int, int]:
-    """(inputs, outputs, ANDs, byte after the header)."""
+def read_header(data: bytes, source: str, kind: bytes = b"aig") -> tuple[int, int, int, int, int]:
+    """(highest variable, inputs, outputs, ANDs, byte after the header)."""
     end = data.find(b"\n")
     words = data[: max(end, 0)].split(b" ")
-    if words[0] == b"aag":
-        raise FormatError(f"{source}: this is ASCII AIGER ('aag'), expected binary ('aig'): convert it with aigtoaig")
+    if kind == b"aig" and words[0] == b"aag":
+        raise FormatError(f"{source}: this is ASCII AIGER ('aag'), expected binary ('aig'); `read_aag` reads it")
     if (
-        words[0] != b"aig"
+        words[0] != kind
         or not 6 <= len(words) <= 10
         or not all(word.isdigit() and len(word) <= 20 for word in words[1:])
     ):
-        raise FormatError(f"{source}: byte 0 starts {data[:20]!r}, expected 'aig M I L O A'")
+        raise FormatError(f"{source}: byte 0 starts {data[:20]!r}, expected '{kind.decode()} M I L O A'")
     highest, n_inputs, n_latches, n_outputs, n_ands, *properties = (int(word) for word in words[1:])
     if n_latches or any(properties):
         raise UnsupportedError(f"{source}: it has latches or properties; only combinational circuits can be read")
-    if highest != n_inputs + n_ands or highest >= 2**30:
+    if (highest != n_inputs + n_ands if kind == b"aig" else highest < n_inputs + n_ands) or highest >= 2**30:
         raise FormatError(f"{source}: the header says {highest} variables, expected {n_inputs} + {n_ands}")
     try:
         check_inputs(n_inputs, n_outputs + n_ands)
@@ -278,10 +282,11 @@ def _read_header(data: bytes, source: str) -> tuple[int, int, int, int]:
         raise FormatError(
             f"{source}: truncated: {n_outputs} outputs and {n_ands} ANDs do not fit into {len(data)} bytes"
         )
-    return n_inputs, n_outputs, n_ands, end + 1
+    return highest, n_inputs, n_outputs, n_ands, end + 1
 
 
-def _read_symbols(data: bytes, at: int, sizes: tuple[int, int], source: str) -> tuple[dict[int, str], dict[int, str]]:
+def read_symbols(data: bytes, at: int, sizes: tuple[int, int], source: str) -> tuple[dict[int, str], dict[int, str]]:
+    """Names of inputs and outputs by index, from the symbol table that begins at a byte."""
     names: tuple[dict[int, str], dict[int, str]] = ({}, {})
     while at < len(data):
         end = data.find(b"\n", at)

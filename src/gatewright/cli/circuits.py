@@ -301,7 +301,7 @@ def predict(
 
 
 def verify(
-    one: Annotated[Path, typer.Argument(metavar="A", help="Folder of a run, or a .gw, .aig, .blif or .v file.")],
+    one: Annotated[Path, typer.Argument(metavar="A", help="Folder of a run, or a .gw, .aig, .aag, .blif or .v file.")],
     two: Annotated[Path, typer.Argument(metavar="B", help="Another folder or file, of any of these kinds.")],
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,

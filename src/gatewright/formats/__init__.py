@@ -28,7 +28,7 @@ A writer takes a circuit, a directory, and its options by keyword, and returns t
 """
 
 READERS: Registry[Callable[..., Circuit]] = Registry(
-    "suffix of netlists", Callable, {".aig": from_aiger, ".blif": from_blif, ".v": from_verilog}
+    "suffix of netlists", Callable, {".aig": from_aiger, ".aag": from_aiger, ".blif": from_blif, ".v": from_verilog}
 )
 """Functions that read a netlist of gates, without encoder and head, by the suffix of the file.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatewright.circuit import aig
+from gatewright.circuit.aag import read_aag
 from gatewright.circuit.circuit import Circuit
 from gatewright.formats.gate_level import to_gate_level, with_interface
 from gatewright.formats.names import check_name, remarks
@@ -54,16 +55,17 @@ def to_aiger(
 
 
 def from_aiger(path: str | Path, *, like: Circuit | None = None) -> Circuit:
-    """Read a combinational binary AIGER file.
+    """Read a combinational AIGER file, binary or ASCII.
 
     Args:
         path: The file.
         like: The circuit that was exported without encoder and head; the result gets its encoder, head and metadata.
 
     Raises:
-        FormatError: The file is not binary AIGER, is damaged, or does not fit `like`.
+        FormatError: The file is not AIGER, is damaged, or does not fit `like`.
         UnsupportedError: The file describes a sequential circuit.
     """
     with reading(path):
-        circuit = aig.read_aig(read_bytes(path), source=str(path))
+        data = read_bytes(path)
+        circuit = (read_aag if data.startswith(b"aag") else aig.read_aig)(data, source=str(path))
         return with_interface(circuit, like, str(path))

@@ -43,6 +43,11 @@ VERILOG_KEYWORDS = frozenset(
 )
 """The 248 reserved words of SystemVerilog (IEEE 1800-2017), those of Verilog-2001 among them."""
 
+VERILOG_RESERVED = VERILOG_KEYWORDS | frozenset(
+    "mailbox process randomize semaphore std glbl work bits class_index clk enable features outputs scores".split()
+)
+"""Those, what tools define (SystemVerilog's package `std`, Xilinx' `glbl`, the library `work`), and our ports."""
+
 
 def check_name(name: str, reserved: frozenset[str] = frozenset()) -> None:
     """Check a name that the user gave to a model, module or function.
@@ -55,20 +60,26 @@ def check_name(name: str, reserved: frozenset[str] = frozenset()) -> None:
     if len(name) > _LONGEST:
         raise OptionError(f"name has {len(name)} characters, expected at most {_LONGEST}")
     if name in reserved:
-        raise OptionError(f"name {name!r} is a reserved word of the target language; choose another")
+        raise OptionError(f"name {name!r} is a reserved word of the target language, or of its tools; choose another")
 
 
 def remarks(metadata: Mapping[str, str]) -> list[str]:
-    """A circuit's metadata as lines for comments, sorted by key."""
-    return [f"{comment(key)}: {comment(value)}" for key, value in sorted(metadata.items())]
+    """A circuit's metadata as lines for comments, sorted by key.
+
+    Each begins with a dash: what follows a comment's mark directly, such as `synopsys` or `verilator`, is a directive for
+    some tools.
+    """
+    return [f"- {comment(key)}: {comment(value)}" for key, value in sorted(metadata.items())]
 
 
-_NOT_IN_COMMENTS = str.maketrans({"*": "+", "\\": "/", "`": "'"})
-"""What could end a comment, continue its line, or begin a directive; the other printable ASCII characters are harmless."""
+_HARMFUL = re.compile(r"[^A-Za-z0-9 !\"#$%&'()+,\-./:;<=>?@\[\]^_{|}~]|(?<=\?)\?")
+"""All but the characters that mean nothing in a comment of C, Verilog, BLIF or AIGER.
+
+A star could end a comment, a backslash continue its line (in C also two question marks and a slash), a backquote begin a
+directive.
+"""
 
 
 def comment(text: str) -> str:
-    """Text for a comment of C, Verilog, BLIF or AIGER: one line of printable ASCII characters that are safe there."""
-    clean = "".join(c if c.isascii() and c.isprintable() else " " for c in text)
-    apart = re.sub(r"\?(?=\?)", "? ", clean)  # C knows three characters that begin with two of these as a backslash
-    return " ".join(apart.translate(_NOT_IN_COMMENTS).split())
+    """Text for a comment of C, Verilog, BLIF or AIGER: one line of harmless characters, any other as `<U+2A>`."""
+    return _HARMFUL.sub(lambda found: f"<U+{ord(found[0]):02X}>", " ".join(text.split()))

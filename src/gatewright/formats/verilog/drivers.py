@@ -1,4 +1,4 @@
-"""What yosys reads as something other than a simulator does, found in the source and in its flat design."""
+"""Values with more than one driver, found before yosys makes cells: after that, one of the drivers may be gone."""
 
 from __future__ import annotations
 
@@ -7,57 +7,55 @@ from collections.abc import Iterator
 
 from gatewright.errors import UnsupportedError
 
-_NO_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|\\\S+', re.DOTALL)
-"""Comments, texts, and names that begin with a backslash, which may look like anything."""
-
-_EVENT = re.compile(r"@\s*(\*|\(\s*\*\s*\)|\([^()]*(?:\([^()]*\)[^()]*)*\)|[^\s;]*)")
-_EDGE = re.compile(r"\s*(?:posedge|negedge)\b")
-
-_WIRE = re.compile(r"^  wire (?:.* )?width (\d+) (?:.* )?(\S+)$", re.MULTILINE)
-_CONNECT = re.compile(r"^  connect (\{.*? \}|\S+(?: \[\d+(?::\d+)?\])?) ", re.MULTILINE)
-_SIGNAL = re.compile(r"(\\\S+|\$\S+)(?: \[(\d+)(?::(\d+))?\])?")
+_WIRE = re.compile(r"  wire (?:width (\d+) )?.*?(\S+)$")
+_PART = re.compile(r"\{|\}|([\\$]\S+)((?: \[\d+(?::\d+)?\])*)|(\S+)")
+_CONFLICT = re.compile(r"Warning: (.*conflicting.*)\n((?: {4}.*\n)*)")
 
 
-def refuse_events(source: str, where: str) -> None:
-    """Refuse blocks that a simulator runs at other times than yosys takes them to.
-
-    yosys reads `initial` with anything but constants, and lists of signals without edges, as if the block ran whenever
-    something that it reads changes.
-
-    Raises:
-        UnsupportedError: There is an `initial` block, or a list of signals other than `*` and clock edges.
-    """
-    code = _NO_CODE.sub(" ", source)
-    if re.search(r"\binitial\b", code):
-        raise UnsupportedError(f"{where} has an initial block, which is no function of the inputs")
-    for event in _EVENT.findall(code):
-        inside = event.strip("() \t\r\n")
-        if inside != "*" and not all(_EDGE.match(part) for part in re.split(r",|\bor\b", inside)):
-            raise UnsupportedError(
-                f"{where} has a block at {event[:40]!r}; only @* and edges of a clock mean the same to all tools"
-            )
-
-
-def refuse_two_drivers(design: str, where: str) -> None:
-    """Refuse a bit that is assigned twice in a flat design; of constants and wires, yosys would take one of the two.
+def check_drivers(checked: str, elaborated: str, source: str) -> None:
+    """Refuse values with several drivers.
 
     Args:
-        design: The design in yosys' own language, with processes made into cells.
-        where: The file, for messages.
+        checked: What yosys' `check` prints.
+        elaborated: The design in RTLIL.
+        source: What messages call the file.
 
     Raises:
-        UnsupportedError: Some bit is.
+        UnsupportedError: A value is driven more than once.
     """
-    width = {name: int(bits) for bits, name in _WIRE.findall(design)}
-    seen: set[tuple[str, int]] = set()
-    for target in _CONNECT.findall(design):
-        for bit in _bits(target, width):
-            if bit in seen:
-                raise UnsupportedError(f"{where}: bit {bit[1]} of {bit[0].removeprefix(chr(92))!r} has two drivers")
-            seen.add(bit)
+    if found := _CONFLICT.search(checked):
+        drivers = "; ".join(line.strip() for line in found[2].splitlines())
+        name = re.search(r"\\(\S+?)(?: (\[\d+\]))?:$", found[1])
+        what = repr(name[1] + (name[2] or "")) if name else "a value"
+        shown = drivers.replace("source.v", source)[:300]
+        raise UnsupportedError(f"{source}: {what} is driven more than once ({shown})")
+    width: dict[str, int] = {}
+    targets: set[tuple[str, int]] = set()
+    for line in elaborated.split("\n"):
+        if line.startswith("module "):
+            width, targets = {}, set()
+        elif line.startswith("  wire ") and (wire := _WIRE.match(line)):
+            width[wire[2]] = int(wire[1] or 1)
+        elif line.startswith("  connect "):
+            for bit in _target(line[10:], width):
+                if bit in targets:
+                    name_ = bit[0].lstrip("\\")
+                    raise UnsupportedError(
+                        f"{source}: bit {bit[1]} of {name_!r} is driven more than once, by assignments"
+                    )
+                targets.add(bit)
 
 
-def _bits(target: str, width: dict[str, int]) -> Iterator[tuple[str, int]]:
-    for name, high, low in _SIGNAL.findall(target):
-        last = int(high) if high else width.get(name, 1) - 1
-        yield from ((name, i) for i in range(int(low or high or 0), last + 1))
+def _target(text: str, width: dict[str, int]) -> Iterator[tuple[str, int]]:
+    """Bits of the left of the two signals in a text."""
+    depth = 0
+    for found in _PART.finditer(text):
+        depth += (found[0] == "{") - (found[0] == "}")
+        if found[1]:
+            bits = list(range(width.get(found[1], 1)))
+            for part in re.findall(r"\d+(?::\d+)?", found[2]):
+                last, _, first = part.partition(":")
+                bits = bits[int(first or last) : int(last) + 1]
+            yield from ((found[1], bit) for bit in bits)
+        if depth == 0:
+            return

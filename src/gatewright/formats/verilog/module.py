@@ -19,7 +19,7 @@ from gatewright.circuit.levels import logic_levels
 from gatewright.errors import OptionError
 from gatewright.formats.expressions import EXPRESSIONS
 from gatewright.formats.gate_level import GateLevel, to_gate_level
-from gatewright.formats.names import VERILOG_KEYWORDS, check_name, comment, remarks
+from gatewright.formats.names import VERILOG_RESERVED, check_name, comment, remarks
 from gatewright.formats.verilog.handshake import stream_module
 from gatewright.formats.verilog.testbench import stream_testbench, testbench, vectors
 from gatewright.gates import USES_A, USES_B, Gate
@@ -80,7 +80,7 @@ def to_verilog(
     ...     print(path.read_text().splitlines()[6])
     wire w2 = bits[0] ^ bits[1];
     """
-    check_name(name, VERILOG_KEYWORDS)
+    check_name(name, VERILOG_RESERVED)
     if isinstance(pipeline, bool) or not isinstance(pipeline, int) or pipeline < 0:
         raise OptionError(f"pipeline is {pipeline!r}, expected the number of register stages, 0 or more")
     if scores and not (head and circuit.head is not None):

@@ -89,7 +89,7 @@ def stream_testbench(netlist: GateLevel, name: str, pipeline: int, n: int) -> It
     """
     n_inputs, n_outputs = netlist.gates.n_inputs, netlist.gates.n_outputs
     yield from _head(netlist, name, f"{name}_stream_tb", n)
-    yield f"reg [{n_outputs - 1}:0] before;"
+    yield f"reg [{n_outputs - 1}:0] last;"
     yield "reg clk, rst, in_valid, out_ready, accepted, waiting, ready_always, valid_always;"
     yield "wire in_ready, out_valid;"
     yield "reg [15:0] noise;"
@@ -114,7 +114,7 @@ def stream_testbench(netlist: GateLevel, name: str, pipeline: int, n: int) -> It
         yield f"        if (sent < {n}) {netlist.input_name} = vectors[sent][{n_inputs - 1}:0];"
         yield f"        if (!in_valid) {netlist.input_name} = ~{netlist.input_name};"
     yield "        #1;"
-    yield "        if (waiting && (!out_valid || got !== before)) begin"
+    yield "        if (waiting && (!out_valid || got !== last)) begin"
     yield '            if (failures == 0) $display("FAIL sample %0d: a result changed before it was taken", checked);'
     yield "            failures = failures + 1;"
     yield "        end"
@@ -124,7 +124,7 @@ def stream_testbench(netlist: GateLevel, name: str, pipeline: int, n: int) -> It
     yield "        accepted = in_valid && in_ready;"
     yield "        if (accepted) sent = sent + 1;"
     yield "        waiting = out_valid && !out_ready;"
-    yield "        before = got;"
+    yield "        last = got;"
     yield "        clk = 1; #1; clk = 0;"
     yield "    end"
     yield from _verdict(n, sent=True)
