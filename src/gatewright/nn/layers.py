@@ -12,6 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from gatewright.errors import ShapeError, unknown_name
 from gatewright.nn.candidates import Candidates
+from gatewright.nn.eager import eager
 from gatewright.nn.functional import Geometry, Recorder, Wiring, discrete_layer, hard_layer, soft_layer
 
 RELAXATIONS: tuple[str, ...] = ("soft", "hard")
@@ -92,6 +93,7 @@ class LogicLayer(nn.Module):
         c = self.candidates
         return Wiring(self.operand_rows(c.a, geometry), self.operand_rows(c.b, geometry), c.gate)
 
+    @eager
     def forward(self, x: Tensor) -> Tensor:
         """Compute the layer.
 

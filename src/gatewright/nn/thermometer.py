@@ -20,6 +20,7 @@ from gatewright.errors import DataError, DtypeError, NotFittedError, OptionError
 from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
+from gatewright.nn.eager import eager
 
 Lists = list[npt.NDArray[Any]]
 """Thresholds of each channel or feature."""
@@ -199,6 +200,7 @@ class Thermometer(nn.Module):
         bits: npt.NDArray[np.bool_] = self(torch.from_numpy(np.ascontiguousarray(array))).unpack().numpy() != 0
         return np.ascontiguousarray(bits)
 
+    @eager
     def forward(self, x: Tensor) -> BitTensor:
         """Encode raw samples (N, *shape) of the encoder's dtype to a `BitTensor` (N, *out_shape).
 

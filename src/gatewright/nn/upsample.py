@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from gatewright.errors import OptionError, ShapeError
-from gatewright.nn.bit_tensor import BitTensor, rows
+from gatewright.nn.bit_tensor import BitTensor, holds_bits, rows
+from gatewright.nn.eager import eager
 
 
 def _repeated(x: Tensor, shape: tuple[int, int, int], scale: int) -> Tensor:
@@ -52,11 +53,12 @@ class NearestUpsample(nn.Module):
             raise OptionError(f"NearestUpsample needs an integer of at least 1, got {scale!r}")
         self.scale = scale
 
+    @eager
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to (N, C, H * scale, W * scale)."""
         if x.ndim != 4:
             raise ShapeError(f"{self} expects images (N, C, H, W), got shape {tuple(x.shape)}")
-        if isinstance(x, BitTensor):
+        if holds_bits(x):
             repeated: Tensor = _Repeat.apply(x, self.scale)  # type: ignore[no-untyped-call]
             return repeated
         n, channels, height, width = x.shape

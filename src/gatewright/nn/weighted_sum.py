@@ -17,7 +17,8 @@ from torch.autograd import Function
 
 from gatewright.errors import OptionError, ShapeError
 from gatewright.kernels import ops
-from gatewright.nn.bit_tensor import BitTensor
+from gatewright.nn.bit_tensor import BitTensor, holds_bits
+from gatewright.nn.eager import eager
 from gatewright.nn.int8_gradient import Int8Gradient
 
 DENSITY = 0.3
@@ -29,9 +30,10 @@ class _Weigh(Function):
 
     @staticmethod
     def forward(ctx: Any, x: BitTensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x.words, weight)
+        words = x.words
+        ctx.save_for_backward(words, weight)
         ctx.shape, ctx.unit = tuple(x.shape), x.unit
-        scores: Tensor = ops.weigh(x.words, weight.to(torch.int8), x.shape[0])
+        scores: Tensor = ops.weigh(words, weight.to(torch.int8), x.shape[0])
         return scores
 
     @staticmethod
@@ -127,6 +129,7 @@ class WeightedSum(nn.Module):
         rounded: Tensor = _Round.apply(self.weight, self.limit)  # type: ignore[no-untyped-call]
         return rounded
 
+    @eager
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes) of bits or values (N, F).
 
@@ -137,7 +140,7 @@ class WeightedSum(nn.Module):
             hint = "; put torch.nn.Flatten() before it" if x.ndim > 2 else ""
             raise ShapeError(f"{self} expects (N, {self.features}), got shape {tuple(x.shape)}{hint}")
         weight = self._rounded()
-        if isinstance(x, BitTensor):
+        if holds_bits(x):
             sums: Tensor = _Weigh.apply(x, weight)  # type: ignore[no-untyped-call]
         else:
             sums = weight.to(x.dtype) @ x.T
