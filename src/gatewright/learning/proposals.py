@@ -25,6 +25,7 @@ from gatewright.learning.reduction import Reduce, alone
 from gatewright.nn import LogicLayer, logic_layers
 from gatewright.nn.candidates import place_of
 from gatewright.nn.functional import Recorded, Recorder
+from gatewright.runtime.ranges import COUNT, COUNT_OR_NONE, MARGIN
 
 
 @dataclass
@@ -102,10 +103,13 @@ class GuidedProposals:
         generator: torch.Generator | None = None,
         reduce: Reduce = alone,
     ) -> None:
-        if not 1 <= batches <= every:
-            raise OptionError(f"expected 1 <= batches <= every, got batches = {batches} and every = {every}")
-        if trials < 1 or replace < 1:
-            raise OptionError(f"trials and replace must be at least 1, got {trials} and {replace}")
+        for name, value in {"every": every, "batches": batches, "trials": trials, "replace": replace}.items():
+            COUNT.whole(name, value)
+        if batches > every:
+            raise OptionError(f"expected batches <= every, got batches = {batches} and every = {every}")
+        MARGIN.check("margin", margin)
+        if stop_step is not None:
+            COUNT_OR_NONE.whole("stop_step", stop_step)
         if not 0 < share <= 1:
             raise OptionError(f"share must lie in (0, 1], got {share}")
         self.layers = logic_layers(model)

@@ -14,6 +14,7 @@ from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, holds_bits, rows
 from gatewright.nn.eager import eager
 from gatewright.nn.int8_gradient import Int8Gradient
+from gatewright.runtime.ranges import TEMPERATURE, WHOLE
 
 
 def default_tau(group_size: int) -> float:
@@ -60,12 +61,10 @@ class GroupSum(nn.Module):
 
     def __init__(self, classes: int, *, tau: float | None = None) -> None:
         super().__init__()
+        self.classes = WHOLE.whole("classes", classes)
         if classes < 1:
             raise OptionError(f"GroupSum needs at least one class, got {classes}")
-        if tau is not None and not (math.isfinite(tau) and tau > 0):
-            raise OptionError(f"tau must be a positive number, got {tau}")
-        self.classes = classes
-        self.tau = tau
+        self.tau = None if tau is None else TEMPERATURE.check("tau", tau)
 
     def group_size(self, features: int) -> int:
         """Bits per class.

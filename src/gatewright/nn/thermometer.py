@@ -21,6 +21,7 @@ from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
 from gatewright.nn.eager import eager
+from gatewright.runtime.ranges import COUNT, FLOAT32
 
 Lists = list[npt.NDArray[Any]]
 """Thresholds of each channel or feature."""
@@ -143,7 +144,10 @@ class Thermometer(nn.Module):
             binary: bool [features]: features that are 0 or 1 and get the one threshold 1 (not for images).
         """
         bottom, top = (0.0, 1.0) if dtype == "float32" else feature_range(dtype)
-        bottom, top = bottom if low is None else low, top if high is None else high
+        bottom, top = (
+            bottom if low is None else FLOAT32.check("low", low),
+            top if high is None else FLOAT32.check("high", high),
+        )
         return cls(_with_binary(_uniform(thresholds, _count_lists(shape), bottom, top), binary), shape, dtype)
 
     @classmethod
@@ -230,7 +234,7 @@ class Thermometer(nn.Module):
 def _checked_count(thresholds: int) -> int:
     if thresholds < 1:
         raise OptionError(f"an encoder needs at least 1 threshold per feature, got {thresholds}")
-    return int(thresholds)
+    return COUNT.whole("thresholds", thresholds)
 
 
 def _count_lists(shape: Sequence[int]) -> int:
@@ -276,4 +280,9 @@ def _exact(values: npt.NDArray[np.float64], dtype: str, index: int) -> npt.NDArr
         raise OptionError(f"thresholds {index} must be a list of finite numbers, got {values}")
     if np.any(np.diff(values) < 0):
         raise OptionError(f"thresholds {index} must be ascending, got {values}")
+    if len(values) and not (FLOAT32.low <= values[0] and values[-1] <= FLOAT32.high):
+        raise OptionError(
+            f"thresholds {index} go from {values[0]:g} to {values[-1]:g}, expected numbers from {FLOAT32.low:g} to "
+            f"{FLOAT32.high:g}"
+        )
     return exact_thresholds(values, dtype)

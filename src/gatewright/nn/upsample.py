@@ -10,6 +10,7 @@ from torch.autograd import Function
 from gatewright.errors import OptionError, ShapeError
 from gatewright.nn.bit_tensor import BitTensor, holds_bits, rows
 from gatewright.nn.eager import eager
+from gatewright.runtime.ranges import COUNT
 
 
 def _repeated(x: Tensor, shape: tuple[int, int, int], scale: int) -> Tensor:
@@ -51,7 +52,7 @@ class NearestUpsample(nn.Module):
         super().__init__()
         if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
             raise OptionError(f"NearestUpsample needs an integer of at least 1, got {scale!r}")
-        self.scale = scale
+        self.scale = COUNT.whole("scale", scale)
 
     @eager
     def forward(self, x: Tensor) -> Tensor:
