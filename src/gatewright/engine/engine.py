@@ -107,14 +107,15 @@ class Engine:
 
                 - raw features [n, *encoder.shape] or flattened [n, features], of the encoder's dtype or one that converts
                   to it without loss; an array or anything that offers `__array__` or `__dlpack__`; memory-mapped arrays
-                  are read piece by piece;
+                  are read piece by piece; a data frame of pandas or polars, or a table of Arrow, whose columns must be
+                  the circuit's features by name and order, where both have names;
                 - Boolean inputs as `PackedBits`, the encoder left out;
                 - for a circuit without an encoder, Boolean inputs bool [n, n_inputs].
 
         Raises:
             ShapeError: x has another shape.
             DtypeError: x has a dtype that the encoder's cannot hold.
-            DataError: x contains NaN.
+            DataError: x contains NaN or missing values, or is a table with other columns.
             UnsupportedError: The circuit has no head.
         """
         if self._head().places:

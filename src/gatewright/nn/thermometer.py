@@ -22,6 +22,7 @@ from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
 from gatewright.nn.eager import eager
 from gatewright.runtime.ranges import COUNT, FLOAT32
+from gatewright.runtime.tables import without_table
 
 Lists = list[npt.NDArray[Any]]
 """Thresholds of each channel or feature."""
@@ -180,7 +181,7 @@ class Thermometer(nn.Module):
         """
         if self.thresholds is None:
             raise OptionError(f"{self} was given its thresholds; to fit, give their number: Thermometer(thresholds=8)")
-        samples = np.asarray(x)
+        samples = np.asarray(without_table(x))
         if samples.ndim < 2 or len(samples) == 0:
             raise ShapeError(f"expected samples [n, ...] with n >= 1, got shape {samples.shape}")
         if samples.dtype.name not in FEATURE_DTYPES:
@@ -198,7 +199,7 @@ class Thermometer(nn.Module):
 
     def transform(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Encode raw samples [n, *shape] to bool [n, *out_shape]."""
-        array = np.asarray(x)
+        array = np.asarray(without_table(x))
         if array.dtype.name not in FEATURE_DTYPES:
             raise DtypeError(f"expected samples of dtype {self.dtype}, got {array.dtype}")
         bits: npt.NDArray[np.bool_] = self(torch.from_numpy(np.ascontiguousarray(array))).unpack().numpy() != 0
