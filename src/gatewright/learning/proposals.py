@@ -124,6 +124,14 @@ class GuidedProposals:
         self._handles: list[RemovableHandle] = []
         self._prepare()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_handles": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy watches the layers that were copied with it."""
+        vars(self).update(state)
+        self._prepare()
+
     def step(self) -> None:
         """End the step: at the end of a round, replace candidates."""
         self.decide()

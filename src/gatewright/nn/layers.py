@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,10 @@ class LogicLayer(nn.Module):
         self.gradients = gradients
         self.relaxed_eval = False
         self._recorders: OrderedDict[int, Recorder] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies have no recorders: those are of who watches this very layer."""
+        return {**vars(self), "_recorders": OrderedDict()}
 
     @property
     def frozen(self) -> bool:
