@@ -15,6 +15,7 @@ from gatewright.circuit import Circuit, simplify
 from gatewright.engine import Engine
 from gatewright.errors import DataError, OptionError, require_extra, unknown_name
 from gatewright.features import INTEGER_DTYPES, feature_range
+from gatewright.runtime.ranges import COUNT
 from gatewright.runtime.tables import numpy_frame, without_table
 
 require_extra("sklearn", "sklearn")
@@ -158,7 +159,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise OptionError(f"{name} is {value!r}, expected a whole number of at least 1")
-            options[name] = int(value)
+            options[name] = COUNT.whole(name, value)
         if self.relaxation not in RELAXATIONS:
             raise unknown_name("relaxation", str(self.relaxation), RELAXATIONS)
         share: Any = self.validation_fraction

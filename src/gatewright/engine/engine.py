@@ -61,7 +61,7 @@ class Engine:
     def __init__(self, circuit: Circuit, *, threads: int | None = None, block: int | None = None) -> None:
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise OptionError(f"threads is {threads!r}, expected a positive number, or None for all cores")
-        if block is not None and block not in BLOCKS:
+        if block is not None and not (isinstance(block, int) and block in BLOCKS):
             raise OptionError(f"block is {block!r}, expected one of {BLOCKS} samples, or None to choose")
         self.circuit = circuit
         self._given: dict[str, Any] = {"threads": threads, "block": block}

@@ -215,7 +215,9 @@ class Thermometer(nn.Module):
             DataError: They contain NaN.
         """
         if tuple(x.shape[1:]) != self.shape or x.shape[0] == 0:
-            raise ShapeError(f"expected samples (N, {', '.join(map(str, self.shape))}), got shape {tuple(x.shape)}")
+            empty = " of at least one sample" if x.shape[:1] == (0,) else ""
+            sides = ", ".join(map(str, self.shape))
+            raise ShapeError(f"expected samples (N, {sides}){empty}, got shape {tuple(x.shape)}")
         if x.dtype != getattr(torch, self.dtype):
             raise DtypeError(f"expected samples of dtype {self.dtype}, got {str(x.dtype).removeprefix('torch.')}")
         # Values cannot be read while launches are recorded as a CUDA graph; the steps before were checked.

@@ -60,6 +60,9 @@ FLOAT32 = Range(-3.4028234663852886e38, 3.4028234663852886e38)
 COUNT = Range(1, 2**31 - 1)
 """Numbers of things: sizes, steps, candidates."""
 
+INT64 = Range(-(2**63), 2**63 - 1)
+"""Whole numbers of 64 bits."""
+
 WHOLE = Range(-(2**31), 2**31 - 1)
 """Whole numbers, whatever their sign."""
 

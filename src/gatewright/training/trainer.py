@@ -51,6 +51,10 @@ class Trainer:
         sink: Where metrics, checkpoints and best weights go; None for a `MemorySink`.
         processes: The processes that train together; `train` and `validation` are the full splits in each. Only the
             main process uses its sink.
+
+    Raises:
+        OptionError: There are no training samples.
+        DataError: There is a validation split, without samples.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class Trainer:
         sink: Sink | None = None,
         processes: Ranks = Ranks(),  # noqa: B008 - immutable
     ) -> None:
+        if validation is not None and not validation.decisions:
+            raise DataError("the validation split has no samples; pass validation=None to keep the last weights")
         self.model = model
         self.optimizer = optimizer
         self.learners = learners
