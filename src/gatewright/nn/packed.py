@@ -26,8 +26,7 @@ _RESHAPES = (_aten.view.default, _aten._unsafe_view.default, _aten.reshape.defau
 class _Floats:
     """The float32 rows of a packed tensor and all its aliases, once they are materialised; None before."""
 
-    def __init__(self, rows: Tensor | None = None) -> None:
-        self.rows = rows
+    rows: Tensor | None = None
 
 
 class PackedTensor(Tensor):
@@ -40,15 +39,14 @@ class PackedTensor(Tensor):
 
     def __new__(cls, shape: tuple[int, ...], device: torch.device, **stored: Any) -> Self:
         """Wrap what is stored as a float32 tensor of this shape."""
-        n, strides = (shape[0] if shape else 1), [1] * len(shape)
-        for i in range(len(shape) - 1, 0, -1):
-            strides[i], n = n, n * max(shape[i], 1)
+        strides = (1, shape[0]) if len(shape) == 2 else _batch_last(shape)
         self: Self = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
             cls, shape, strides=strides, dtype=torch.float32, device=device
         )
-        vars(self).update(stored)
-        if "_floats" not in stored:
-            self._floats = _Floats()
+        own = vars(self)
+        own.update(stored)
+        if "_floats" not in own:
+            own["_floats"] = _Floats()
         return self
 
     def _stored_rows(self) -> Tensor:
@@ -168,6 +166,14 @@ class PackedTensor(Tensor):
         return func(*args, **kwargs)
 
 
+def _batch_last(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides of a tensor (N, ...) whose batch is last in memory."""
+    strides, step = [1] * len(shape), shape[0] if shape else 1
+    for i in range(len(shape) - 1, 0, -1):
+        strides[i], step = step, step * max(shape[i], 1)
+    return tuple(strides)
+
+
 def _rebuild(
     kind: type[PackedTensor],
     shape: tuple[int, ...],
@@ -177,7 +183,8 @@ def _rebuild(
 ) -> PackedTensor:
     """A packed tensor from what pickle kept of it."""
     device = next(value.device for value in stored.values() if isinstance(value, Tensor))
-    packed = PackedTensor.__new__(kind, shape, device, **stored, _floats=_Floats(rows))
+    packed = PackedTensor.__new__(kind, shape, device, **stored)
+    packed._floats.rows = rows  # noqa: SLF001
     packed.requires_grad_(requires_grad)
     return packed
 
