@@ -224,6 +224,7 @@ def _write(func: Any, args: Any, kwargs: Any) -> Any:
             "the tensor first"
         )
     owners: dict[int, PackedTensor] = {}
+    targets: list[tuple[Tensor, torch.Size]] = []
     results: list[tuple[Tensor, Tensor]] = []
 
     def target(packed: PackedTensor) -> Tensor:
@@ -232,6 +233,7 @@ def _write(func: Any, args: Any, kwargs: Any) -> Any:
             results.append((floats, floats.clone()))
             floats = results[-1][1]
         owners[id(floats)] = packed
+        targets.append((floats, floats.shape))
         return floats
 
     def written(value: Any, argument: Any) -> Any:
@@ -244,10 +246,11 @@ def _write(func: Any, args: Any, kwargs: Any) -> Any:
     kwargs = {name: written(value, known[name]) for name, value in kwargs.items()}
     args, kwargs = tree_map_only(PackedTensor, lambda packed: packed.unpack(), (args, kwargs))
     given = func(*args, **kwargs)
-    for floats, result in results:
-        if floats.shape != result.shape:
+    for floats, shape in targets:
+        if floats.shape != shape:
             raise UnsupportedError(
-                f"{func} gives shape {tuple(result.shape)}, but out is a packed tensor of shape {tuple(floats.shape)}"
+                f"{func} gives shape {tuple(floats.shape)}, which a packed tensor {tuple(shape)} cannot take in place"
             )
+    for floats, result in results:
         floats.copy_(result)
     return tree_map_only(Tensor, lambda tensor: owners.get(id(tensor), tensor), given)
