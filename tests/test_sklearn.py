@@ -282,3 +282,25 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch):
     monkeypatch.setattr("gatewright.errors.importlib.import_module", no_sklearn)
     with pytest.raises(MissingExtraError, match=r"gatewright\[sklearn\]"):
         real("gatewright.sklearn")
+
+
+@pytest.mark.parametrize("dtype", ["Int32", "int32[pyarrow]"])
+def test_nullable_tables_learn_as_arrays_do(dtype):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2**30, (60, 3), np.int32)
+    y = x[:, 0] > 2**29
+    frame = pd.DataFrame(x, columns=["a", "b", "c"]).astype(dtype)
+    options = {"width": 20, "steps": 30, "random_state": 0}
+    plain = GatewrightClassifier(**options).fit(x, y)
+    model = GatewrightClassifier(**options).fit(frame, y)
+    assert model.circuit_.encoder.dtype == "int32"
+    assert model.circuit_.encoder.feature_names == ("a", "b", "c")
+    assert model.predict(frame).tolist() == plain.predict(x).tolist()
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame[["b", "a", "c"]])
+    gone = frame.mask(pd.DataFrame(x, columns=["a", "b", "c"]) == x[4, 1])
+    for call in (model.predict, model.predict_proba, lambda table: GatewrightClassifier(**options).fit(table, y)):
+        with pytest.raises(DataError, match="column 'b' of X has 1 missing"):
+            call(gone)
+        with pytest.raises(DataError, match=r"X has 1 masked value\(s\), the first at \[4, 1\]"):
+            call(np.ma.masked_array(x, x == x[4, 1]))

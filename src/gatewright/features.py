@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.errors import DataError, DtypeError, ShapeError, unknown_name
+from gatewright.runtime.tables import check_columns, without_table
 
 Array = npt.NDArray[Any]
 
@@ -53,10 +54,13 @@ def exact_thresholds(thresholds: npt.NDArray[np.float64], dtype: str) -> npt.NDA
 def as_array(x: Any, name: str) -> Array:
     """NumPy view of anything that offers `__array__` or `__dlpack__`: torch's CPU tensors, Arrow, but not CuPy.
 
+    Tables with columns of several types, and of pandas' and Arrow's own types, are read column by column.
+
     Raises:
         DtypeError: It cannot be viewed as an array of numbers.
+        DataError: A value of a table or of a masked array is missing.
     """
-    x = _without_lists(x, name)
+    x = _without_lists(without_table(x, name), name)
     try:
         if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
             return np.from_dlpack(x)
@@ -86,7 +90,9 @@ def check_shape(given: Sequence[int], shape: tuple[int, ...], name: str = "x") -
     raise ShapeError(f"{name} has shape {given}, expected {wanted}{hint}")
 
 
-def check_samples(x: Any, shape: tuple[int, ...], dtype: str, name: str = "x") -> Array:
+def check_samples(
+    x: Any, shape: tuple[int, ...], dtype: str, name: str = "x", feature_names: Sequence[str] = ()
+) -> Array:
     """Check raw samples: their shape, and that their type converts to the features' type without loss.
 
     Values are not looked at; `check_numbers` does that.
@@ -96,6 +102,7 @@ def check_samples(x: Any, shape: tuple[int, ...], dtype: str, name: str = "x") -
         shape: Shape of one sample.
         dtype: Type of the features, one of `FEATURE_DTYPES`.
         name: What to call the samples in messages.
+        feature_names: Names that the columns of a table must have, in this order; empty if the features have no names.
 
     Returns:
         The samples as they came: shape, type and strides of `x`, without a copy.
@@ -103,10 +110,12 @@ def check_samples(x: Any, shape: tuple[int, ...], dtype: str, name: str = "x") -
     Raises:
         ShapeError: The samples have another shape.
         DtypeError: Their type can hold values that `dtype` cannot.
+        DataError: A table has other columns, or a value is missing.
 
     >>> check_samples(np.zeros((5, 784), np.uint8), (1, 28, 28), "int16").shape
     (5, 784)
     """
+    check_columns(x, feature_names, name)
     array = as_array(x, name)
     check_shape(array.shape, shape, name)
     if not np.can_cast(array.dtype, dtype, "safe"):
@@ -117,7 +126,7 @@ def check_samples(x: Any, shape: tuple[int, ...], dtype: str, name: str = "x") -
     return array
 
 
-def check_numbers(flat: Array, first: int = 0, name: str = "x") -> None:
+def check_numbers(flat: Array, first: int = 0, name: str = "x", feature_names: Sequence[str] = ()) -> None:
     """Refuse NaN, which no threshold compares with, in samples [n, features] numbered from `first` on.
 
     Raises:
@@ -125,8 +134,10 @@ def check_numbers(flat: Array, first: int = 0, name: str = "x") -> None:
     """
     if flat.dtype.kind == "f" and np.isnan(flat).any():
         sample, feature = np.argwhere(np.isnan(flat))[0]
+        called = f" ({feature_names[feature]!r})" if feature_names else ""
         raise DataError(
-            f"{name} contains NaN: sample {first + sample}, feature {feature}; fill missing values or drop the sample"
+            f"{name} contains NaN: sample {first + sample}, feature {feature}{called}; fill missing values or drop the "
+            "sample"
         )
 
 

@@ -99,6 +99,7 @@ def lower(
         if lowering.head is not None:
             raise UnsupportedError(f"{lowering.name} comes after the head; it must be the last module")
         _check_forward(module, lowering.name)
+        _check_finite(module, lowering.name)
         lowering.nodes = lower_module(module, lowering)
     return lowering.builder.build(lowering.nodes.ravel(), encoder=encoder, head=lowering.head, metadata=metadata or {})
 
@@ -121,6 +122,15 @@ def _check_forward(module: nn.Module, name: str, kind: Any = None) -> None:
         raise UnsupportedError(
             f"{name} is a {type(module).__name__}, which has a forward of its own and so is not the circuit of a "
             f"{kind.__name__}; register a function for it with gatewright.lowering.lower_module"
+        )
+
+
+def _check_finite(module: nn.Module, name: str) -> None:
+    """Refuse weights that no training that went well leaves: their best candidates are arbitrary."""
+    if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
+        raise UnsupportedError(
+            f"{name} has weights that are NaN or infinite; train it again with a lower learning rate, and stop when the "
+            "loss or a weight is no longer finite"
         )
 
 
@@ -202,7 +212,7 @@ def _lower_upsample(module: nn.Upsample, lowering: Lowering) -> Nodes:
             "only mode 'nearest' is a circuit (gatewright.NearestUpsample)"
         )
     scale = module.scale_factor
-    if isinstance(scale, tuple) or scale is None or int(scale) != scale:
+    if isinstance(scale, tuple) or scale is None or not float(scale).is_integer():
         raise UnsupportedError(f"{lowering.name} needs one whole scale_factor to be a circuit, got {scale!r}")
     return _lower_nearest_upsample(NearestUpsample(int(scale)), lowering)
 

@@ -79,7 +79,7 @@ class Model:
         Raises:
             ShapeError: `x` has another shape.
             DtypeError: `x` has a type that the feature type cannot hold.
-            DataError: `x` contains NaN.
+            DataError: `x` contains NaN or missing values, or is a table with other columns.
             UnsupportedError: The circuit has no head.
         """
         return self.engine.predict(x)

@@ -15,6 +15,8 @@ from gatewright.circuit import Circuit, simplify
 from gatewright.engine import Engine
 from gatewright.errors import DataError, OptionError, require_extra, unknown_name
 from gatewright.features import INTEGER_DTYPES, feature_range
+from gatewright.runtime.ranges import COUNT
+from gatewright.runtime.tables import numpy_frame, without_table
 
 require_extra("sklearn", "sklearn")
 
@@ -92,7 +94,9 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             DataError: y has one class only, or X has numbers beyond float32.
         """
         options = self._options()
-        X, y = validate_data(self, X, y)
+        X, y = validate_data(
+            self, numpy_frame(X, "X"), without_table(y, "y") if isinstance(y, np.ma.MaskedArray) else y
+        )
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
@@ -144,7 +148,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _features(self, X: Any) -> npt.NDArray[Any]:
         check_is_fitted(self, "circuit_")
-        X = validate_data(self, X, reset=False)
+        X = validate_data(self, numpy_frame(X, "X"), reset=False)
         return _converted(X, self._engine.circuit.encoder.dtype)  # type: ignore[union-attr] # it always has one
 
     def _options(self) -> dict[str, Any]:
@@ -155,7 +159,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise OptionError(f"{name} is {value!r}, expected a whole number of at least 1")
-            options[name] = int(value)
+            options[name] = COUNT.whole(name, value)
         if self.relaxation not in RELAXATIONS:
             raise unknown_name("relaxation", str(self.relaxation), RELAXATIONS)
         share: Any = self.validation_fraction

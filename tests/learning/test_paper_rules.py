@@ -175,7 +175,7 @@ def test_wrong_options_and_states_are_refused(generator):
         AdaptiveResampling(net, optimizer, strong=0.3, weak=0.4, generator=generator)
     with pytest.raises(OptionError, match="patience must be at least 1"):
         AdaptiveResampling(net, optimizer, patience=0, generator=generator)
-    with pytest.raises(OptionError, match="start must be a step"):
+    with pytest.raises(OptionError, match="start must be at least 0, got -1"):
         AdaptiveDiscretization(net, start=-1)
     connections = AdaptiveResampling(net, optimizer, generator=generator)
     state = connections.state_dict()

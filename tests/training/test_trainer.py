@@ -127,6 +127,24 @@ def test_a_loss_that_is_not_finite_names_the_step(hard_config, tmp_path, monkeyp
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_name_step_and_layer(hard_config, tmp_path, monkeypatch, value):
+    """The hard relaxation's loss stays finite; neither a checkpoint nor weights to keep are written."""
+    original = Trainer.one_step
+
+    def poison(self):
+        original(self)
+        if self.step == 31:
+            with torch.no_grad():
+                nn.logic_layers(self.model)[0].candidates.logits[3, 1] = value
+
+    monkeypatch.setattr(Trainer, "one_step", poison)
+    with pytest.raises(
+        DataError, match=r"of LogicDense\(.*\) became NaN or infinite at (step 31|one of the steps 31 to )"
+    ):
+        train(hard_config, "test", tmp_path / "run")
+
+
 def test_augmenting_tables_is_refused(hard_config, tmp_path, monkeypatch):
     table = data.load_dataset("digits")
     flat = [Split(part.x.reshape(len(part), -1), part.y) for part in (table.train, table.validation, table.test)]

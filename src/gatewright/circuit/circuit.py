@@ -30,6 +30,7 @@ import numpy.typing as npt
 from gatewright.errors import FormatError, OptionError, shown
 from gatewright.features import FEATURE_BITS, FEATURE_DTYPES, exact_thresholds
 from gatewright.gates import IS_LOGIC, Gate
+from gatewright.runtime.ranges import STORED_TEMPERATURE as TAU
 
 # Constructors take any integer arrays and convert them exactly; what is stored has the dtype the docstrings state.
 Array = npt.NDArray[Any]
@@ -208,8 +209,8 @@ class Head(_Parts):
             raise FormatError(
                 f"head.offset must lie between -{_MOST_OFFSET} and {_MOST_OFFSET}, so that counts have room"
             )
-        if not (np.isfinite(self.tau) and self.tau > 0):
-            raise FormatError(f"head.tau must be a positive number, got {self.tau}")
+        if not TAU.low <= self.tau <= TAU.high:
+            raise FormatError(f"head.tau must be a positive number from {TAU.low:g} to {TAU.high:g}, got {self.tau}")
         if self.class_names and len(self.class_names) != self.n_classes:
             raise FormatError(f"{len(self.class_names)} class names for {self.n_classes} classes")
 

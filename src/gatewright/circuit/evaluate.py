@@ -39,14 +39,14 @@ def encode(circuit: Circuit, x: npt.ArrayLike) -> BoolArray:
         OptionError: The circuit has no encoder.
         ShapeError: The samples have another shape.
         DtypeError: The samples have a type that may lose values.
-        DataError: The samples contain NaN.
+        DataError: The samples contain NaN or missing values, or are a table with other columns.
     """
     encoder = circuit.encoder
     if encoder is None:
         raise OptionError(f"the circuit has no encoder: give its {circuit.n_inputs} Boolean inputs instead of features")
-    given = check_samples(x, encoder.shape, encoder.dtype)
+    given = check_samples(x, encoder.shape, encoder.dtype, feature_names=encoder.feature_names)
     flat = given.reshape(len(given), encoder.n_features)
-    check_numbers(flat)
+    check_numbers(flat, feature_names=encoder.feature_names)
     result = np.empty((len(flat), encoder.n_bits), np.bool_)
     step = max(1, _WORKING_BYTES // (8 * max(1, encoder.n_bits)))
     for start in range(0, len(flat), step):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from gatewright.errors import DtypeError, ShapeError
 from gatewright.features import as_array
+from gatewright.runtime.ranges import INT64
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -26,6 +27,7 @@ class PackedBits:
         n: Number of samples.
 
     Raises:
+        OptionError: `n` is no whole number.
         DtypeError: `words` are not uint64.
         ShapeError: `words` are not [rows, ceil(n / 64)].
 
@@ -45,6 +47,7 @@ class PackedBits:
     def __post_init__(self) -> None:
         words = as_array(self.words, "words")
         object.__setattr__(self, "words", words)
+        object.__setattr__(self, "n", INT64.whole("n", self.n))
         if words.dtype != np.uint64:
             raise DtypeError(f"words are {words.dtype}, expected uint64; pack Booleans with PackedBits.pack(bits)")
         if words.ndim != 2:

@@ -61,7 +61,7 @@ class Engine:
     def __init__(self, circuit: Circuit, *, threads: int | None = None, block: int | None = None) -> None:
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise OptionError(f"threads is {threads!r}, expected a positive number, or None for all cores")
-        if block is not None and block not in BLOCKS:
+        if block is not None and not (isinstance(block, int) and block in BLOCKS):
             raise OptionError(f"block is {block!r}, expected one of {BLOCKS} samples, or None to choose")
         self.circuit = circuit
         self._given: dict[str, Any] = {"threads": threads, "block": block}
@@ -107,14 +107,15 @@ class Engine:
 
                 - raw features [n, *encoder.shape] or flattened [n, features], of the encoder's dtype or one that converts
                   to it without loss; an array or anything that offers `__array__` or `__dlpack__`; memory-mapped arrays
-                  are read piece by piece;
+                  are read piece by piece; a data frame of pandas or polars, or a table of Arrow, whose columns must be
+                  the circuit's features by name and order, where both have names;
                 - Boolean inputs as `PackedBits`, the encoder left out;
                 - for a circuit without an encoder, Boolean inputs bool [n, n_inputs].
 
         Raises:
             ShapeError: x has another shape.
             DtypeError: x has a dtype that the encoder's cannot hold.
-            DataError: x contains NaN.
+            DataError: x contains NaN or missing values, or is a table with other columns.
             UnsupportedError: The circuit has no head.
         """
         if self._head().places:

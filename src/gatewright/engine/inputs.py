@@ -25,12 +25,14 @@ class Samples:
         dtype: The type the kernels compare in.
         n_features: Features of one sample.
         first: Number of the first sample, where these are part of a stream.
+        feature_names: Names of the features, for messages, or empty.
     """
 
     array: npt.NDArray[Any]
     dtype: np.dtype[Any]
     n_features: int
     first: int = 0
+    feature_names: tuple[str, ...] = ()
     packed: ClassVar[bool] = False
 
     @property
@@ -51,7 +53,7 @@ class Samples:
         """
         part = np.ascontiguousarray(self.array[start:stop], dtype=self.dtype).reshape(stop - start, self.n_features)
         if self.dtype.kind == "f" and has_nan(part):
-            check_numbers(part, self.first + start)
+            check_numbers(part, self.first + start, feature_names=self.feature_names)
         rows, columns = -(-len(part) // TILE) * TILE, max(TILE, self.n_features)
         if part.shape != (rows, columns):
             padded = np.zeros((rows, columns), self.dtype)
@@ -98,13 +100,15 @@ def read_samples(circuit: Circuit, x: Any, first: int = 0) -> Samples | PackedSa
     Raises:
         ShapeError: The samples have another shape.
         DtypeError: Their type cannot be turned into that of the circuit's features without loss.
+        DataError: The columns of a table are not the circuit's features, or a value is missing.
     """
     if isinstance(x, Samples | PackedSamples):
         return x
     encoder = circuit.encoder
     if encoder is not None and not isinstance(x, PackedBits):
-        array = check_samples(x, encoder.shape, encoder.dtype)
-        return Samples(array, np.dtype(encoder.dtype), math.prod(encoder.shape), first)
+        names = encoder.feature_names
+        array = check_samples(x, encoder.shape, encoder.dtype, feature_names=names)
+        return Samples(array, np.dtype(encoder.dtype), math.prod(encoder.shape), first, names)
     bits = check_bits(x, circuit.n_inputs)
     if isinstance(bits, PackedBits):
         return PackedSamples(bits)

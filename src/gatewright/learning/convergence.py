@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gatewright.errors import FormatError, OptionError, shown
 from gatewright.learning.state import entry
+from gatewright.runtime.ranges import COUNT, TOLERANCE
 
 
 class Convergence:
@@ -25,12 +26,10 @@ class Convergence:
     """
 
     def __init__(self, size: int, *, patience: int, decay: float, tolerance: float) -> None:
-        if patience < 1:
-            raise OptionError(f"patience must be at least 1 step, got {patience}")
+        COUNT.whole("patience", patience)
         if not 0 <= decay < 1:
             raise OptionError(f"decay must lie in [0, 1), got {decay}")
-        if not tolerance > 0:
-            raise OptionError(f"tolerance must be positive, got {tolerance}")
+        TOLERANCE.check("tolerance", tolerance)
         self.patience, self.decay, self.tolerance = patience, decay, tolerance
         # NaN marks an average that has not begun: the next value starts it.
         self.average = torch.full((size,), torch.nan)

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from gatewright.errors import OptionError
 from gatewright.learning.convergence import Convergence
 from gatewright.learning.reduction import Reduce, alone
 from gatewright.learning.state import MOST_STEPS, counts, entries, whole
 from gatewright.nn import logic_layers
+from gatewright.runtime.ranges import COUNT, COUNT_OR_NONE
 
 
 class AdaptiveDiscretization:
@@ -55,10 +55,8 @@ class AdaptiveDiscretization:
         every: int = 1,
         reduce: Reduce = alone,
     ) -> None:
-        if every < 1:
-            raise OptionError(f"every must be at least 1 step, got {every}")
-        if start < 0:
-            raise OptionError(f"start must be a step, got {start}")
+        COUNT.whole("every", every)
+        COUNT_OR_NONE.whole("start", start)
         self.layers = logic_layers(model)
         self.steps = 0
         self.frozen_at: list[int | None] = [0 if layer.frozen else None for layer in self.layers]

@@ -30,6 +30,7 @@ from gatewright.learning.state import entries, entry
 from gatewright.nn import LogicLayer
 from gatewright.nn.candidates import Candidates, neurons_by_pool, place_of
 from gatewright.nn.functional import Geometry, Recorded, Recorder
+from gatewright.runtime.ranges import COUNT
 
 ANCHORS = 3
 """Both operands of the best candidate, and one at random."""
@@ -66,8 +67,7 @@ class ProductProposals(GuidedProposals):
         chance: float = 0.1,
         **options: Any,
     ) -> None:
-        if inputs < 1:
-            raise OptionError(f"inputs must be at least 1, got {inputs}")
+        COUNT.whole("inputs", inputs)
         if not 0 < chance <= 1:
             raise OptionError(f"chance must lie in (0, 1], got {chance}")
         self.inputs, self.chance = inputs, chance

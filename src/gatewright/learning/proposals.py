@@ -26,6 +26,7 @@ from gatewright.learning.state import MOST_STEPS, counts, entries, entry, whole
 from gatewright.nn import LogicLayer, logic_layers
 from gatewright.nn.candidates import Candidates, place_of
 from gatewright.nn.functional import Recorded, Recorder
+from gatewright.runtime.ranges import COUNT, COUNT_OR_NONE, MARGIN
 
 
 @dataclass
@@ -97,10 +98,13 @@ class GuidedProposals:
         generator: torch.Generator | None = None,
         reduce: Reduce = alone,
     ) -> None:
-        if not 1 <= batches <= every:
-            raise OptionError(f"expected 1 <= batches <= every, got batches = {batches} and every = {every}")
-        if trials < 1 or replace < 1:
-            raise OptionError(f"trials and replace must be at least 1, got {trials} and {replace}")
+        for name, value in {"every": every, "batches": batches, "trials": trials, "replace": replace}.items():
+            COUNT.whole(name, value)
+        if batches > every:
+            raise OptionError(f"expected batches <= every, got batches = {batches} and every = {every}")
+        MARGIN.check("margin", margin)
+        if stop_step is not None:
+            COUNT_OR_NONE.whole("stop_step", stop_step)
         if not 0 < share <= 1:
             raise OptionError(f"share must lie in (0, 1], got {share}")
         self.layers = logic_layers(model)
@@ -113,6 +117,14 @@ class GuidedProposals:
         self.proposed = [0] * len(self.layers)
         self.trial: list[_Trial | None] = [None] * len(self.layers)
         self._handles: list[RemovableHandle] = []
+        self._prepare()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_handles": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy watches the layers that were copied with it."""
+        vars(self).update(state)
         self._prepare()
 
     def step(self) -> None:

@@ -14,6 +14,7 @@ from gatewright.learning.reduction import Reduce, alone
 from gatewright.learning.state import MOST_STEPS, counts, entries, real, whole
 from gatewright.nn import Candidates, logic_layers
 from gatewright.nn.candidates import place_of, strong_logit
+from gatewright.runtime.ranges import COUNT, COUNT_OR_NONE
 
 
 class AdaptiveResampling:
@@ -71,9 +72,9 @@ class AdaptiveResampling:
     ) -> None:
         if not 0 <= weak <= strong <= 1:
             raise OptionError(f"expected 0 <= weak <= strong <= 1, got weak = {weak} and strong = {strong}")
-        if every < 1:
-            raise OptionError(f"every must be at least 1 step, got {every}")
-        self.every = every
+        if stop_step is not None:
+            COUNT_OR_NONE.whole("stop_step", stop_step)
+        self.every = COUNT.whole("every", every)
         self.layers = [layer.candidates for layer in logic_layers(model)]
         self.optimizer = optimizer
         self.strong, self.weak, self.stop_step, self.generator = strong, weak, stop_step, generator

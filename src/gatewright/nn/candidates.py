@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gatewright.errors import FormatError, OptionError, ShapeError, unknown_name
 from gatewright.gates import N_GATES, Gate
 from gatewright.kernels import ops
+from gatewright.runtime.ranges import COUNT
 
 INITS: tuple[str, ...] = ("gaussian", "residual")
 
@@ -59,8 +60,7 @@ class Candidates(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if candidates < 1:
-            raise OptionError(f"candidates must be at least 1, got {candidates}")
+        candidates = COUNT.whole("candidates", candidates)
         if init not in INITS:
             raise unknown_name("initialisation", str(init), INITS)
         allowed = list(range(N_GATES)) if gates is None else [int(g) for g in gates]

@@ -12,6 +12,7 @@ from gatewright.errors import OptionError, ShapeError
 from gatewright.nn.candidates import Candidates
 from gatewright.nn.functional import Geometry
 from gatewright.nn.layers import LogicLayer
+from gatewright.runtime.ranges import WHOLE
 
 
 class LogicConv2d(LogicLayer):
@@ -57,6 +58,9 @@ class LogicConv2d(LogicLayer):
         gates: Sequence[int] | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
+        named = {"in_channels": in_channels, "out_channels": out_channels, "kernel_size": kernel_size, "stride": stride}
+        for name, value in {**named, "channels": channels}.items():
+            WHOLE.whole(name, value)
         if padding == "same":
             if stride != 1 or kernel_size % 2 == 0:
                 raise OptionError(
@@ -71,6 +75,7 @@ class LogicConv2d(LogicLayer):
                 f"LogicConv2d needs positive channels, kernel_size and stride and padding >= 0, got {in_channels} -> "
                 f"{out_channels}, kernel_size {kernel_size}, stride {stride}, padding {padding}"
             )
+        WHOLE.whole("padding", padding)
         read = in_channels if channels == 0 else channels
         if read < 0 or in_channels % read:
             raise OptionError(f"channels must be 0, or a divisor of in_channels = {in_channels}, got {channels}")

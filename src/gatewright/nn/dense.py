@@ -11,6 +11,7 @@ from gatewright.errors import OptionError, ShapeError
 from gatewright.nn.candidates import Candidates
 from gatewright.nn.functional import Geometry
 from gatewright.nn.layers import LogicLayer
+from gatewright.runtime.ranges import WHOLE
 
 
 class LogicDense(LogicLayer):
@@ -50,6 +51,8 @@ class LogicDense(LogicLayer):
         gates: Sequence[int] | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
+        for name, value in {"in_features": in_features, "out_features": out_features, "inputs": inputs}.items():
+            WHOLE.whole(name, value)
         if in_features < 1 or out_features < 1:
             raise OptionError(f"LogicDense needs positive sizes, got {in_features} -> {out_features}")
         read = in_features if inputs == 0 else inputs

@@ -99,12 +99,13 @@ Recorder = Callable[[Recorded], object]
 
 def _gradient_rows(grad: Tensor, neurons: int) -> Tensor:
     """A gradient (N, ...) as float rows [neurons, P, N]."""
-    return rows(grad).view(neurons, -1, grad.shape[0])
+    flat = grad.rows() if isinstance(grad, Int8Gradient) else rows(grad)
+    return flat.reshape(neurons, -1, grad.shape[0])
 
 
 def _int8_gradient(grad: Tensor, neurons: int) -> Int8Gradient:
     """A gradient (N, ...) as int8 rows, whose units hold exactly this many neurons."""
-    if isinstance(grad, Int8Gradient) and grad.is_packed and len(grad.q) * grad.repeats == neurons:
+    if isinstance(grad, Int8Gradient) and len(grad.q) * grad.repeats == neurons and not grad.written:
         return grad
     return Int8Gradient.of(_gradient_rows(grad, neurons), 1, tuple(grad.shape))
 
@@ -234,6 +235,8 @@ def hard_layer(
     x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder], *, int8: bool
 ) -> Tensor:
     """Hard relaxation: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape); gradients as int8 or float32."""
+    if logits.dtype.itemsize < 4:  # sums are float32
+        logits = logits.float()
     out: Tensor = _Hard.apply(x, logits, wiring, geometry, recorders, int8)  # type: ignore[no-untyped-call]
     return out
 

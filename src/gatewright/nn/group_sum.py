@@ -11,8 +11,10 @@ from torch.autograd import Function
 
 from gatewright.errors import OptionError, ShapeError
 from gatewright.kernels import ops
-from gatewright.nn.bit_tensor import BitTensor, rows
+from gatewright.nn.bit_tensor import BitTensor, holds_bits, rows
+from gatewright.nn.eager import eager
 from gatewright.nn.int8_gradient import Int8Gradient
+from gatewright.runtime.ranges import TEMPERATURE, WHOLE
 
 
 def default_tau(group_size: int) -> float:
@@ -32,7 +34,8 @@ class _Count(Function):
         ctx.shape, ctx.unit = tuple(x.shape), x.unit
         n, features, *places = x.shape
         ctx.group = features // classes
-        words = x.words.view(classes, ctx.group, -1, x.words.shape[1]).transpose(1, 2).reshape(x.words.shape)
+        words = x.words
+        words = words.view(classes, ctx.group, -1, words.shape[1]).transpose(1, 2).reshape(words.shape)
         counts: Tensor = ops.group_count(words, classes * math.prod(places), n)
         return counts.view(classes, *places, n).movedim(-1, 0)
 
@@ -58,12 +61,10 @@ class GroupSum(nn.Module):
 
     def __init__(self, classes: int, *, tau: float | None = None) -> None:
         super().__init__()
+        self.classes = WHOLE.whole("classes", classes)
         if classes < 1:
             raise OptionError(f"GroupSum needs at least one class, got {classes}")
-        if tau is not None and not (math.isfinite(tau) and tau > 0):
-            raise OptionError(f"tau must be a positive number, got {tau}")
-        self.classes = classes
-        self.tau = tau
+        self.tau = None if tau is None else TEMPERATURE.check("tau", tau)
 
     def group_size(self, features: int) -> int:
         """Bits per class.
@@ -86,6 +87,7 @@ class GroupSum(nn.Module):
         """The temperature that applies to this many bits."""
         return self.rule(features) if self.tau is None else self.tau
 
+    @eager
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes) of bits or values (N, F)."""
         if x.ndim != 2:
@@ -96,7 +98,7 @@ class GroupSum(nn.Module):
         """Scores (N, classes, ...) of bits or values (N, F, ...)."""
         tau = self.temperature(x.shape[1])
         n, features, *places = x.shape
-        if isinstance(x, BitTensor) and x.is_packed:
+        if holds_bits(x):
             counts: Tensor = _Count.apply(x, self.classes)  # type: ignore[no-untyped-call]
         else:
             kind = torch.float64 if x.dtype == torch.float64 else torch.float32  # bfloat16 cannot count to a thousand
@@ -122,6 +124,7 @@ class PixelGroupSum(GroupSum):
     torch.Size([1, 4, 24, 24])
     """
 
+    @eager
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes, H, W) of bits or values (N, C, H, W)."""
         if x.ndim != 4:

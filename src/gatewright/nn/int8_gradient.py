@@ -38,8 +38,7 @@ class Int8Gradient(PackedTensor):
         q, scale = ops.quantize(values)
         return cls(q, scale, repeats, shape)
 
-    def rows(self) -> Tensor:
-        """The values as float32 rows [U * repeats, P, N]."""
+    def _stored_rows(self) -> Tensor:
         rows: Tensor = ops.dequantize(self.q, self.scale, self.repeats, self.shape[0])
         return rows
 

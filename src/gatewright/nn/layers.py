@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from gatewright.errors import ShapeError, unknown_name
 from gatewright.nn.candidates import Candidates
+from gatewright.nn.eager import eager
 from gatewright.nn.functional import Geometry, Recorder, Wiring, discrete_layer, hard_layer, soft_layer
 
 RELAXATIONS: tuple[str, ...] = ("soft", "hard")
@@ -42,6 +44,10 @@ class LogicLayer(nn.Module):
         self.gradients = gradients
         self.relaxed_eval = False
         self._recorders: OrderedDict[int, Recorder] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies have no recorders: those are of who watches this very layer."""
+        return {**vars(self), "_recorders": OrderedDict()}
 
     @property
     def frozen(self) -> bool:
@@ -92,6 +98,7 @@ class LogicLayer(nn.Module):
         c = self.candidates
         return Wiring(self.operand_rows(c.a, geometry), self.operand_rows(c.b, geometry), c.gate)
 
+    @eager
     def forward(self, x: Tensor) -> Tensor:
         """Compute the layer.
 

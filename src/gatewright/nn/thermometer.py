@@ -29,6 +29,9 @@ from gatewright.errors import (
 from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
+from gatewright.nn.eager import eager
+from gatewright.runtime.ranges import COUNT, FLOAT32
+from gatewright.runtime.tables import without_table
 
 Lists = list[npt.NDArray[Any]]
 """Thresholds of each channel or feature."""
@@ -165,7 +168,10 @@ class Thermometer(nn.Module):
             binary: bool [features]: features that are 0 or 1 and get the one threshold 1 (not for images).
         """
         bottom, top = (0.0, 1.0) if dtype == "float32" else feature_range(dtype)
-        bottom, top = bottom if low is None else low, top if high is None else high
+        bottom, top = (
+            bottom if low is None else FLOAT32.check("low", low),
+            top if high is None else FLOAT32.check("high", high),
+        )
         return cls(_with_binary(_uniform(thresholds, _count_lists(shape), bottom, top), binary), shape, dtype)
 
     @classmethod
@@ -198,7 +204,7 @@ class Thermometer(nn.Module):
         """
         if self.thresholds is None:
             raise OptionError(f"{self} was given its thresholds; to fit, give their number: Thermometer(thresholds=8)")
-        samples = np.asarray(x)
+        samples = np.asarray(without_table(x))
         if samples.ndim < 2 or len(samples) == 0:
             raise ShapeError(f"expected samples [n, ...] with n >= 1, got shape {samples.shape}")
         if samples.dtype.name not in FEATURE_DTYPES:
@@ -216,12 +222,13 @@ class Thermometer(nn.Module):
 
     def transform(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Encode raw samples [n, *shape] to bool [n, *out_shape]."""
-        array = np.asarray(x)
+        array = np.asarray(without_table(x))
         if array.dtype.name not in FEATURE_DTYPES:
             raise DtypeError(f"expected samples of dtype {self.dtype}, got {array.dtype}")
         bits: npt.NDArray[np.bool_] = self(torch.from_numpy(np.ascontiguousarray(array))).unpack().numpy() != 0
         return np.ascontiguousarray(bits)
 
+    @eager
     def forward(self, x: Tensor) -> BitTensor:
         """Encode raw samples (N, *shape) of the encoder's dtype to a `BitTensor` (N, *out_shape).
 
@@ -231,7 +238,9 @@ class Thermometer(nn.Module):
             DataError: They contain NaN.
         """
         if tuple(x.shape[1:]) != self.shape or x.shape[0] == 0:
-            raise ShapeError(f"expected samples (N, {', '.join(map(str, self.shape))}), got shape {tuple(x.shape)}")
+            empty = " of at least one sample" if x.shape[:1] == (0,) else ""
+            sides = ", ".join(map(str, self.shape))
+            raise ShapeError(f"expected samples (N, {sides}){empty}, got shape {tuple(x.shape)}")
         if x.dtype != getattr(torch, self.dtype):
             raise DtypeError(f"expected samples of dtype {self.dtype}, got {str(x.dtype).removeprefix('torch.')}")
         # Values cannot be read while launches are recorded as a CUDA graph; the steps before were checked.
@@ -251,7 +260,7 @@ class Thermometer(nn.Module):
 def _checked_count(thresholds: int) -> int:
     if thresholds < 1:
         raise OptionError(f"an encoder needs at least 1 threshold per feature, got {thresholds}")
-    return int(thresholds)
+    return COUNT.whole("thresholds", thresholds)
 
 
 def _count_lists(shape: Sequence[int]) -> int:
@@ -297,4 +306,9 @@ def _exact(values: npt.NDArray[np.float64], dtype: str, index: int) -> npt.NDArr
         raise OptionError(f"thresholds {index} must be a list of finite numbers, got {values}")
     if np.any(np.diff(values) < 0):
         raise OptionError(f"thresholds {index} must be ascending, got {values}")
+    if len(values) and not (FLOAT32.low <= values[0] and values[-1] <= FLOAT32.high):
+        raise OptionError(
+            f"thresholds {index} go from {values[0]:g} to {values[-1]:g}, expected numbers from {FLOAT32.low:g} to "
+            f"{FLOAT32.high:g}"
+        )
     return exact_thresholds(values, dtype)

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from gatewright.errors import OptionError, ShapeError
-from gatewright.nn.bit_tensor import BitTensor, rows
+from gatewright.nn.bit_tensor import BitTensor, holds_bits, rows
+from gatewright.nn.eager import eager
+from gatewright.runtime.ranges import COUNT
 
 
 def _repeated(x: Tensor, shape: tuple[int, int, int], scale: int) -> Tensor:
@@ -50,13 +52,14 @@ class NearestUpsample(nn.Module):
         super().__init__()
         if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
             raise OptionError(f"NearestUpsample needs an integer of at least 1, got {scale!r}")
-        self.scale = scale
+        self.scale = COUNT.whole("scale", scale)
 
+    @eager
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to (N, C, H * scale, W * scale)."""
         if x.ndim != 4:
             raise ShapeError(f"{self} expects images (N, C, H, W), got shape {tuple(x.shape)}")
-        if isinstance(x, BitTensor) and x.is_packed:
+        if holds_bits(x):
             repeated: Tensor = _Repeat.apply(x, self.scale)  # type: ignore[no-untyped-call]
             return repeated
         n, channels, height, width = x.shape

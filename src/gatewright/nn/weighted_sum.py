@@ -18,8 +18,10 @@ from torch.autograd import Function
 
 from gatewright.errors import FormatError, OptionError, ShapeError
 from gatewright.kernels import ops
-from gatewright.nn.bit_tensor import BitTensor
+from gatewright.nn.bit_tensor import BitTensor, holds_bits
+from gatewright.nn.eager import eager
 from gatewright.nn.int8_gradient import Int8Gradient
+from gatewright.runtime.ranges import TEMPERATURE, WHOLE
 
 DENSITY = 0.3
 """Share of nonzero weights that the rule for the temperature assumes."""
@@ -30,9 +32,10 @@ class _Weigh(Function):
 
     @staticmethod
     def forward(ctx: Any, x: BitTensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x.words, weight)
+        words = x.words
+        ctx.save_for_backward(words, weight)
         ctx.shape, ctx.unit = tuple(x.shape), x.unit
-        scores: Tensor = ops.weigh(x.words, weight.to(torch.int8), x.shape[0])
+        scores: Tensor = ops.weigh(words, weight.to(torch.int8), x.shape[0])
         return scores
 
     @staticmethod
@@ -108,14 +111,14 @@ class WeightedSum(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        for name, value in {"features": features, "classes": classes, "limit": limit}.items():
+            WHOLE.whole(name, value)
         if features < 1 or classes < 1 or not 1 <= limit <= 127:
             raise OptionError(
                 f"WeightedSum needs positive features and classes and a limit in 1..127, got {features}, {classes}, {limit}"
             )
-        if tau is not None and not (math.isfinite(tau) and tau > 0):
-            raise OptionError(f"tau must be a positive number, got {tau}")
         self.features, self.classes, self.limit = features, classes, limit
-        self.tau = tau if tau is not None else self.rule(features)
+        self.tau = self.rule(features) if tau is None else TEMPERATURE.check("tau", tau)
         own = torch.arange(features) * classes // features
         start = torch.rand(classes, features, generator=generator) - 0.5
         self.weight = nn.Parameter(start + nn.functional.one_hot(own, classes).T)
@@ -139,6 +142,7 @@ class WeightedSum(nn.Module):
         rounded: Tensor = _Round.apply(self.weight, self.limit)  # type: ignore[no-untyped-call]
         return rounded
 
+    @eager
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes) of bits or values (N, F).
 
@@ -149,7 +153,9 @@ class WeightedSum(nn.Module):
             hint = "; put torch.nn.Flatten() before it" if x.ndim > 2 else ""
             raise ShapeError(f"{self} expects (N, {self.features}), got shape {tuple(x.shape)}{hint}")
         weight = self._rounded()
-        if isinstance(x, BitTensor) and x.is_packed:
+        if weight.dtype.itemsize < 4:  # sums of whole numbers need more digits
+            weight = weight.float()
+        if holds_bits(x):
             sums: Tensor = _Weigh.apply(x, weight)  # type: ignore[no-untyped-call]
         else:
             sums = weight.to(x.dtype) @ x.T

@@ -140,6 +140,8 @@ def train(
         if finished is not None:
             return finished
         dataset = config.data.load(data_root, progress=progress and processes.main)
+        if not len(dataset.test):
+            raise DataError(f"{dataset.name} has no test samples, on which a finished network is measured")
         if processes.main:
             folder.create()
         generator = torch.Generator().manual_seed(config.train.seed)

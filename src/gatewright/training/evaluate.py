@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 
 from gatewright import nn
+from gatewright.errors import DataError
 from gatewright.training.batches import Feed
 from gatewright.training.processes import Ranks
 
@@ -28,7 +29,12 @@ def evaluate(model: torch.nn.Module, feed: Feed, ranks: Ranks = Ranks()) -> Accu
     """Both accuracies on all samples of a split; the model's mode is left as it was.
 
     Several processes share the samples, and all get the result.
+
+    Raises:
+        DataError: There are no samples, and so no share of them.
     """
+    if not feed.decisions:
+        raise DataError("there are no samples to evaluate the network on")
     training = model.training
     model.eval()
     try:

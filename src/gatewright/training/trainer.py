@@ -53,6 +53,10 @@ class Trainer:
         sink: Where metrics, checkpoints and best weights go; None for a `MemorySink`.
         processes: The processes that train together; `train` and `validation` are the full splits in each. Only the
             main process uses its sink.
+
+    Raises:
+        OptionError: There are no training samples.
+        DataError: There is a validation split, without samples.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class Trainer:
         sink: Sink | None = None,
         processes: Ranks = Ranks(),  # noqa: B008 - immutable
     ) -> None:
+        if validation is not None and not validation.decisions:
+            raise DataError("the validation split has no samples; pass validation=None to keep the last weights")
         self.model = model
         self.optimizer = optimizer
         self.learners = learners
@@ -107,7 +113,7 @@ class Trainer:
             Whether the run is complete (false if it was stopped).
 
         Raises:
-            DataError: The loss is not finite; the message names the step.
+            DataError: The loss or a weight is not finite; the message names the step, and the layer of the weight.
         """
         options = self.options
         latest: dict[str, Any] = {}
@@ -195,7 +201,11 @@ class Trainer:
         self.rate = groups[0]["peak"] * factor
 
     def read_losses(self) -> dict[str, Any]:
-        """Metrics since the last reading; only here are losses read back, so that the host never waits for a GPU."""
+        """Metrics since the last reading; only here are losses read back, so that the host never waits for a GPU.
+
+        Raises:
+            DataError: A loss or a weight is not finite. So no such weight is evaluated, kept or saved.
+        """
         values: dict[str, Any] = {"seconds": round(self.seconds, 3), "lr": self.rate}
         if self._unread:
             losses = self._losses[: self._unread].clone()
@@ -209,8 +219,22 @@ class Trainer:
                     f"the loss became {float(losses[first])} at step {at}; lower optimizer.lr or set optimizer.clip"
                 )
             values["loss"] = float(losses.mean())
+            self._check_weights()
             self._unread = 0
         return values | {name: learner.statistics for name, learner in self.learners.items()}
+
+    def _check_weights(self) -> None:
+        """Refuse weights that are not finite: with the hard relaxation, the loss can be finite nevertheless."""
+        for name, parameter in self.model.named_parameters():
+            low, high = parameter.detach().aminmax()  # NaN, if there is one
+            if not torch.isfinite(torch.stack((low, high))).all():
+                layer = self.model.get_submodule(name.split(".", 1)[0]) if "." in name else self.model
+                first = self.step - self._unread + 1
+                at = f"step {self.step}" if first == self.step else f"one of the steps {first} to {self.step}"
+                raise DataError(
+                    f"the weights {name!r} of {layer} became NaN or infinite at {at}; lower optimizer.lr or set "
+                    "optimizer.clip"
+                )
 
     def _evaluate(self) -> dict[str, Any]:
         layers = nn.logic_layers(self.model)

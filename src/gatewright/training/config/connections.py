@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from gatewright.runtime.schema import Choice
-from gatewright.training.config.values import Moment, Share, at_step
+from gatewright.training.config.values import Count, Margin, Moment, Share, Tolerance, at_step
 from gatewright.training.learners import Learner, LearnerOptions, Learning
 
 
@@ -43,9 +43,9 @@ class ResampledConnections(Connections):
     """
 
     kind: Literal["resample"]
-    patience: PositiveInt = 100
+    patience: Count = 100
     decay: Share = 0.99
-    tolerance: PositiveFloat = 5e-4
+    tolerance: Tolerance = 5e-4
     strong: Share = 0.95
     weak: Share = 0.4
     stop: Moment = 2 / 3
@@ -84,14 +84,14 @@ class GuidedConnections(Connections):
     """
 
     kind: Literal["guided"]
-    every: PositiveInt = 10
-    batches: PositiveInt = 2
+    every: Count = 10
+    batches: Count = 2
     method: Literal["pairs", "products"] = "pairs"
-    trials: PositiveInt = 16
-    inputs: PositiveInt = 1024
+    trials: Count = 16
+    inputs: Count = 1024
     chance: float = Field(default=0.1, gt=0, le=1)
-    replace: PositiveInt = 1
-    margin: float = 0.3
+    replace: Count = 1
+    margin: Margin = 0.3
     share: float = Field(default=1.0, gt=0, le=1)
     stop: Moment = 2 / 3
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
 from gatewright import data
 from gatewright.data import Dataset, Split
 from gatewright.errors import OptionError
 from gatewright.runtime.schema import Section
-from gatewright.training.config.values import Share
+from gatewright.training.config.values import Count, CountOrNone, Finite, Share
 
 if TYPE_CHECKING:
     import torch
@@ -34,9 +34,9 @@ class EncoderOptions(Section):
     """
 
     kind: Literal["uniform", "quantile"] = "uniform"
-    thresholds: PositiveInt = 1
-    low: float | None = None
-    high: float | None = None
+    thresholds: Count = 1
+    low: Finite | None = None
+    high: Finite | None = None
 
     def build(self, dataset: Dataset) -> Thermometer:
         """The encoder, with quantile thresholds from the training split only."""
@@ -56,9 +56,9 @@ class AugmentOptions(Section):
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     scale: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     bend: Annotated[float, Field(ge=0, le=16)] = 0.0
-    shift: NonNegativeInt = 0
+    shift: CountOrNone = 0
     flip: bool = False
-    crop: NonNegativeInt = 0
+    crop: CountOrNone = 0
     brightness: Share = 0.0
     contrast: Share = 0.0
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import PositiveFloat, PositiveInt
-
 from gatewright.runtime.schema import Choice
-from gatewright.training.config.values import Moment, Share, at_step
+from gatewright.training.config.values import Count, Moment, Share, Tolerance, at_step
 from gatewright.training.learners import Learner, LearnerOptions, Learning
 
 
@@ -32,9 +30,9 @@ class AdaptiveFreezing(Freezing):
 
     kind: Literal["adaptive"]
     start: Moment = 2 / 3
-    patience: PositiveInt = 100
+    patience: Count = 100
     decay: Share = 0.99
-    tolerance: PositiveFloat = 5e-4
+    tolerance: Tolerance = 5e-4
 
     def build(self, learning: Learning) -> Learner:
         from gatewright.learning import AdaptiveDiscretization

@@ -5,13 +5,13 @@ A head of your own is a subclass of `Head`, registered with `HEADS.register`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field
 
 from gatewright.errors import OptionError
 from gatewright.runtime.schema import Choice, Section
-from gatewright.training.config.values import Shape
+from gatewright.training.config.values import Rate, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -86,8 +86,8 @@ class WeightedHead(Head):
     """
 
     kind: Literal["weighted"]
-    limit: PositiveInt = 1
-    lr: PositiveFloat = 0.001
+    limit: Annotated[int, Field(ge=1, le=127)] = 1
+    lr: Rate = 0.001
 
     def check(self, width: int, classes: int, label_shape: Shape, where: str) -> None:
         if label_shape:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import model_validator
 
 from gatewright.errors import OptionError
 from gatewright.gates import LOGIC, WIRES
 from gatewright.runtime.schema import Choice, Section
-from gatewright.training.config.values import Shape, Size, size_with
+from gatewright.training.config.values import Count, CountOrNone, Shape, Size, size_with
 
 if TYPE_CHECKING:
     import torch
@@ -88,9 +88,9 @@ class Dense(Layer):
 
     type: Literal["dense"]
     width: Size
-    inputs: NonNegativeInt = 0
+    inputs: CountOrNone = 0
     gates: Literal["all", "logic", "wires"] = "all"
-    repeat: PositiveInt = 1
+    repeat: Count = 1
 
     def out_shape(self, shape: Shape, k: int | None, where: str) -> Shape:
         if len(shape) != 1:
@@ -122,11 +122,11 @@ class Conv(Layer):
 
     type: Literal["conv"]
     channels: Size
-    kernel_size: PositiveInt = 3
-    stride: PositiveInt = 1
-    padding: NonNegativeInt | None = None
-    channels_in: NonNegativeInt = 1
-    repeat: PositiveInt = 1
+    kernel_size: Count = 3
+    stride: Count = 1
+    padding: CountOrNone | None = None
+    channels_in: CountOrNone = 1
+    repeat: Count = 1
 
     @model_validator(mode="before")
     @classmethod
@@ -183,7 +183,7 @@ class Upsample(Layer):
     """Repeats each pixel `scale` times in both directions (nearest neighbour: mixed pixels are not Boolean)."""
 
     type: Literal["upsample"]
-    scale: PositiveInt = 2
+    scale: Count = 2
 
     def out_shape(self, shape: Shape, k: int | None, where: str) -> Shape:
         return (shape[0], *(side * self.scale for side in _sides(shape, where, "an upsampling")))

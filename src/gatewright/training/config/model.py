@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from gatewright.errors import OptionError
 from gatewright.runtime.schema import Section
 from gatewright.training.config.heads import HEADS, Head, SumHead
 from gatewright.training.config.layers import LAYERS, Layer, Neurons
-from gatewright.training.config.values import Shape
+from gatewright.training.config.values import Count, Shape, Temperature
 
 if TYPE_CHECKING:
     import torch
@@ -41,12 +41,12 @@ class ModelOptions(Section):
     """
 
     layers: Annotated[list[Annotated[Layer, LAYERS]], Field(min_length=1)]
-    k: PositiveInt | None = None
-    candidates: PositiveInt = 16
+    k: Count | None = None
+    candidates: Count = 16
     relaxation: Literal["soft", "hard"] = "soft"
     gradients: Literal["int8", "float"] = "int8"
     init: Literal["gaussian", "residual"] = "gaussian"
-    tau: PositiveFloat | Literal["measured"] | None = None
+    tau: Temperature | Literal["measured"] | None = None
     head: Annotated[Head, HEADS] = SumHead(kind="sum")
 
     @property

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import cos, pi
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
 from gatewright.runtime.schema import Section
 from gatewright.training.config.model import ModelOptions
-from gatewright.training.config.values import Moment, at_step
+from gatewright.training.config.values import Clip, Moment, Rate, at_step
 
 if TYPE_CHECKING:
     import torch
@@ -37,11 +37,11 @@ class OptimizerOptions(Section):
     """
 
     kind: Literal["adam"] = "adam"
-    lr: PositiveFloat | None = None
+    lr: Rate | None = None
     betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = [0.9, 0.999]  # noqa: RUF012 - pydantic copies it
     schedule: Literal["constant", "cosine", "one-cycle", "step"] = "constant"
     warmup: Moment = 0
-    clip: PositiveFloat | None = None
+    clip: Clip | None = None
 
     def build(self, model: torch.nn.Sequential, options: ModelOptions) -> torch.optim.Adam:
         """The optimizer of a network built from these options; parameter groups have their peak learning rate as `peak`."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
 from gatewright.runtime.schema import Section
+from gatewright.training.config.values import Count, Seed
 
 SMALL_STEP = 1 << 23
 """Candidate-samples of a step (about 2 ms on one core) below which one thread is used."""
@@ -31,16 +32,16 @@ class TrainOptions(Section):
             ones.
     """
 
-    steps: PositiveInt
-    batch: PositiveInt = 128
-    eval_every: PositiveInt | None = None
-    checkpoint_every: PositiveInt | None = None
-    log_every: PositiveInt = 50
-    seed: NonNegativeInt = 0
+    steps: Count
+    batch: Count = 128
+    eval_every: Count | None = None
+    checkpoint_every: Count | None = None
+    log_every: Count = 50
+    seed: Seed = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
     graph: bool = True
-    threads: PositiveInt | None = None
+    threads: Count | None = None
     keep: Literal["best", "last"] = "best"
 
     @property
