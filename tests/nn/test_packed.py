@@ -50,7 +50,7 @@ def test_writes_are_not_lost(name, make):
     WRITES[name](packed)
     WRITES[name](plain)
     assert torch.equal(packed + 0, plain)
-    assert not packed.is_packed
+    assert packed.written
 
 
 def test_all_views_of_the_values_see_a_write():
@@ -64,7 +64,7 @@ def test_reads_keep_it_packed():
     x = bits()
     for read in (x + 1, x.sum(), x.mean(0), x @ torch.ones(3, 1), x.clone()):
         assert not isinstance(read, BitTensor)
-    assert x.is_packed
+    assert not x.written
 
 
 def test_conversions():
