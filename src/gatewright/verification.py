@@ -26,6 +26,9 @@ from gatewright.formats.gate_level import GateLevel, to_gate_level
 from gatewright.formats.second_reading import confirm
 
 _SAMPLES = 1024
+_INPUTS, _OUTPUTS = frozenset({"bits", "features"}), frozenset({"outputs", "class_index", "scores"})
+"""What exports call ports, unless the user chose other names."""
+
 _BIT = re.compile(r"\\?(\w+)(?:\[(\d+)\])?\Z", re.ASCII)
 
 
@@ -57,8 +60,8 @@ def verify(one: Circuit | str | Path, two: Circuit | str | Path, *, timeout: flo
 
     A netlist (AIGER, BLIF, Verilog) has gates only. Compared with a circuit, the names of its ports say how much of the
     circuit it contains: inputs `bits`, or the bits of raw `features`; outputs `outputs`, or `class_index`, optionally with
-    `scores`. Without such names, the numbers of ports decide. Two netlists are compared port by port: by name if both have
-    the same names, otherwise in order.
+    `scores`. Without such names (as after `export --set ports=pix,cls`), the numbers of ports decide. Two netlists are
+    compared port by port: by name if both have the same names, otherwise in order.
 
     Flat adders over different gates are hard to compare. So if a netlist contains encoder or head, there are two proofs:
     the circuit equals its simplification, and the netlist equals that simplification with the comparators, adders and
@@ -156,6 +159,14 @@ def _bits(names: Sequence[str]) -> dict[tuple[str, int], int]:
     return {(match[1], int(match[2] or 0)): i for i, match in enumerate(found) if match}
 
 
+def _called(ports: Mapping[tuple[str, int], int], name: str) -> Mapping[tuple[str, int], int]:
+    """The ports, where there is but one, with a name of the user's, under the name that exports give it."""
+    names = {port for port, _ in ports}
+    if len(names) == 1 and not names & (_INPUTS | _OUTPUTS):
+        return {(name, index): at for (_, index), at in ports.items()}
+    return ports
+
+
 def _in_order_of(a: Circuit, b: Circuit, sources: tuple[str, str]) -> Circuit:
     """Netlist b with the ports of netlist a.
 
@@ -198,10 +209,11 @@ def _aligned(
     encoder, head = circuit.encoder, circuit.head
     found, raw = _positions(netlist, circuit, source)
     ports = _bits(_names(netlist, "outputs"))
+    said = {name for name, _ in ports} & _OUTPUTS
     width = index_bits(head.n_classes) if head is not None else -1
-    scores = any(name == "scores" for name, _ in ports)
-    classes = any(name == "class_index" for name, _ in ports) or (
-        not ports and head is not None and netlist.n_outputs == width != circuit.n_outputs
+    scores = "scores" in said
+    classes = "class_index" in said or (
+        not said and head is not None and netlist.n_outputs == width != circuit.n_outputs
     )
     if classes and head is None:
         raise ShapeError(f"{source} gives classes, but the circuit to compare it with has no head")
@@ -211,7 +223,7 @@ def _aligned(
         _check(expected)
         wanted = expected.gates.replace(encoder=None if raw else encoder)
         names = [(name, j) for name, size in expected.outputs for j in range(size)]
-        order = _output_order(ports, names, netlist, source)
+        order = _output_order(_called(ports, expected.outputs[0][0]), names, netlist, source)
         got = _rewired(netlist, wanted.n_inputs, found, order).replace(encoder=wanted.encoder)
         return wanted, got, encoder if raw else None, small
     like = circuit
@@ -222,7 +234,7 @@ def _aligned(
             f"{source} has {netlist.n_outputs} outputs, expected {circuit.n_outputs} as in the circuit to compare it "
             f"with (or {like.n_outputs} as in that circuit simplified)"
         )
-    order = _output_order(ports, [("outputs", j) for j in range(like.n_outputs)], netlist, source)
+    order = _output_order(_called(ports, "outputs"), [("outputs", j) for j in range(like.n_outputs)], netlist, source)
     got = _rewired(netlist, circuit.n_inputs, found, order)
     return circuit, got.replace(encoder=like.encoder, head=like.head), None, None
 
@@ -246,7 +258,7 @@ def _check(gate_level: GateLevel) -> None:
         if encoder.dtype != "float32":
             values = np.clip(np.rint(values), *feature_range(encoder.dtype))
         samples = values.astype(encoder.dtype).reshape(_SAMPLES, *encoder.shape)
-        samples = samples if gate_level.input_name == "features" else encode(gate_level.source, samples)
+        samples = samples if gate_level.raw else encode(gate_level.source, samples)
     inputs, outputs = gate_level.expected(samples)
     if not np.array_equal(evaluate(gate_level.gates, inputs), outputs):
         raise VerificationError("encoder and head as gates differ from the reference evaluation; please report this")
@@ -257,11 +269,12 @@ def _positions(netlist: Circuit, circuit: Circuit, source: str) -> tuple[np.ndar
     encoder = circuit.encoder
     n_raw = encoder.n_features * FEATURE_BITS[encoder.dtype] if encoder is not None else -1
     ports = _bits(_names(netlist, "inputs"))
-    raw = any(name == "features" for name, _ in ports) or (not ports and netlist.n_inputs == n_raw != circuit.n_inputs)
+    said = {name for name, _ in ports} & _INPUTS
+    raw = "features" in said or (not said and netlist.n_inputs == n_raw != circuit.n_inputs)
     name, size = ("features", n_raw) if raw else ("bits", circuit.n_inputs)
     if raw and encoder is None:
         raise ShapeError(f"{source} takes features, but the circuit to compare it with has no encoder")
-    known = {index: at for (port, index), at in ports.items() if port == name}
+    known = {index: at for (port, index), at in _called(ports, name).items() if port == name}
     if len(known) == netlist.n_inputs and all(index < size for index in known):
         places = np.empty(netlist.n_inputs, np.int64)
         places[list(known.values())] = list(known)

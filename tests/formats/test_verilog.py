@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
 from gatewright.formats import to_verilog
+from gatewright.formats.names import VERILOG_INSIDE, VERILOG_KEYWORDS
+from gatewright.verification import verify
 from support.circuits import (
     TIES,
     circuits,
@@ -203,6 +205,66 @@ def test_streams_give_a_sample_a_clock(tool, run, tmp_path):
     sources = ["model.v", "model_stream.v", bench.name]
     run(tool("iverilog"), "-g2001", "-Wall", "-o", "stream.vvp", *sources, cwd=tmp_path)
     assert run(tool("vvp"), "-n", "stream.vvp", cwd=tmp_path).split()[-1] == str(30 + 2)
+
+
+@pytest.mark.parametrize(
+    ("head", "scores", "ports"), [(True, False, "pix,cls"), (True, True, "x, y, z"), (False, False, "a,b")]
+)
+def test_ports_have_the_names_that_the_user_gives(simulate, simulate_stream, lint, tmp_path, head, scores, ports):
+    circuit = random_circuit(3, 16, 120, 30, classes=3)
+    samples, _ = vectors(circuit, 40)
+    options = {"head": head, "scores": scores, "pipeline": 2, "stream": True, "samples": samples}
+    module = to_verilog(circuit, tmp_path, name="top", ports=ports, **options)[0]
+    lint(tmp_path, "top.v")
+    lint(tmp_path, "top_stream.v", "top.v")
+    assert simulate(tmp_path, "top") == simulate_stream(tmp_path, "top") == "PASS 40 samples"
+    text = module.read_text()
+    assert not re.findall(r"\b(?:features|bits|class_index|outputs|scores)\b", text.split("module top")[1])
+    declared = re.findall(r"(?:input|output) wire \[\d+:0\] (\w+)", text)
+    assert declared == ports.replace(" ", "").split(",")
+    if head and not scores:  # then the numbers of bits say what the ports are
+        to_verilog(circuit, tmp_path, name="top", ports=ports)
+        proof = verify(circuit, module)
+        assert proof.equal, proof.detail
+        broken, n = re.subn(r"(assign \w+\[0\] = )", r"\1~", module.read_text())
+        assert n == 1
+        module.write_text(broken)
+        assert verify(circuit, module).equal is False
+
+
+def test_names_of_ports_that_mean_something_else_are_refused(tmp_path):
+    circuit = random_circuit(1, classes=3)
+    refused = {
+        "pix": "1 names .*expected 2: for features, class_index",
+        "pix,cls,more": "3 names",
+        "reg,cls": "port 'reg' is a reserved word",
+        "9pix,cls": "port is '9pix', expected a letter",
+        "pix,": "port is ''",
+        "pix,pix": "port 'pix' is the name of something else",
+        "pix,w12": "port 'w12' is the name of something else",
+        "clk,cls": "port 'clk' is the name",
+        "pix,top": "port 'top' is the name",
+        "pix;,cls": "port is 'pix;'",
+    }
+    for ports, message in refused.items():
+        with pytest.raises(OptionError, match=message):
+            to_verilog(circuit, tmp_path, name="top", ports=ports)
+    with pytest.raises(OptionError, match="ports is 3, expected names"):
+        to_verilog(circuit, tmp_path, ports=3)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_name_inside_of_the_files_is_known(tmp_path):
+    """A port may have any name but those: what the files declare beside ports and modules is refused as one."""
+    circuit = random_circuit(5, 8, 40, 12, classes=3)
+    options = {"scores": True, "stream": True, "samples": random_features(circuit, 5)}
+    for pipeline in (0, 2):
+        for path in to_verilog(circuit, tmp_path, pipeline=pipeline, **options):
+            if path.suffix == ".v":
+                code = re.sub(r'//[^\n]*|"[^"]*"|\$\w+|\'[bdh]\w+', " ", path.read_text())
+                names = set(re.findall(r"(?<![\w.])[A-Za-z]\w*", code)) - VERILOG_KEYWORDS - VERILOG_INSIDE
+                left = {name for name in names if not re.fullmatch(r"w\d+|r\d+_\d+|model\w*|b\d*|h\w*", name)}
+                assert left <= {"features", "class_index", "scores"}, (path.name, left)
 
 
 def test_bad_options_are_refused_by_name(tmp_path):

@@ -1,5 +1,8 @@
 """Complete circuits in NANDs and tables."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,9 +10,15 @@ import gatewright as gw
 from gatewright.circuit import Circuit, Encoder, Head
 from gatewright.circuit.evaluate import classify
 from gatewright.circuit.head_gates import head_alone
-from gatewright.errors import UnsupportedError
-from gatewright.hardware.currencies import CURRENCIES, lut6_complete, nand_inv
+from gatewright.circuit.proof import prove
+from gatewright.errors import ToolError, UnsupportedError
+from gatewright.formats.gate_level import to_gate_level
+from gatewright.gates import IS_LOGIC, Gate
+from gatewright.hardware.currencies import CURRENCIES, lut6_complete, map_nand, nand_inv
+from support.circuits import random_circuit
 from support.commands import gatewright
+
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
 
 def test_one_gate_is_one_table_and_a_nand_one_cell():
@@ -23,6 +32,30 @@ def test_encoder_and_head_are_counted():
     encoder = Encoder([0, 1], [128, 128], (2,), "uint8")
     circuit = Circuit(2, [], [], [], [0, 1], encoder, Head([0, 1], [0, 0]))
     assert (nand_inv(circuit), lut6_complete(circuit)) == (3, 1)
+
+
+def test_the_mapped_netlist_is_the_circuit():
+    circuit = random_circuit(3, 16, 120, 30, classes=3)
+    netlist = map_nand(circuit, ports="pix,cls")
+    assert set(netlist.gate[IS_LOGIC[netlist.gate]]) == {Gate.NAND}
+    assert np.count_nonzero((netlist.gate == Gate.NAND) | (netlist.gate == Gate.NOT_A)) == nand_inv(circuit)
+    assert json.loads(netlist.metadata["blif.inputs"])["9"] == "pix[9]"
+    assert prove(netlist, to_gate_level(circuit, encoder=True, head=True).gates).equal
+    with pytest.raises(ToolError, match="yosys was stopped"):
+        map_nand(circuit, timeout=0.01)
+
+
+def test_benchmarks_agree_on_nands():
+    whole, counted = (json.loads((BENCHMARKS / f"{name}_cost.json").read_text()) for name in ("whole", "zoo"))
+    for name, row in whole.items():
+        assert row["nand_inv"] is None or row["equal_to_engine"] == row["images"] == 10_000, name
+        if (
+            name in counted
+            and counted[name]["sha256"] == row["sha256"]
+            and None not in {row["nand_inv"], counted[name]["nand_inv"]}
+        ):
+            assert (counted[name]["nand_inv"], counted[name]["total_ops"]) == (row["nand_inv"], row["total_ops"]), name
+            assert counted[name]["test"] * row["images"] == pytest.approx(row["correct"]), name
 
 
 def test_the_head_alone_decides_from_the_bits_that_it_counts():

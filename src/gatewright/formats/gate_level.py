@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
 from gatewright.circuit.head_gates import class_counts
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import FormatError, UnsupportedError
+from gatewright.errors import FormatError, OptionError, UnsupportedError
 from gatewright.features import FEATURE_BITS
 
 
@@ -25,21 +26,40 @@ class GateLevel:
     Attributes:
         source: The circuit it was made from.
         gates: Simplified circuit without encoder and head; its outputs are those of `outputs`, one port after the other.
-        input_name: "features" if the inputs are the bits of raw features, otherwise "bits".
-        feature_bits: Bits of one feature (1 for "bits"): bit i of feature f is input `f * feature_bits + i`.
+        raw: Whether the inputs are the bits of raw features; otherwise they are the circuit's Boolean inputs.
+        decides: Whether the first output is the class; otherwise the only output is the circuit's outputs.
+        input_name: Name of the input port: "features" or "bits", unless the user chose another.
+        feature_bits: Bits of one feature (1 for Boolean inputs): bit i of feature f is input `f * feature_bits + i`.
         outputs: (name, width) of each output port, least significant bit first: ("outputs", n) without a head, otherwise
-            ("class_index", bits) and, on request, ("scores", classes * score_bits).
+            ("class_index", bits) and, on request, ("scores", classes * score_bits), unless the user chose other names.
         score_bits: Bits of one score, an unsigned number to which `score_base` is to be added; 0 without scores.
         score_base: The least offset of the head.
     """
 
     source: Circuit
     gates: Circuit
+    raw: bool
+    decides: bool
     input_name: str
     feature_bits: int
     outputs: tuple[tuple[str, int], ...]
     score_bits: int = 0
     score_base: int = 0
+
+    def with_ports(self, names: Sequence[str]) -> GateLevel:
+        """The same with other names of the ports: that of the input (if there is one), then those of the outputs.
+
+        Raises:
+            OptionError: There are more or fewer names than ports.
+        """
+        given = [self.input_name] if self.gates.n_inputs else []
+        given += [name for name, _ in self.outputs]
+        if len(names) != len(given):
+            raise OptionError(
+                f"ports has {len(names)} names ({', '.join(names)}), expected {len(given)}: for {', '.join(given)}"
+            )
+        outputs = tuple((name, w) for name, (_, w) in zip(names[-len(self.outputs) :], self.outputs, strict=True))
+        return replace(self, input_name=names[0] if self.gates.n_inputs else self.input_name, outputs=outputs)
 
     @property
     def input_names(self) -> list[str]:
@@ -71,15 +91,14 @@ class GateLevel:
             x: Raw features [n, *shape] if the encoder is among the gates, otherwise Boolean inputs bool [n, n_inputs].
         """
         circuit = self.source
-        raw = self.input_name == "features"
-        bits = encode(circuit, x) if raw else np.asarray(x)
-        if [name for name, _ in self.outputs] == ["outputs"]:
+        bits = encode(circuit, x) if self.raw else np.asarray(x)
+        if not self.decides:
             out = evaluate(circuit, bits)
         else:
             out = _binary(classify(circuit, bits)[:, None], self.outputs[0][1])
             if self.score_bits:
                 out = np.hstack([out, _binary(counts(circuit, bits) - self.score_base, self.score_bits)])
-        if raw and circuit.encoder is not None:
+        if self.raw and circuit.encoder is not None:
             return feature_bits(circuit.encoder, np.asarray(x)), out
         return bits, out
 
@@ -143,13 +162,23 @@ def to_gate_level(
         circuit = circuit.replace(head=None)
     if circuit.n_outputs == 0:
         raise UnsupportedError("the circuit has no outputs, so there is nothing to export")
-    width, input_name = 1, "bits"
+    raw, width = False, 1
     if encoder and circuit.encoder is not None:
-        width, input_name = FEATURE_BITS[circuit.encoder.dtype], "features"
+        raw, width = True, FEATURE_BITS[circuit.encoder.dtype]
         # Simplified while the encoder is still known: the gates hide relations between thresholds of a feature.
         circuit = with_encoder_gates(simplify(circuit))
     gates = simplify(circuit.replace(encoder=None))
-    return GateLevel(source, gates, input_name, width, outputs, score_bits, score_base)
+    return GateLevel(
+        source,
+        gates,
+        raw=raw,
+        decides=head and source.head is not None,
+        input_name="features" if raw else "bits",
+        feature_bits=width,
+        outputs=outputs,
+        score_bits=score_bits,
+        score_base=score_base,
+    )
 
 
 def with_interface(circuit: Circuit, like: Circuit | None, source: str) -> Circuit:

@@ -43,24 +43,40 @@ VERILOG_KEYWORDS = frozenset(
 )
 """The 248 reserved words of SystemVerilog (IEEE 1800-2017), those of Verilog-2001 among them."""
 
-VERILOG_RESERVED = VERILOG_KEYWORDS | frozenset(
-    "mailbox process randomize semaphore std glbl work bits class_index clk enable features outputs scores".split()
+VERILOG_TOOLS = frozenset("mailbox process randomize semaphore std glbl work".split())
+"""What tools define: SystemVerilog's package `std`, Xilinx' `glbl`, the library `work`."""
+
+VERILOG_RESERVED = (
+    VERILOG_KEYWORDS | VERILOG_TOOLS | frozenset("bits class_index clk enable features outputs scores".split())
 )
-"""Those, what tools define (SystemVerilog's package `std`, Xilinx' `glbl`, the library `work`), and our ports."""
+"""Those, what tools define, and our ports."""
+
+VERILOG_INSIDE = frozenset(
+    "VECTORS accepted advance checked clk cycle dut enable expected failures got i in_ready in_valid last network noise "
+    "out_ready out_valid ready_always rst sent valid valid_always vectors waiting".split()
+)
+"""What our modules and testbenches call their clocks, handshakes and variables, apart from `w1` and `r1_1`."""
 
 
-def check_name(name: str, reserved: frozenset[str] = frozenset()) -> None:
-    """Check a name that the user gave to a model, module or function.
+def check_name(name: str, reserved: frozenset[str] = frozenset(), *, option: str = "name") -> None:
+    """Check a name that the user gave to a model, module, function or port.
+
+    Args:
+        name: The name.
+        reserved: Names that are taken.
+        option: What messages call it.
 
     Raises:
         OptionError: It is no identifier, too long, or reserved.
     """
     if not isinstance(name, str) or not _IDENTIFIER.match(name):
-        raise OptionError(f"name is {name!r}, expected a letter followed by letters, digits and underscores")
+        raise OptionError(f"{option} is {name!r}, expected a letter followed by letters, digits and underscores")
     if len(name) > _LONGEST:
-        raise OptionError(f"name has {len(name)} characters, expected at most {_LONGEST}")
+        raise OptionError(f"{option} has {len(name)} characters, expected at most {_LONGEST}")
     if name in reserved:
-        raise OptionError(f"name {name!r} is a reserved word of the target language, or of its tools; choose another")
+        raise OptionError(
+            f"{option} {name!r} is a reserved word of the target language, or of its tools; choose another"
+        )
 
 
 def remarks(metadata: Mapping[str, str]) -> list[str]:

@@ -8,13 +8,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+
 from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.aig import write_aig
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.cost import map_aig
 from gatewright.circuit.simplify import simplify
+from gatewright.errors import VerificationError
+from gatewright.formats.blif import from_blif
 from gatewright.formats.gate_level import to_gate_level
 from gatewright.formats.verilog import to_verilog
+from gatewright.gates import Gate
 from gatewright.hardware.parts import parts_of
 from gatewright.runtime.programs import run_yosys
 
@@ -27,24 +32,51 @@ NAND_SCRIPT = (
 """How the public benchmark of logic networks (simon-jonas-buehrer/LN-optimizer-benchmark) maps a module, in yosys."""
 
 
-def nand_inv(circuit: Circuit, *, timeout: float = 1800.0) -> int:
-    """Count the NAND gates and inverters that yosys maps encoder, gates and head to, by the public benchmark's script.
+def map_nand(circuit: Circuit, *, ports: str = "", timeout: float = 1800.0) -> Circuit:
+    """Encoder, gates and head as NAND gates and inverters, mapped by yosys with the public benchmark's script.
 
     Args:
         circuit: Any circuit without places.
+        ports: Names of the module's ports, as for `to_verilog`; the benchmark's are `pix,cls`.
         timeout: Seconds for yosys.
+
+    Returns:
+        The mapped netlist: a circuit of the gates NAND and NOT A without encoder and head, with wires and constants where
+        outputs need them. Its inputs are the bits of the raw features.
 
     Raises:
         MissingExtraError: yosys is not installed.
         ToolError: yosys failed or took too long.
         UnsupportedError: The circuit has no outputs, or its head has places.
+        VerificationError: The netlist has other cells than yosys counted.
     """
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
-        to_verilog(circuit, folder, name="top", adders="nand")
-        run_yosys(["read_verilog -sv top.v", *NAND_SCRIPT, "tee -q -o top.stat stat -json"], folder, timeout)
+        to_verilog(circuit, folder, name="top", adders="nand", ports=ports)
+        commands = ["read_verilog -sv top.v", *NAND_SCRIPT, "tee -q -o top.stat stat -json", "write_blif top.blif"]
+        run_yosys(commands, folder, timeout)
         cells = json.loads((folder / "top.stat").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
-    return int(cells.get("$_NAND_", 0) + cells.get("$_NOT_", 0))
+        netlist = from_blif(folder / "top.blif")
+    wanted = {Gate.NAND: cells.pop("$_NAND_", 0), Gate.NOT_A: cells.pop("$_NOT_", 0)}
+    cells.pop("$scopeinfo", None)  # a remark, not a cell
+    got = {gate: int(np.count_nonzero(netlist.gate == gate)) for gate in wanted}
+    if cells or got != wanted:
+        raise VerificationError(
+            f"the mapped netlist has {got[Gate.NAND]} NANDs and {got[Gate.NOT_A]} inverters, and yosys counted "
+            f"{wanted[Gate.NAND]}, {wanted[Gate.NOT_A]} and {cells or 'no other cells'}; please report this"
+        )
+    return netlist
+
+
+def nand_inv(circuit: Circuit, *, timeout: float = 1800.0) -> int:
+    """Count the NAND gates and inverters of `map_nand`; the arguments and errors are the same.
+
+    >>> from gatewright import Circuit
+    >>> nand_inv(Circuit(2, gate=[1], a=[0], b=[1], outputs=[2]))
+    2
+    """
+    netlist = map_nand(circuit, timeout=timeout)
+    return int(np.count_nonzero((netlist.gate == Gate.NAND) | (netlist.gate == Gate.NOT_A)))
 
 
 def lut6_complete(circuit: Circuit, *, timeout: float = 600.0) -> int:

@@ -7,6 +7,7 @@ ecp5, 248 against 246-249 for ice40. Explicit gates also allow pipeline register
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,22 @@ from gatewright.circuit.levels import logic_levels
 from gatewright.errors import OptionError
 from gatewright.formats.expressions import EXPRESSIONS
 from gatewright.formats.gate_level import GateLevel, to_gate_level
-from gatewright.formats.names import VERILOG_RESERVED, check_name, comment, remarks
+from gatewright.formats.names import (
+    VERILOG_INSIDE,
+    VERILOG_KEYWORDS,
+    VERILOG_RESERVED,
+    VERILOG_TOOLS,
+    check_name,
+    comment,
+    remarks,
+)
 from gatewright.formats.verilog.handshake import stream_module
 from gatewright.formats.verilog.testbench import stream_testbench, testbench, vectors
 from gatewright.gates import USES_A, USES_B, Gate
 from gatewright.runtime.files import write_files
+
+_INSIDE = re.compile(r"w\d+|r\d+_\d+")
+"""Names of the wires and registers in a module."""
 
 
 def to_verilog(
@@ -35,6 +47,7 @@ def to_verilog(
     head: bool = True,
     scores: bool = False,
     adders: str = "ops",
+    ports: str = "",
     pipeline: int = 0,
     stream: bool = False,
     samples: npt.NDArray[Any] | None = None,
@@ -45,7 +58,8 @@ def to_verilog(
     and for float32 as IEEE 754 bits), or without encoder input `bits`; output `class_index` and, on request, `scores`
     (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added), or without
     head output `outputs`; with registers `clk`, with `stream` also `enable`, which stops the registers while it is 0.
-    Inputs that nothing depends on stay ports; outputs that are constant stay outputs.
+    `ports` gives input and outputs other names. Inputs that nothing depends on stay ports; outputs that are constant stay
+    outputs.
 
     Args:
         circuit: Any circuit.
@@ -56,6 +70,8 @@ def to_verilog(
         head: Make the head, if the circuit has one, part of the module.
         scores: Also output the counts of the classes.
         adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
+        ports: Names of the input and of the outputs in this order, separated by commas: `pix,cls` makes the module
+            `NAME(input [..:0] pix, output [..:0] cls)`. Clocks and handshakes keep their names.
         pipeline: Register stages, spread evenly over the logic levels: one sample per clock, its result `pipeline`
             clocks later.
         stream: Also write a module `NAME_stream` with valid/ready handshakes around this one (see
@@ -68,7 +84,8 @@ def to_verilog(
         The files written.
 
     Raises:
-        OptionError: `name` is not an identifier, `pipeline` is negative, or `scores` without a head.
+        OptionError: `name` or a port is not an identifier, or taken; there are more or fewer names than ports; `pipeline`
+            is negative, or `scores` without a head.
         ShapeError: `samples` do not fit (also DtypeError, DataError).
         UnsupportedError: The circuit has no outputs.
 
@@ -86,6 +103,8 @@ def to_verilog(
     if scores and not (head and circuit.head is not None):
         raise OptionError("scores need a head, and it must be part of the module")
     netlist = to_gate_level(circuit, encoder=encoder, head=head, scores=scores, adders=adders)
+    if ports != "":
+        netlist = netlist.with_ports(_port_names(ports, name))
     files = {f"{name}.v": _module(netlist, name, pipeline, stream=stream)}
     if stream:
         files[f"{name}_stream.v"] = stream_module(netlist, name, pipeline)
@@ -96,6 +115,19 @@ def to_verilog(
         if stream:
             files[f"{name}_stream_tb.v"] = stream_testbench(netlist, name, pipeline, len(inputs))
     return write_files(directory, {path: "\n".join(lines) + "\n" for path, lines in files.items()})
+
+
+def _port_names(ports: str, name: str) -> list[str]:
+    """The names in a text, none of which anything else in our files has."""
+    if not isinstance(ports, str):
+        raise OptionError(f"ports is {ports!r}, expected names separated by commas, such as 'pix,cls'")
+    names = [each.strip() for each in ports.split(",")]
+    modules = {f"{name}{end}" for end in ("", "_tb", "_stream", "_stream_tb")}
+    for i, each in enumerate(names):
+        check_name(each, VERILOG_KEYWORDS | VERILOG_TOOLS, option="port")
+        if each in VERILOG_INSIDE | modules or _INSIDE.fullmatch(each) or each in names[:i]:
+            raise OptionError(f"port {each!r} is the name of something else in the files; choose another")
+    return names
 
 
 def _module(netlist: GateLevel, name: str, pipeline: int, *, stream: bool) -> Iterator[str]:
@@ -114,18 +146,18 @@ def _module(netlist: GateLevel, name: str, pipeline: int, *, stream: bool) -> It
 
 def _meaning(netlist: GateLevel, pipeline: int) -> Iterator[str]:
     encoder, head = netlist.source.encoder, netlist.source.head
-    if netlist.input_name == "features" and encoder is not None:
+    if netlist.raw and encoder is not None:
         width = netlist.feature_bits
         kind = {"float32": "IEEE 754 single precision, not NaN", "int16": "signed", "int32": "signed"}
-        yield f"features[f * {width} +: {width}] is feature f, {kind.get(encoder.dtype, 'unsigned')};"
+        yield f"{netlist.input_name}[f * {width} +: {width}] is feature f, {kind.get(encoder.dtype, 'unsigned')};"
         yield f"features are those of a sample of shape {list(encoder.shape)} in C order."
-    if netlist.outputs[0][0] == "class_index":
-        yield "class_index is the lowest class among those with the greatest count."
+    if netlist.decides:
+        yield f"{netlist.outputs[0][0]} is the lowest class among those with the greatest count."
         if head is not None:
             yield from (f"class {k}: {comment(label)}" for k, label in enumerate(head.class_names))
     if netlist.score_bits:
         width = netlist.score_bits
-        yield f"scores[k * {width} +: {width}] + ({netlist.score_base}) is the count of class k."
+        yield f"{netlist.outputs[1][0]}[k * {width} +: {width}] + ({netlist.score_base}) is the count of class k."
     if pipeline:
         yield f"One sample per clock; its result follows {pipeline} rising edges of clk later."
 
