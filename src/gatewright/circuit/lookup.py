@@ -7,8 +7,8 @@ A table f is split on one input x, in the cheapest of three ways (f0 and f1 are 
 - the same from the other side: `f1 xor (not x and (f0 xor f1))`
 
 and so on until two inputs are left, which are one gate. Costs count gates after simplification: a constant part costs
-nothing. Up to six inputs, each one is tried; of tables with seven or eight, the first ones are split in order. All tables of
-one size are computed together, and parts that several tables have in common are made once.
+nothing. Up to six inputs, each one is tried; of tables with seven or eight, the first ones are split in order. All tables
+of one size are computed together, and parts that several tables have in common are made once.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import OptionError, UnsupportedError, unknown_name
 from gatewright.foreign.netlists import netlist_circuit
+from gatewright.foreign.networks import network_circuit
 from gatewright.foreign.trees import booster_circuit, tree_circuit, tree_file_circuit
 from gatewright.formats import READERS
 from gatewright.runtime.documents import reading
@@ -22,7 +23,18 @@ FILES: Registry[Callable[..., Circuit]] = Registry(
 """Functions that read a network from a file, by its suffix: they take the path, and options by keyword."""
 
 LIBRARIES: Registry[Callable[..., Circuit]] = Registry(
-    "library", Callable, {"sklearn": tree_circuit, "xgboost": booster_circuit, "lightgbm": booster_circuit}
+    "library",
+    Callable,
+    {
+        "sklearn": tree_circuit,
+        "xgboost": booster_circuit,
+        "lightgbm": booster_circuit,
+        "difflogic": network_circuit,
+        "torchlogix": network_circuit,
+        "compactlogic": network_circuit,
+        "torch_dwn": network_circuit,
+        "torch": network_circuit,
+    },
 )
 """Functions that read a trained object, by the package that defines its class: they take the object, and options."""
 
@@ -38,7 +50,7 @@ def import_network(source: Any, **options: Any) -> Circuit:
     Args:
         source: A file with a suffix in `FILES`, or an object whose class a package in `LIBRARIES` defines.
         **options: Options of that kind of source: `like` for netlists; `dtype`, `shape`, `quantize`, `samples`,
-            `class_names` and `feature_names` for trees.
+            `class_names` and `feature_names` for trees; `shape`, `dtype`, `thermometer` and names for torch networks.
 
     Raises:
         OptionError: The source or an option is unknown.
