@@ -43,6 +43,38 @@ def torch_dwn(monkeypatch):
     return library
 
 
+@pytest.fixture
+def compactlogic(monkeypatch):
+    library = pytest.importorskip("compactlogic.compactlogic", exc_type=ImportError)
+
+    def gate(ids, a, b):
+        return (ids.long() >> (3 - 2 * a - b).long() & 1).float()
+
+    def dense(x, a, b, w, gate_seq):
+        """`logic_layer_cuda_eval_kernel`."""
+        rows, slot = torch.arange(len(w)), w.long()
+        return gate(gate_seq[rows, slot][:, None], x[a[rows, slot]], x[b[rows, slot]])
+
+    def conv(x, channel, dy, dx, w, gate_seq, stride, pad, size):
+        """`conv_layer_cuda_forward_eval_kernel`: what lies outside of the image is 0."""
+        height, width = ((side + 2 * pad - size) // stride + 1 for side in x.shape[2:])
+        y = torch.zeros(len(x), len(w), height, width)
+        for k, slot in enumerate(w.tolist()):
+            for row in range(height):
+                for column in range(width):
+                    values = []
+                    for side in (0, 1):
+                        at = row * stride + int(dy[side, k, slot]), column * stride + int(dx[side, k, slot])
+                        inside = 0 <= at[0] < x.shape[2] and 0 <= at[1] < x.shape[3]
+                        values.append(x[:, int(channel[side, k, slot]), *at] if inside else torch.zeros(len(x)))
+                    y[:, k, row, column] = gate(gate_seq[k, slot], *values)
+        return y
+
+    monkeypatch.setattr(library.difflogic_cuda, "eval", dense, raising=False)
+    monkeypatch.setattr(library.convlogic_cuda, "eval", conv, raising=False)
+    return library
+
+
 def boolean(n, *shape, seed=0):
     return torch.from_numpy(np.random.default_rng(seed).random((n, *shape)) < 0.5).float()
 
@@ -135,7 +167,7 @@ def test_torchlogix_convolutions(torchlogix, depth, padding):
     width = 8 * (side // 2) ** 2
     last = torchlogix.LogicDense(width, width, parametrization_kwargs={"weight_init": "random"})
     model = nn.Sequential(conv, pool, nn.Flatten(), last, torchlogix.GroupSum(2))
-    check(model, boolean(200, 2, 6, 6), shape=(2, 6, 6))
+    check(model, boolean(200, 2, 6, 6))
 
 
 def test_torchlogix_convolutions_of_rank_4(torchlogix):
@@ -200,6 +232,27 @@ def test_dwn_with_its_thermometer(torch_dwn):
 def test_dwn_without_bits_is_refused(torch_dwn):
     with pytest.raises(UnsupportedError, match="ste=False"):
         gw.import_network(nn.Sequential(torch_dwn.LUTLayer(8, 8, 2, ste=False)))
+
+
+def test_compactlogic(compactlogic):
+    torch.manual_seed(0)
+    layers = [compactlogic.LogicLayer(20, 60, num_gates=8), compactlogic.LogicLayer(60, 61, num_gates=8)]
+    layers[0].resample_connections(torch.arange(30), threshold_high=0.2, threshold_low=0.15)
+    layers[1].freeze()
+    with torch.no_grad():
+        layers[0].weights[:5] = 0.0  # ties
+    check(nn.Sequential(*layers, compactlogic.GroupSum(3, tau=2.0)), boolean(300, 20))
+
+
+@pytest.mark.parametrize(("padding", "stride", "channels"), [(0, 1, 0), (1, 2, 1), (1, 1, 2)])
+def test_compactlogic_convolutions(compactlogic, padding, stride, channels):
+    torch.manual_seed(0)
+    conv = compactlogic.ConvLayer((4, 6, 6), padding, 8, 3, stride, channels, num_gates=16)
+    width = int(conv.out_dim)
+    model = nn.Sequential(
+        conv, nn.Flatten(), compactlogic.LogicLayer(width, width, num_gates=16), compactlogic.GroupSum(5)
+    )
+    check(model, boolean(100, 4, 6, 6))
 
 
 def test_half_a_million_gates_are_imported_in_seconds(difflogic):

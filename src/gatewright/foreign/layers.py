@@ -26,7 +26,7 @@ def _difflogic_layer(module: Any, lowering: Lowering) -> Nodes:
 
 def _compactlogic_choice(module: Any, tables: list[Any]) -> list[npt.NDArray[Any]]:
     """The likeliest slot of each row in tables [..., rows, slots]; a frozen layer keeps its own."""
-    slot = array(module.w if hasattr(module, "w") else module.weights.argmax(-1)).astype(np.int64)
+    slot = array(module.w if hasattr(module, "w") else module.weights.argmax(-1)).astype(np.uint8).astype(np.int64)
     return [np.take_along_axis(t, slot.reshape(*[1] * (t.ndim - 2), -1, 1), -1)[..., 0] for t in map(array, tables)]
 
 
@@ -162,10 +162,11 @@ def thermometer_bits(
     return torchlogix.thermometer_bits(module, shape) if kind.__name__ in torchlogix.THERMOMETERS else None
 
 
-def first_width(module: Any) -> int:
-    """Inputs of a dense layer or convolution that says how many it has; otherwise 0."""
-    for name in ("in_dim", "input_size"):
-        width = getattr(module, name, 0)
-        if isinstance(width, (int, np.integer)) and width and not hasattr(module, "in_shape"):
-            return int(width)
-    return 0
+def first_shape(module: Any) -> tuple[int, ...]:
+    """Shape of what a layer reads, if it says so; otherwise empty."""
+    if hasattr(module, "in_shape"):  # convolutions of CompactLogic
+        return tuple(map(int, module.in_shape))
+    width = getattr(module, "in_dim", getattr(module, "input_size", ()))
+    if isinstance(width, tuple) and hasattr(module, "channels"):  # convolutions of torchlogix
+        return (int(module.channels), *map(int, width))
+    return (int(width),) if isinstance(width, (int, np.integer)) else ()

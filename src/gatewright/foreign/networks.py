@@ -42,7 +42,7 @@ def network_circuit(
     """
     from torch import nn  # noqa: PLC0415 - what has a torch network has imported torch
 
-    from gatewright.foreign.layers import first_width, prepare, thermometer_bits  # noqa: PLC0415
+    from gatewright.foreign.layers import first_shape, prepare, thermometer_bits  # noqa: PLC0415
     from gatewright.lowering import lower  # noqa: PLC0415 - needs torch
 
     modules = prepare(model)
@@ -53,8 +53,7 @@ def network_circuit(
         encoder, bits_shape = _encoder(*found, dtype, feature_names)
         modules = modules[1:]
     else:
-        width = first_width(modules[0]) if modules else 0
-        bits_shape = tuple(shape) or ((width,) if width else ())
+        bits_shape = tuple(shape) or (first_shape(modules[0]) if modules else ())
         if not bits_shape:
             raise ShapeError("the first module does not say how many inputs it has: pass shape=(F,) or (C, H, W)")
     circuit = lower(nn.Sequential(*modules), bits_shape, class_names=class_names)
