@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewright.cli.circuits import TimeoutFlag, circuit_about, proof_about, proof_text, read_circuit
+from gatewright.cli.circuits import TimeoutFlag, check_fits, circuit_about, proof_about, proof_text, read_circuit
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs
 from gatewright.cli.train import DataFlag
 from gatewright.errors import OptionError
@@ -22,6 +22,9 @@ def import_(
     dtype: Annotated[str | None, typer.Option(help="Type of the raw features: uint8, int16, float32, ...")] = None,
     shape: Annotated[str | None, typer.Option(metavar="C,H,W", help="Shape of one sample.")] = None,
     quantize: Annotated[int | None, typer.Option(metavar="BITS", help="Lossy: round leaf values to BITS bits.")] = None,
+    classes: Annotated[int | None, typer.Option(help="State dicts: classes of the group sum at the end.")] = None,
+    tau: Annotated[float | None, typer.Option(help="State dicts: temperature of the group sum.")] = None,
+    inputs: Annotated[int | None, typer.Option(help="State dicts: number of inputs.")] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Data set that gives type, shape and classes, and on which accuracy is measured.")
     ] = None,
@@ -45,6 +48,9 @@ def import_(
         "dtype": dtype,
         "shape": None if shape is None else _shape(shape),
         "quantize": quantize,
+        "classes": classes,
+        "tau": tau,
+        "inputs": inputs,
     }
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     samples = None
@@ -53,7 +59,7 @@ def import_(
 
         loaded = load_dataset(dataset, data, progress=not json)
         samples = loaded.split(split)
-        if like is None:
+        if source.suffix == ".json":
             options = {"dtype": loaded.dtype, "shape": loaded.shape, "class_names": loaded.class_names, **options}
         if quantize is not None:
             options["samples"] = (samples.x, samples.y)
@@ -63,7 +69,8 @@ def import_(
         say("proving ...")
     proof = None if no_proof else require(prove(network, circuit, timeout=timeout))
     accuracy = None
-    if samples is not None and circuit.head is not None:
+    if samples is not None:
+        check_fits(circuit, loaded, source)
         accuracy = float((Engine(circuit).predict(samples.x) == samples.y).mean())
     save_circuit(circuit, out)
     about = circuit_about(circuit)

@@ -12,13 +12,20 @@ from gatewright.circuit.circuit import Circuit
 from gatewright.errors import OptionError, UnsupportedError, unknown_name
 from gatewright.foreign.netlists import netlist_circuit
 from gatewright.foreign.networks import network_circuit
+from gatewright.foreign.state_dicts import state_dict_circuit
 from gatewright.foreign.trees import booster_circuit, tree_circuit, tree_file_circuit
 from gatewright.formats import READERS
 from gatewright.runtime.documents import reading
 from gatewright.runtime.registry import Registry
 
 FILES: Registry[Callable[..., Circuit]] = Registry(
-    "suffix of foreign networks", Callable, dict.fromkeys(READERS, netlist_circuit) | {".json": tree_file_circuit}
+    "suffix of foreign networks",
+    Callable,
+    {
+        **dict.fromkeys(READERS, netlist_circuit),
+        ".json": tree_file_circuit,
+        **dict.fromkeys((".pt", ".pth", ".safetensors"), state_dict_circuit),
+    },
 )
 """Functions that read a network from a file, by its suffix: they take the path, and options by keyword."""
 
@@ -50,7 +57,8 @@ def import_network(source: Any, **options: Any) -> Circuit:
     Args:
         source: A file with a suffix in `FILES`, or an object whose class a package in `LIBRARIES` defines.
         **options: Options of that kind of source: `like` for netlists; `dtype`, `shape`, `quantize`, `samples`,
-            `class_names` and `feature_names` for trees; `shape`, `dtype`, `thermometer` and names for torch networks.
+            `class_names` and `feature_names` for trees; `shape`, `dtype`, `thermometer` and names for torch networks;
+            `classes`, `tau` and `inputs` for state dicts.
 
     Raises:
         OptionError: The source or an option is unknown.
