@@ -19,6 +19,7 @@ _NAMES = {
     "gatewright.data": ("load_dataset",),
     "gatewright.engine": ("Engine", "PackedBits"),
     "gatewright.errors": ("GatewrightError",),
+    "gatewright.foreign": ("import_network",),
     "gatewright.formats": ("export",),
     "gatewright.gates": ("Gate",),
     "gatewright.learning": ("AdaptiveDiscretization", "AdaptiveResampling", "GuidedProposals"),
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from gatewright.engine import Engine as Engine
     from gatewright.engine import PackedBits as PackedBits
     from gatewright.errors import GatewrightError as GatewrightError
+    from gatewright.foreign import import_network as import_network
     from gatewright.formats import export as export
     from gatewright.gates import Gate as Gate
     from gatewright.learning import AdaptiveDiscretization as AdaptiveDiscretization

@@ -102,6 +102,29 @@ def verify(one: Circuit | str | Path, two: Circuit | str | Path, *, timeout: flo
     return replace(proof, detail="; ".join([proof.detail, *filter(None, remarks)]))
 
 
+def in_interface_of(like: Circuit, netlist: Circuit, source: str) -> Circuit:
+    """A netlist with its ports in a circuit's order, by name where they have names, and the circuit's encoder and head.
+
+    Args:
+        like: The circuit, as it was exported without encoder and head.
+        netlist: What a reader of `gatewright.formats.READERS` read.
+        source: What messages call it.
+
+    Raises:
+        ShapeError: The netlist has other numbers of inputs or outputs, or it is not clear which ports are which.
+    """
+    found, raw = _positions(netlist, like, source)
+    outputs = _names(netlist, "outputs")
+    if raw or any(name.startswith("class_index") for name in outputs):
+        raise ShapeError(
+            f"{source} contains the encoder or the head as gates, so it cannot get those of another circuit; import it "
+            "without (no --like), or export the circuit again with encoder=false and head=false"
+        )
+    order = _output_order(_bits(outputs), [("outputs", j) for j in range(like.n_outputs)], netlist, source)
+    gates = _rewired(netlist, like.n_inputs, found, order)
+    return gates.replace(encoder=like.encoder, head=like.head)
+
+
 def _prove(a: Circuit, b: Circuit, sources: tuple[str, str], is_netlist: Sequence[bool], timeout: float) -> Proof:
     """The proof for circuits, some of which are netlists."""
     if all(is_netlist):

@@ -202,7 +202,7 @@ def evaluate(
     circuit = read_circuit(file)
     loaded = load_dataset(dataset, data, progress=not json)
     samples = loaded.split(split)
-    _check_fits(circuit, loaded, file)
+    check_fits(circuit, loaded, file)
     if not len(samples):
         raise DataError(f"the {split} split of {dataset} is empty")
     engine = Engine(circuit)
@@ -249,7 +249,8 @@ def _show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confu
     )
 
 
-def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
+def check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
+    """Refuse a circuit that takes other samples or gives other classes than a data set has."""
     encoder, head = circuit.encoder, circuit.head
     if encoder is None or head is None:
         raise UnsupportedError(

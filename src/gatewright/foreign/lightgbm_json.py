@@ -1,0 +1,102 @@
+"""LightGBM's model in JSON, as `json.dump(booster.dump_model(), file)` writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gatewright.errors import FormatError, UnsupportedError, shown
+from gatewright.foreign.forest import Forest
+
+_OBJECTIVES = ("binary", "multiclass")
+
+
+def from_lightgbm(model: Any) -> Forest:
+    """The forest in a model.
+
+    Args:
+        model: What the JSON holds.
+
+    Raises:
+        UnsupportedError: It is no classifier of trees that compare numbers.
+        FormatError: An entry is missing or of another kind.
+    """
+    try:
+        objective = str(model["objective"])
+        library = f"LightGBM {model['version']} {objective}"
+        if objective.split(" ", maxsplit=1)[0] not in _OBJECTIVES:
+            raise UnsupportedError(
+                f"{library}: this objective is no classification that is read; expected {_OBJECTIVES}"
+            )
+        per_stage = int(model["num_tree_per_iteration"])
+        classes = max(2, per_stage)
+        nodes = _Nodes(library, classes)
+        for i, tree in enumerate(model["tree_info"]):
+            nodes.add(tree["tree_structure"], i % per_stage if per_stage > 1 else 1)
+        stages = len(nodes.roots) // per_stage
+        if not nodes.roots or len(nodes.roots) % per_stage:
+            raise FormatError(f"{library}: {len(nodes.roots)} trees are not whole rounds of {per_stage}")
+        return Forest(
+            root=np.array(nodes.roots),
+            feature=np.array(nodes.feature, np.int64),
+            threshold=np.array(nodes.threshold, np.float64),
+            left=np.array(nodes.left, np.int64),
+            right=np.array(nodes.right, np.int64),
+            value=np.array(nodes.value, np.float64).reshape(-1, classes),
+            base=np.zeros(classes),
+            n_features=int(model["max_feature_idx"]) + 1,
+            library=library,
+            compares_float32=False,
+            divisor=float(stages) if model["average_output"] else 1.0,
+            feature_names=tuple(map(str, model["feature_names"])),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        if isinstance(error, (FormatError, UnsupportedError)):
+            raise
+        raise FormatError(f"not LightGBM's model in JSON: {type(error).__name__} {str(error)[:100]}") from error
+
+
+class _Nodes:
+    """Nested trees as lists of nodes."""
+
+    def __init__(self, library: str, classes: int) -> None:
+        self._library, self._classes = library, classes
+        self.roots: list[int] = []
+        self.feature: list[int] = []
+        self.threshold: list[float] = []
+        self.left: list[int] = []
+        self.right: list[int] = []
+        self.value: list[list[float]] = []
+
+    def add(self, structure: Any, place: int) -> None:
+        """Append a tree that adds to the score of one class."""
+        self.roots.append(len(self.feature))
+        waiting = [(structure, self.left, -1)]
+        while waiting:
+            node, side, parent = waiting.pop()
+            here = len(self.feature)
+            if parent >= 0:
+                side[parent] = here
+            value = [0.0] * self._classes
+            if "split_feature" not in node:
+                value[place] = float(node["leaf_value"])
+            self.feature.append(-1)
+            self.threshold.append(0.0)
+            self.left.append(-1)
+            self.right.append(-1)
+            self.value.append(value)
+            if "split_feature" in node:
+                self._split(node, here)
+                waiting += [(node["left_child"], self.left, here), (node["right_child"], self.right, here)]
+
+    def _split(self, node: Any, here: int) -> None:
+        if node["decision_type"] != "<=":
+            raise UnsupportedError(
+                f"{self._library}: a tree splits by category ({shown(node['decision_type'])}), which is not read: encode "
+                "categories as numbers"
+            )
+        if node["missing_type"] == "Zero":
+            raise UnsupportedError(f"{self._library}: zeros are missing values (zero_as_missing), which is not read")
+        self.feature[here] = int(node["split_feature"])
+        self.threshold[here] = float(node["threshold"])

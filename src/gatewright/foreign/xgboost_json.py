@@ -1,0 +1,97 @@
+"""XGBoost's model in JSON, as `booster.save_model("model.json")` writes it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.errors import FormatError, UnsupportedError, shown
+from gatewright.foreign.forest import Forest
+from gatewright.runtime.documents import parse_json
+
+_LOGISTIC = "binary:logistic"
+_OBJECTIVES = (_LOGISTIC, "binary:logitraw", "multi:softmax", "multi:softprob")
+
+
+def from_xgboost(tree: Any) -> Forest:
+    """The forest in a model.
+
+    Args:
+        tree: What the JSON holds.
+
+    Raises:
+        UnsupportedError: It is no classifier of trees that compare numbers.
+        FormatError: An entry is missing or of another kind.
+    """
+    try:
+        learner = tree["learner"]
+        parameters, objective = learner["learner_model_param"], learner["objective"]["name"]
+        version = ".".join(map(str, tree.get("version", [])))
+        library = f"XGBoost {version} {objective}"
+        booster = learner["gradient_booster"]
+        if objective not in _OBJECTIVES:
+            raise UnsupportedError(
+                f"{library}: this objective is no classification that is read; expected {_OBJECTIVES}"
+            )
+        if booster["name"] != "gbtree":
+            raise UnsupportedError(f"{library}: the booster is {shown(booster['name'])}, expected gbtree")
+        if int(parameters.get("num_target", "1")) != 1:
+            raise UnsupportedError(f"{library}: it decides several things at once; a circuit decides one")
+        scores = max(1, int(parameters["num_class"]))
+        first = parse_json(str(parameters["base_score"]), "base_score")
+        base = np.broadcast_to(np.asarray(first, np.float64).ravel(), (scores,))
+        if objective == _LOGISTIC:  # kept as a probability
+            base = np.array([math.log(base[0]) - math.log1p(-base[0])])
+        model = booster["model"]
+        return _forest(model, library, base, int(parameters["num_feature"]), tuple(learner.get("feature_names") or ()))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        if isinstance(error, (FormatError, UnsupportedError)):
+            raise
+        raise FormatError(f"not XGBoost's model in JSON: {type(error).__name__} {str(error)[:100]}") from error
+
+
+def _forest(
+    model: Any, library: str, base: npt.NDArray[np.float64], n_features: int, feature_names: tuple[str, ...]
+) -> Forest:
+    classes = max(2, len(base))
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("feature", "threshold", "left", "right", "value")}
+    roots, count = [], 0
+    for tree, place in zip(model["trees"], model["tree_info"], strict=True):
+        if any(tree.get("split_type", ())) or tree.get("categories"):
+            raise UnsupportedError(
+                f"{library}: a tree splits by category, which is not read: encode categories as numbers"
+            )
+        if int(tree["tree_param"].get("size_leaf_vector", "1")) > 1:
+            raise UnsupportedError(f"{library}: leaves hold several values (multi_strategy), which is not read")
+        left, right, feature = (
+            np.array(tree[name], np.int64) for name in ("left_children", "right_children", "split_indices")
+        )
+        condition = np.array(tree["split_conditions"], np.float64)
+        leaf = left < 0
+        value = np.zeros((len(leaf), classes))
+        value[:, place if len(base) > 1 else 1] = np.where(leaf, condition, 0)
+        parts["feature"].append(np.where(leaf, -1, feature))
+        # Written with as many digits as a float32 needs, and compared as one.
+        parts["threshold"].append(np.where(leaf, 0, condition.astype(np.float32)))
+        parts["left"].append(left + count)
+        parts["right"].append(right + count)
+        parts["value"].append(value)
+        roots.append(count)
+        count += len(leaf)
+    if not roots:
+        raise UnsupportedError(f"{library}: the model has no trees")
+    first = np.zeros(classes)
+    first[classes - len(base) :] = base
+    joined: dict[str, Any] = {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    return Forest(
+        root=np.array(roots),
+        base=first,
+        n_features=n_features,
+        library=library,
+        at_threshold_left=False,
+        feature_names=feature_names,
+        **joined,
+    )
