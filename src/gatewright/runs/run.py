@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -33,7 +33,8 @@ from gatewright.training.build import build_trainer, training_generator
 from gatewright.training.checkpoint import save_state
 from gatewright.training.config import RunConfig
 from gatewright.training.evaluate import evaluate
-from gatewright.training.processes import join, pick_device
+from gatewright.training.processes import Ranks, join, pick_device
+from gatewright.training.sink import Sink
 from gatewright.training.trainer import Trainer, Watcher
 
 Source = RunConfig | str | os.PathLike[str]
@@ -144,18 +145,7 @@ def train(
             raise DataError(f"{dataset.name} has no test samples, on which a finished network is measured")
         if processes.main:
             folder.create()
-        generator = torch.Generator().manual_seed(config.train.seed)
-        encoder = config.data.encoder.build(dataset)
-        plan = config.model.plan(encoder.out_shape, dataset.n_classes, dataset.label_shape)
-        model = plan.build(encoder, generator)
-        if config.model.tau == "measured":
-            measure_temperature(model, torch.from_numpy(dataset.train.x[:SAMPLES]))
-        model = model.to(device)
-        generator = training_generator(config.train.seed, device, generator)
-        with use_threads(config.train.thread_count(plan.candidates)):
-            training = Feed(dataset.train, device, config.data.augment.build(dataset, generator, processes))
-            validation = Feed(dataset.validation, device) if len(dataset.validation) else None
-            trainer = build_trainer(config, model, training, validation, generator, folder, processes)
+        with prepared(config, dataset, folder, device, processes) as trainer:
             if processes.from_main(resume and folder.checkpoint_path.exists()):
                 folder.resume(trainer, processes)
             try:
@@ -167,10 +157,37 @@ def train(
             result = None
             if processes.main:
                 step = trainer.load_best()
-                _save_model(path, config, name or found, dataset, model, step)
+                _save_model(path, config, name or found, dataset, cast("torch.nn.Sequential", trainer.model), step)
                 result = _result(path, dataset, trainer, device, step)
                 folder.finish(result)
             return processes.from_main(result)
+
+
+@contextmanager
+def prepared(
+    config: RunConfig, dataset: Dataset, sink: Sink, device: torch.device, processes: Ranks
+) -> Iterator[Trainer]:
+    """The trainer that a config describes, before its first step, with the threads that it trains with.
+
+    Args:
+        config: The run's options.
+        dataset: What `config.data` loads.
+        sink: Where metrics, checkpoints and best weights go.
+        device: Where to train.
+        processes: The processes that train together.
+    """
+    generator = torch.Generator().manual_seed(config.train.seed)
+    encoder = config.data.encoder.build(dataset)
+    plan = config.model.plan(encoder.out_shape, dataset.n_classes, dataset.label_shape)
+    model = plan.build(encoder, generator)
+    if config.model.tau == "measured":
+        measure_temperature(model, torch.from_numpy(dataset.train.x[:SAMPLES]))
+    model = model.to(device)
+    generator = training_generator(config.train.seed, device, generator)
+    with use_threads(config.train.thread_count(plan.candidates)):
+        training = Feed(dataset.train, device, config.data.augment.build(dataset, generator, processes))
+        validation = Feed(dataset.validation, device) if len(dataset.validation) else None
+        yield build_trainer(config, model, training, validation, generator, sink, processes)
 
 
 def _save_model(
