@@ -98,12 +98,11 @@ def compile_folder(
     quiet: bool = False,
 ) -> Compiled:
     """Compile the run in a folder, with proof and check."""
-    from gatewright.data import load_dataset
     from gatewright.runs.compile import compile_run
     from gatewright.runs.run import load_run
 
     trained = load_run(run)
-    dataset = load_dataset(trained.config.data.name, data, progress=not quiet)
+    dataset = trained.config.data.read(data, progress=not quiet)
     return compile_run(trained, dataset, proof=proof, prune_too=prune, timeout=timeout)
 
 

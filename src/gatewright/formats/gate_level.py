@@ -26,7 +26,8 @@ class GateLevel:
         source: The circuit it was made from.
         gates: Simplified circuit without encoder and head; its outputs are those of `outputs`, one port after the other.
         input_name: "features" if the inputs are the bits of raw features, otherwise "bits".
-        feature_bits: Bits of one feature (1 for "bits"): bit i of feature f is input `f * feature_bits + i`.
+        feature_bits: Bits of one feature (1 for "bits"): bit i of feature f is input `f * feature_bits + i`; 0 where
+            features have types of their own: bit i is then input `source.encoder.first_bits[f] + i`.
         outputs: (name, width) of each output port, least significant bit first: ("outputs", n) without a head, otherwise
             ("class_index", bits) and, on request, ("scores", classes * score_bits).
         score_bits: Bits of one score, an unsigned number to which `score_base` is to be added; 0 without scores.
@@ -80,7 +81,7 @@ class GateLevel:
             if self.score_bits:
                 out = np.hstack([out, _binary(counts(circuit, bits) - self.score_base, self.score_bits)])
         if raw and circuit.encoder is not None:
-            return feature_bits(circuit.encoder, np.asarray(x)), out
+            return feature_bits(circuit.encoder, circuit.encoder.samples(x)), out
         return bits, out
 
 
@@ -145,7 +146,7 @@ def to_gate_level(
         raise UnsupportedError("the circuit has no outputs, so there is nothing to export")
     width, input_name = 1, "bits"
     if encoder and circuit.encoder is not None:
-        width, input_name = FEATURE_BITS[circuit.encoder.dtype], "features"
+        width, input_name = 0 if circuit.encoder.types else FEATURE_BITS[circuit.encoder.dtype], "features"
         # Simplified while the encoder is still known: the gates hide relations between thresholds of a feature.
         circuit = with_encoder_gates(simplify(circuit))
     gates = simplify(circuit.replace(encoder=None))

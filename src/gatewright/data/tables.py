@@ -1,0 +1,149 @@
+"""Tables in files: CSV, Parquet, Arrow; and what a data frame is to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.columns import (
+    Column,
+    array_type,
+    describe_columns,
+    order_categories,
+    read_columns,
+    score_of_labels,
+    values_of,
+)
+from gatewright.data.splitting import Rows, Shares, split_as_named, split_rows
+from gatewright.errors import DataError, FormatError, require_extra, unknown_name
+
+SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".feather")
+"""Endings of the names of files with tables."""
+
+MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+"""Texts of a CSV file that mean a missing value."""
+
+_MOST_CLASSES = 1000
+
+
+def read_table(path: str | Path) -> Any:
+    """Read a file as a data frame of pandas; whole numbers stay exact, also where values are missing.
+
+    Args:
+        path: A file named as one of `SUFFIXES`; `.csv` and `.tsv` have names of columns in their first line.
+
+    Raises:
+        FormatError: The file is of another kind, or damaged.
+        MissingExtraError: pandas or pyarrow is not installed.
+        OSError: It cannot be read.
+    """
+    source = Path(path)
+    pandas = require_extra("pandas", "data")
+    if source.suffix not in SUFFIXES:
+        raise FormatError(f"{source} is no table: expected a name that ends with one of {', '.join(SUFFIXES)}")
+    with source.open("rb"):  # so that a file that is not there is not called damaged
+        pass
+    try:
+        if source.suffix in {".csv", ".tsv"}:
+            return pandas.read_csv(
+                source,
+                sep="\t" if source.suffix == ".tsv" else ",",
+                skipinitialspace=True,
+                na_values=list(MISSING),
+                keep_default_na=False,
+                dtype_backend="numpy_nullable",
+            )
+        require_extra("pyarrow", "data")
+        if source.suffix == ".parquet":
+            return pandas.read_parquet(source, dtype_backend="numpy_nullable")
+        return pandas.read_feather(source, dtype_backend="numpy_nullable")
+    except (ValueError, OSError) as error:  # those of pandas and Arrow are ValueErrors
+        raise FormatError(f"{source} cannot be read as {source.suffix[1:]}: {str(error)[:300]}") from error
+
+
+class Table(NamedTuple):
+    """A table as numbers.
+
+    Attributes:
+        x: Features [rows, features].
+        y: int64 [rows], classes.
+        parts: Rows of train, validation and test.
+        class_names: One name per class.
+        columns: What the columns are.
+        types: Types of the features.
+    """
+
+    x: npt.NDArray[Any]
+    y: npt.NDArray[np.int64]
+    parts: tuple[Rows, Rows, Rows]
+    class_names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    types: tuple[str, ...]
+
+
+def classes_of(target: Any, name: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Labels of any kind as classes int64 [rows] and their names, numbers in their order and texts alphabetically.
+
+    Raises:
+        DataError: A label is missing, there is only one, or they are not classes.
+    """
+    ((_, values, missing),) = values_of(
+        np.asarray(target, object)[:, None] if _plain(target) else target.to_frame(), name
+    )
+    if missing.any():
+        raise DataError(f"{name} is missing in row {int(missing.argmax())}; drop rows without a label")
+    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
+        raise DataError(f"{name} holds fractions, expected classes: numbers are not predicted, put them into bins")
+    whole = values.astype(np.int64) if values.dtype.kind == "f" else values
+    classes, labels = np.unique(whole, return_inverse=True)
+    if not 2 <= len(classes) <= _MOST_CLASSES:
+        raise DataError(f"{name} has {len(classes)} different labels, expected 2 to {_MOST_CLASSES:,} classes")
+    return labels.astype(np.int64), tuple(str(label) for label in classes)
+
+
+def _plain(target: Any) -> bool:
+    return not hasattr(target, "to_frame")
+
+
+def labels_of(target: Any, class_names: Sequence[str], name: str) -> npt.NDArray[np.int64]:
+    """Labels as classes that are known already.
+
+    Raises:
+        DataError: A label is none of them.
+    """
+    place = {text: k for k, text in enumerate(class_names)}
+    found, names = classes_of(target, name) if len(set(map(str, target))) > 1 else (np.zeros(len(target), int), None)
+    texts = (str(next(iter(target))),) if names is None else names
+    unknown = next((text for text in texts if text not in place), None)
+    if unknown is not None:
+        raise DataError(f"{name} has the label {unknown!r}, expected one of {', '.join(class_names[:10])}")
+    return np.array([place[text] for text in texts], np.int64)[found]
+
+
+def table_of(
+    frame: Any, target: str, shares: Shares, *, drop: Sequence[str] = (), split: str = "", groups: str = ""
+) -> Table:
+    """A data frame as numbers to learn from; `Dataset.from_frame` describes the arguments."""
+    names = [str(name) for name in frame.columns]
+    for name in (target, *drop, *filter(None, (split, groups))):
+        if name not in names:
+            raise unknown_name("column", name, names)
+    y, class_names = classes_of(frame[target], f"column {target!r}")
+    if split:
+        parts = split_as_named(list(frame[split]), y, shares, split)
+    else:
+        parts = split_rows(y, shares, list(frame[groups]) if groups else None)
+    used = [name for name in names if name not in {target, split, groups, *drop}]
+    values = values_of(frame[used], "the table")
+    training = np.zeros(len(y), np.bool_)
+    training[parts[0]] = True
+    columns, types = describe_columns(values, training)
+    seen = [each._replace(values=each.values[training], missing=each.missing[training]) for each in values]
+    ones = np.ones(len(parts[0]))
+    columns = order_categories(columns, seen, score_of_labels(y[training], ones), ones)
+    x = read_columns(columns, types, values, array_type(types, values), "the table")
+    return Table(x, y, parts, class_names, columns, types)
