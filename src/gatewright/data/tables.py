@@ -19,7 +19,7 @@ from gatewright.columns import (
     values_of,
 )
 from gatewright.data.splitting import Rows, Shares, split_as_named, split_rows
-from gatewright.errors import DataError, FormatError, require_extra, unknown_name
+from gatewright.errors import DataError, FormatError, require_extra, shown, unknown_name
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".feather")
 """Endings of the names of files with tables."""
@@ -65,6 +65,28 @@ def read_table(path: str | Path) -> Any:
         raise FormatError(f"{source} cannot be read as {source.suffix[1:]}: {str(error)[:300]}") from error
 
 
+def write_table(frame: Any, path: Path, suffix: str) -> None:
+    """Write a data frame as a file of the kind that one of `SUFFIXES` names."""
+    if suffix in {".csv", ".tsv"}:
+        frame.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    elif suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.reset_index(drop=True).to_feather(path)
+
+
+def column_of(frame: Any, name: str) -> Any:
+    """A column of a data frame.
+
+    Raises:
+        OptionError: There is none of this name.
+    """
+    names = [str(each) for each in frame.columns]
+    if name not in names:
+        raise unknown_name("column", name, names)
+    return frame.iloc[:, names.index(name)]
+
+
 class Table(NamedTuple):
     """A table as numbers.
 
@@ -91,37 +113,38 @@ def classes_of(target: Any, name: str) -> tuple[npt.NDArray[np.int64], tuple[str
     Raises:
         DataError: A label is missing, there is only one, or they are not classes.
     """
-    ((_, values, missing),) = values_of(
-        np.asarray(target, object)[:, None] if _plain(target) else target.to_frame(), name
-    )
-    if missing.any():
-        raise DataError(f"{name} is missing in row {int(missing.argmax())}; drop rows without a label")
-    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
-        raise DataError(f"{name} holds fractions, expected classes: numbers are not predicted, put them into bins")
-    whole = values.astype(np.int64) if values.dtype.kind == "f" else values
-    classes, labels = np.unique(whole, return_inverse=True)
+    texts = _texts_of(target, name)
+    classes, labels = np.unique(texts, return_inverse=True)
     if not 2 <= len(classes) <= _MOST_CLASSES:
         raise DataError(f"{name} has {len(classes)} different labels, expected 2 to {_MOST_CLASSES:,} classes")
     return labels.astype(np.int64), tuple(str(label) for label in classes)
 
 
-def _plain(target: Any) -> bool:
-    return not hasattr(target, "to_frame")
-
-
 def labels_of(target: Any, class_names: Sequence[str], name: str) -> npt.NDArray[np.int64]:
-    """Labels as classes that are known already.
+    """Labels as classes that are known already, int64 [rows].
 
     Raises:
-        DataError: A label is none of them.
+        DataError: A label is missing, or none of them.
     """
     place = {text: k for k, text in enumerate(class_names)}
-    found, names = classes_of(target, name) if len(set(map(str, target))) > 1 else (np.zeros(len(target), int), None)
-    texts = (str(next(iter(target))),) if names is None else names
-    unknown = next((text for text in texts if text not in place), None)
-    if unknown is not None:
-        raise DataError(f"{name} has the label {unknown!r}, expected one of {', '.join(class_names[:10])}")
-    return np.array([place[text] for text in texts], np.int64)[found]
+    texts = [str(text) for text in _texts_of(target, name)]
+    row = next((i for i, text in enumerate(texts) if text not in place), None)
+    if row is not None:
+        raise DataError(f"{name}, row {row}: label {shown(texts[row])}, expected one of {shown(list(class_names))}")
+    return np.array([place[text] for text in texts], np.int64)
+
+
+def _texts_of(target: Any, name: str) -> npt.NDArray[Any]:
+    """Labels, none of them missing: whole numbers, Booleans or texts."""
+    table = target.to_frame() if hasattr(target, "to_frame") else np.array(list(target), object)[:, None]
+    ((_, values, missing),) = values_of(table, name)
+    if missing.any():
+        raise DataError(f"{name} is missing in row {int(missing.argmax())}; drop rows without a label")
+    if values.dtype.kind != "f":
+        return values
+    if not (values == np.floor(values)).all():
+        raise DataError(f"{name} holds fractions, expected classes: numbers are not predicted, put them into bins")
+    return values.astype(np.int64)
 
 
 def table_of(
@@ -129,10 +152,9 @@ def table_of(
 ) -> Table:
     """A data frame as numbers to learn from; `Dataset.from_frame` describes the arguments."""
     names = [str(name) for name in frame.columns]
-    for name in (target, *drop, *filter(None, (split, groups))):
-        if name not in names:
-            raise unknown_name("column", name, names)
-    y, class_names = classes_of(frame[target], f"column {target!r}")
+    for name in (*drop, *filter(None, (split, groups))):
+        column_of(frame, name)
+    y, class_names = classes_of(column_of(frame, target), f"column {target!r}")
     if split:
         parts = split_as_named(list(frame[split]), y, shares, split)
     else:

@@ -23,6 +23,7 @@ from gatewright.nn.temperature import SAMPLES, measure_temperature
 from gatewright.nn.thermometer import Thermometer
 from gatewright.nn.weighted_sum import WeightedSum
 from gatewright.runs.folder import CONFIG, MODEL, RunFolder, lock_run, naming, read_model
+from gatewright.runs.own import is_own, own_config
 from gatewright.runs.result import RESULT, RunResult, SplitAccuracy
 from gatewright.runtime.documents import validated
 from gatewright.runtime.machine import machine, versions
@@ -68,7 +69,7 @@ def resolve(source: Source, overrides: Sequence[str] = (), out: Path | None = No
     """A run's name, its config, and its folder.
 
     Args:
-        source: See `Source`.
+        source: See `Source`; or the path of a table, or of a folder of images, which is trained with options by rule.
         overrides: Options to change, `key=value`; only where the source is not a config already.
         out: The folder, or None for the source's own or `runs/NAME`.
 
@@ -82,6 +83,9 @@ def resolve(source: Source, overrides: Sequence[str] = (), out: Path | None = No
         return source.data.title, source, out or Path("runs") / source.data.title
     path = Path(source)
     preset = str(source) in load.preset_names()
+    if not preset and is_own(path) and not (path / CONFIG).exists():
+        config = own_config(path, overrides)
+        return config.data.title, config, out or Path("runs") / config.data.title
     if not preset and path.is_dir():
         if not (path / CONFIG).exists():
             raise OptionError(f"{path} is a folder, but holds no run (there is no {CONFIG} in it)")
