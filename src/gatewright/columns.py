@@ -124,7 +124,7 @@ def _typed(called: str, values: Array, missing: npt.NDArray[np.bool_], name: str
     if values.dtype.kind in "US":
         values = values.astype(object)
     if values.dtype.kind == "O":
-        missing = missing | np.array([each is None or each != each for each in values], np.bool_)  # noqa: PLR0124 - NaN
+        missing = missing | np.array([_is_missing(each) for each in values], np.bool_)
         values = _of_objects(called, values, missing, name)
     if values.dtype.kind == "f":
         missing = missing | np.isnan(values)
@@ -136,6 +136,13 @@ def _typed(called: str, values: Array, missing: npt.NDArray[np.bool_], name: str
     elif values.dtype.kind not in "biuO":
         raise DtypeError(_no_column(called, name, str(values.dtype)))
     return Values(called, values, missing)
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, or what pandas has for it, which compares with nothing."""
+    return (
+        value is None or type(value).__name__ in {"NAType", "NaTType"} or (isinstance(value, float) and np.isnan(value))
+    )
 
 
 def _of_objects(called: str, values: Array, missing: npt.NDArray[np.bool_], name: str) -> Array:
@@ -151,7 +158,9 @@ def _of_objects(called: str, values: Array, missing: npt.NDArray[np.bool_], name
             "convert the column, or leave it out"
         )
     if len(kinds) > 1:
-        raise DtypeError(f"column {called!r} of {name} mixes {' and '.join(sorted(kinds))}s; make all of them one kind")
+        raise DtypeError(
+            f"column {called!r} of {name} mixes {'s and '.join(sorted(kinds))}s; make all of them one kind"
+        )
     if kinds == {"text"}:
         return values
     filled = np.array([0 if gone else each for each, gone in zip(values, missing, strict=True)])

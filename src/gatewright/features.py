@@ -77,7 +77,7 @@ def narrowest_type(low: int, high: int) -> str:
     """
     if low >= 0 and high < 1 << 63:
         return "bool" if high <= 1 else f"uint{int(high).bit_length()}"
-    width = max(int(high).bit_length(), int(-1 - low).bit_length()) + 1
+    width = max(max(int(high), 0).bit_length(), int(-1 - low).bit_length()) + 1
     if width > 64 or low >= 0:
         raise DataError(f"there are whole numbers from {low} to {high}, expected -2^63 .. 2^63 - 1; subtract a base")
     return f"int{max(2, width)}"
@@ -104,14 +104,17 @@ def holding_type(types: Sequence[str], floats: bool = False) -> str:
 
 
 def feature_range(dtype: str) -> tuple[float, float]:
-    """Least and greatest value of a feature type: 0 and 255 for uint8, minus and plus infinity for float32."""
+    """Least and greatest value of a feature type: 0 and 255 for uint8, minus and plus infinity for float32.
+
+    Of types of more than 53 bits, the greatest is the multiple of `COARSE` with which the greatest values compare alike.
+    """
     if dtype == "float32":
         return -math.inf, math.inf
     if dtype == "bool":
         return 0.0, 1.0
-    bits = type_bits(dtype)
-    ends = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if is_signed(dtype) else (0, (1 << bits) - 1)
-    return float(ends[0]), float(ends[1])
+    bits = type_bits(dtype) - is_signed(dtype)
+    top = (1 << bits) - (1 if bits <= 53 else COARSE)
+    return float(-(1 << bits) if is_signed(dtype) else 0), float(top)
 
 
 def exact_thresholds(thresholds: npt.NDArray[np.float64], dtype: str) -> npt.NDArray[np.float64]:

@@ -130,12 +130,9 @@ def _of_type(
     width, signed = type_bits(kind), is_signed(kind)
     low, high = feature_range(kind)
     # Thresholds out of range are those that all values, or none, reach.
-    within = np.clip(threshold, low, high)
-    whole = np.where(within >= float(1 << 63), 0.0, within).astype(np.int64).view(np.uint64)
+    whole = np.clip(threshold, low, high).astype(np.int64).view(np.uint64)
     key = whole + np.uint64(1 << (width - 1)) if signed else whole
-    return _at_least(
-        builder, first, key, width, (threshold <= high) & (threshold < float(1 << 63)), inverted_top=signed
-    )
+    return _at_least(builder, first, key, width, threshold <= high, inverted_top=signed)
 
 
 def with_encoder_gates(circuit: Circuit) -> Circuit:
@@ -174,9 +171,7 @@ def feature_bits(encoder: Encoder, x: npt.NDArray[Any]) -> npt.NDArray[np.bool_]
             parts.append(_bits(column.astype(np.float32)[:, None]))
             continue
         low, high = feature_range(kind)
-        within = np.clip(np.floor(column), low, high).astype(WIDE)
-        top = within >= float(1 << 63)  # the greatest whole number is below this, but float64 has none between
-        whole = np.where(top, (1 << 63) - 1, np.where(top, 0, within).astype(np.int64))
+        whole = np.clip(np.floor(column.astype(WIDE)), low, high).astype(np.int64)
         parts.append(_bits(whole[:, None])[:, : type_bits(kind)])
     return np.concatenate(parts, axis=1)
 

@@ -88,6 +88,9 @@ class Encoder(Parts):
             raise FormatError(f"encoder.shape must be positive sizes, got {shown(self.shape)}")
         if len(self.types) not in {0, self.n_features}:
             raise FormatError(f"{len(self.types)} feature types for {self.n_features} features")
+        wide = next((kind for kind in self.types if _beyond(kind, self.dtype)), None)
+        if wide is not None:
+            raise FormatError(f"encoder.dtype {self.dtype} cannot hold features of type {wide}")
         if self.n_raw_bits > _MOST_RAW_BITS:
             raise FormatError(f"encoder.shape has more than {_MOST_RAW_BITS} bits: {shown(self.shape)} of {self.dtype}")
         if len(self.feature) != len(self.threshold):
@@ -96,18 +99,16 @@ class Encoder(Parts):
             raise FormatError(f"encoder.feature must lie in 0..{self.n_features - 1}")
         if self.feature_names and len(self.feature_names) != self.n_features:
             raise FormatError(f"{len(self.feature_names)} feature names for {self.n_features} features")
+        if self.types:
+            self._check_types()
+            return
         with np.errstate(over="ignore"):
             exact = exact_thresholds(self.threshold, self.dtype)
         if not np.array_equal(exact, self.threshold):
             raise FormatError(f"encoder.threshold has values that are not exact for {self.dtype} features")
-        if self.types:
-            self._check_types()
 
     def _check_types(self) -> None:
         """Check types of features that are not all one, and the columns."""
-        wide = next((kind for kind in self.types if _beyond(kind, self.dtype)), None)
-        if wide is not None:
-            raise FormatError(f"encoder.dtype {self.dtype} cannot hold features of type {wide}")
         whole = ~self.is_float[self.feature]
         exact = np.ceil(self.threshold) == self.threshold
         exact &= (np.abs(self.threshold) <= EXACT) | (self.threshold % COARSE == 0)
