@@ -21,8 +21,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gatewright import circuit as circuits
 from gatewright.circuit.evaluate import classify, encode
+from gatewright.columns import Column, read_columns
 from gatewright.errors import DataError, MissingExtraError, OptionError
-from gatewright.sklearn import GatewrightClassifier, _converted, _held_out
+from gatewright.sklearn import GatewrightClassifier
+from gatewright.sklearn.rows import held_out_weight
 
 ARRAY_API = "check_array_api_input"  # runs only where SCIPY_ARRAY_API is set, for estimators with array API support
 
@@ -104,7 +106,7 @@ def test_held_out_rows_are_not_learned_from():
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=5), st.floats(0, 1, exclude_max=True))
 def test_a_share_of_each_class_is_held_out(sizes, share):
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    held_out = _held_out(labels, share, np.random.RandomState(0))
+    held_out = held_out_weight(labels, share, np.random.RandomState(0))
     for label, size in enumerate(sizes):
         assert held_out[labels == label].sum() == min(round(share * size), size - 1)
 
@@ -137,7 +139,7 @@ def test_same_seed_same_circuit(cancer):
         ("uint16", "int32"),
         ("int32", "int32"),
         (">i4", "int32"),
-        ("int64", "float32"),
+        ("int64", "float64"),
         ("float16", "float32"),
         ("float64", "float32"),
     ],
@@ -167,7 +169,9 @@ def test_conversion_keeps_comparisons_with_whole_thresholds(dtype, values, thres
     ends = np.iinfo(dtype)
     threshold = int(np.clip(threshold, ends.min + 1, ends.max))
     x = np.array(values)[:, None]
-    np.testing.assert_array_equal(_converted(x, dtype) >= threshold, x >= threshold)
+    read = read_columns([Column("x0", "integer")], [dtype], x, dtype)
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read >= threshold, x >= threshold)
 
 
 def test_numbers_beyond_float32_are_refused_in_fit_and_great_in_predict():
@@ -178,13 +182,14 @@ def test_numbers_beyond_float32_are_refused_in_fit_and_great_in_predict():
     assert model.predict([[1e300], [-1e300]]).tolist() == model.predict([[1.0], [0.0]]).tolist() == [0, 1]
 
 
-def test_nan_is_refused(cancer, fitted):
+def test_nan_is_refused_where_none_was_learned_from_and_infinity_always(cancer, fitted):
     x, y = cancer[0].copy(), cancer[1]
     x[3, 4] = np.nan
     with pytest.raises(ValueError, match="contains NaN"):
-        small().fit(x, y)
-    with pytest.raises(ValueError, match="contains NaN"):
         fitted.predict(x)
+    x[3, 4] = np.inf
+    with pytest.raises(ValueError, match=r"column 'x4' of X contains infinity, in row 3"):
+        small().fit(x, y)
 
 
 @pytest.mark.parametrize(
@@ -299,8 +304,12 @@ def test_nullable_tables_learn_as_arrays_do(dtype):
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(frame[["b", "a", "c"]])
     gone = frame.mask(pd.DataFrame(x, columns=["a", "b", "c"]) == x[4, 1])
-    for call in (model.predict, model.predict_proba, lambda table: GatewrightClassifier(**options).fit(table, y)):
+    learned = GatewrightClassifier(**options).fit(gone, y)
+    assert learned.circuit_.encoder.feature_names == ("a", "b", "b is missing", "c")
+    assert learned.predict(gone).tolist() == learned.predict(gone.astype("float64")).tolist()
+    for call in (model.predict, model.predict_proba):
         with pytest.raises(DataError, match="column 'b' of X has 1 missing"):
             call(gone)
+    for call in (model.predict, model.predict_proba, lambda table: GatewrightClassifier(**options).fit(table, y)):
         with pytest.raises(DataError, match=r"X has 1 masked value\(s\), the first at \[4, 1\]"):
             call(np.ma.masked_array(x, x == x[4, 1]))

@@ -1,12 +1,17 @@
 """The types that raw features can have, and the one check of samples.
 
-Features are numbers of one of five types. What the rest of gatewright needs to know of a type stands here: its width, its
+Arrays of samples are of one of five types. What the rest of gatewright needs to know of a type stands here: its width, its
 values, which thresholds compare exactly with it, and which other types convert to it without loss.
+
+Each feature of a table may have a narrower type of its own: `bool`, `uint1` to `uint63`, `int2` to `int64`, `float32`. It
+says how many bits the feature has in hardware, and which values those bits hold; the array that samples come in is of a
+type that holds all of them.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -30,16 +35,86 @@ INTEGER_DTYPES = tuple(name for name in FEATURE_DTYPES if "int" in name)
 """The integer types among them, narrowest first."""
 
 
+WIDE = "float64"
+"""Type of arrays of samples whose features have types of their own that no type of `FEATURE_DTYPES` holds together."""
+
+EXACT = 1 << 53
+"""Whole numbers up to here are exact in `WIDE`; thresholds beyond are multiples of `COARSE`."""
+
+COARSE = 1 << 11
+
+_OWN_TYPE = re.compile(r"(u?)int([1-9][0-9]?)\Z")
+_LONGEST = {"u": 63, "": 64}
+
+
+def type_bits(kind: str) -> int:
+    """Bits of a feature of a type, one of `FEATURE_DTYPES` or narrower: 7 for uint7.
+
+    Raises:
+        OptionError: There is no such type.
+    """
+    if kind in FEATURE_BITS:
+        return FEATURE_BITS[kind]
+    found = _OWN_TYPE.match(kind) if isinstance(kind, str) else None
+    if found is None or int(found[2]) > _LONGEST[found[1]] or kind == "int1":
+        raise unknown_name("feature type", str(kind), (*FEATURE_DTYPES, "uint1 to uint63", "int2 to int64"))
+    return int(found[2])
+
+
+def is_signed(kind: str) -> bool:
+    """Whether a type is one of whole numbers in two's complement."""
+    return kind.startswith("int")
+
+
+def narrowest_type(low: int, high: int) -> str:
+    """The narrowest type of whole numbers that holds those from low to high.
+
+    Raises:
+        DataError: None does: 64 bits with a sign are the widest.
+
+    >>> narrowest_type(17, 90), narrowest_type(-1, 90), narrowest_type(0, 1)
+    ('uint7', 'int8', 'bool')
+    """
+    if low >= 0 and high < 1 << 63:
+        return "bool" if high <= 1 else f"uint{int(high).bit_length()}"
+    width = max(max(int(high), 0).bit_length(), int(-1 - low).bit_length()) + 1
+    if width > 64 or low >= 0:
+        raise DataError(f"there are whole numbers from {low} to {high}, expected -2^63 .. 2^63 - 1; subtract a base")
+    return f"int{max(2, width)}"
+
+
+def holding_type(types: Sequence[str], floats: bool = False) -> str:
+    """The type of arrays that hold features of these types exactly.
+
+    Args:
+        types: Types of the features.
+        floats: Whether the array is to be of floats in any case.
+
+    >>> holding_type(["uint7", "bool"]), holding_type(["uint17", "float32"]), holding_type(["uint40"])
+    ('uint8', 'float32', 'float64')
+    """
+    whole = [kind for kind in types if kind != "float32"]
+    widest = max((type_bits(kind) + (not is_signed(kind)) for kind in whole), default=1)  # with a sign
+    if floats or len(whole) < len(types):
+        return "float32" if widest <= 25 else WIDE
+    low = min((feature_range(kind)[0] for kind in whole), default=0.0)
+    if low >= 0 and widest <= 9:
+        return "uint8"
+    return "int16" if widest <= 16 else "int32" if widest <= 32 else WIDE
+
+
 def feature_range(dtype: str) -> tuple[float, float]:
-    """Least and greatest value of a feature type: 0 and 255 for uint8, minus and plus infinity for float32."""
+    """Least and greatest value of a feature type: 0 and 255 for uint8, minus and plus infinity for float32.
+
+    Of types of more than 53 bits, the greatest is the multiple of `COARSE` with which the greatest values compare alike.
+    """
     if dtype == "float32":
         return -math.inf, math.inf
     if dtype == "bool":
         return 0.0, 1.0
-    if dtype not in FEATURE_DTYPES:
-        raise unknown_name("feature dtype", str(dtype), FEATURE_DTYPES)
-    ends = np.iinfo(dtype)
-    return float(ends.min), float(ends.max)
+    bits = type_bits(dtype) - is_signed(dtype)
+    top = (1 << bits) - (1 if bits <= 53 else COARSE)
+    return float(-(1 << bits) if is_signed(dtype) else 0), float(top)
 
 
 def exact_thresholds(thresholds: npt.NDArray[np.float64], dtype: str) -> npt.NDArray[np.float64]:

@@ -19,6 +19,7 @@ from torch import nn
 
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder, Head
+from gatewright.columns import Column
 from gatewright.errors import ShapeError, UnsupportedError
 from gatewright.gates import Gate
 from gatewright.nn import (
@@ -60,6 +61,7 @@ def lower(
     *,
     class_names: Sequence[str] = (),
     feature_names: Sequence[str] = (),
+    columns: Sequence[Column] = (),
     metadata: Mapping[str, str] | None = None,
 ) -> Circuit:
     """Turn a discretized network into a circuit, gate for gate (nothing is simplified here).
@@ -70,6 +72,7 @@ def lower(
         in_shape: Shape of one Boolean sample, (F,) or (C, H, W), if the model has no Thermometer.
         class_names: Names of the classes, or empty.
         feature_names: Names of the raw features, or empty.
+        columns: The columns of the table that the raw features are made from, or empty.
         metadata: Free text to keep with the circuit.
 
     Raises:
@@ -89,7 +92,9 @@ def lower(
     if modules and isinstance(first := modules[0][1], Thermometer):
         _check_forward(first, modules.pop(0)[0], Thermometer)
         feature, threshold = first.feature.cpu().numpy(), first.threshold.cpu().numpy()
-        encoder = Encoder(feature, threshold, first.shape, first.dtype, tuple(feature_names))
+        encoder = Encoder(
+            feature, threshold, first.shape, first.dtype, tuple(feature_names), first.types, tuple(columns)
+        )
         in_shape = first.out_shape
     elif in_shape is None:
         raise ShapeError("a model without a Thermometer has no input shape of its own: pass in_shape=(F,) or (C, H, W)")

@@ -20,7 +20,6 @@ from gatewright.circuit.evaluate import encode, evaluate
 from gatewright.circuit.proof.prove import Proof, prove, sample_of_raw
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError, ShapeError, UnsupportedError, VerificationError, unknown_name
-from gatewright.features import FEATURE_BITS, feature_range
 from gatewright.formats import READERS
 from gatewright.formats.gate_level import GateLevel, to_gate_level
 from gatewright.formats.second_reading import confirm
@@ -278,8 +277,7 @@ def _check(gate_level: GateLevel) -> None:
         np.minimum.at(lows, encoder.feature, encoder.threshold - 1)
         np.maximum.at(highs, encoder.feature, encoder.threshold + 1)
         values = lows + rng.random((_SAMPLES, encoder.n_features)) * (highs - lows)
-        if encoder.dtype != "float32":
-            values = np.clip(np.rint(values), *feature_range(encoder.dtype))
+        values = np.where(encoder.is_float, values, np.clip(np.rint(values), encoder.lowest, encoder.highest))
         samples = values.astype(encoder.dtype).reshape(_SAMPLES, *encoder.shape)
         samples = samples if gate_level.raw else encode(gate_level.source, samples)
     inputs, outputs = gate_level.expected(samples)
@@ -290,7 +288,7 @@ def _check(gate_level: GateLevel) -> None:
 def _positions(netlist: Circuit, circuit: Circuit, source: str) -> tuple[np.ndarray, bool]:
     """Place of each input of the netlist in the circuit's interface, and whether this is the bits of features."""
     encoder = circuit.encoder
-    n_raw = encoder.n_features * FEATURE_BITS[encoder.dtype] if encoder is not None else -1
+    n_raw = encoder.n_raw_bits if encoder is not None else -1
     ports = _bits(_names(netlist, "inputs"))
     said = {name for name, _ in ports} & _INPUTS
     raw = "features" in said or (not said and netlist.n_inputs == n_raw != circuit.n_inputs)

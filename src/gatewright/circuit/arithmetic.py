@@ -16,7 +16,7 @@ from gatewright.circuit.adders import Number, add_columns
 from gatewright.circuit.builder import Builder, Int32Array
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.errors import OptionError
-from gatewright.features import FEATURE_BITS, feature_range
+from gatewright.features import WIDE, feature_range, is_signed, type_bits
 from gatewright.gates import Gate
 
 
@@ -92,8 +92,8 @@ def one_hot(builder: Builder, index: Number, n: int) -> Number:
 def encoder_gates(builder: Builder, encoder: Encoder) -> Int32Array:
     """Comparators for an encoder on raw features given as bits.
 
-    Input `feature * width + i` is bit i, least significant first, of a raw feature, `width` being
-    `FEATURE_BITS[encoder.dtype]`. Features are compared as unsigned keys whose order is that of the values: two's
+    Input `encoder.first_bits[feature] + i` is bit i, least significant first, of a raw feature. Features are compared as
+    unsigned keys whose order is that of the values: two's
     complement with the sign bit inverted; for float32 the magnitude (its 31 low bits, an integer that grows with it) is
     compared, and the sign put in afterwards, so that 0 and -0 are equal; NaN has no place in the order.
 
@@ -101,26 +101,38 @@ def encoder_gates(builder: Builder, encoder: Encoder) -> Int32Array:
     `ge = x_i OR ge` where it is 0. Thresholds of one feature share the chain of the low bits that they have in common.
 
     Args:
-        builder: Where the gates go; it must have `n_features * width` inputs.
+        builder: Where the gates go; it must have `encoder.n_raw_bits` inputs.
         encoder: The encoder.
 
     Returns:
         int32 [bits], the node of each Boolean input.
     """
-    width = FEATURE_BITS[encoder.dtype]
-    feature = encoder.feature.astype(np.int64)
-    if encoder.dtype == "float32":
-        sign = feature * width + 31
+    first, nodes = encoder.first_bits, np.zeros(encoder.n_bits, np.int32)
+    of = np.array(encoder.kinds)[encoder.feature] if encoder.n_bits else np.array([], np.str_)
+    for kind in dict.fromkeys(of.tolist()):
+        bits = np.flatnonzero(of == kind)
+        nodes[bits] = _of_type(builder, kind, first[encoder.feature[bits]], encoder.threshold[bits])
+    return nodes
+
+
+def _of_type(
+    builder: Builder, kind: str, first: npt.NDArray[np.int64], threshold: npt.NDArray[np.float64]
+) -> Int32Array:
+    """Comparators of features of one type, whose bits begin at inputs `first`."""
+    if kind == "float32":
         # x >= t is, for t > 0: x not negative and |x| >= |t|; else: x not negative or not |x| >= next above |t|.
-        positive = encoder.threshold > 0
-        key = np.abs(encoder.threshold).astype(np.float32).view(np.uint32).astype(np.int64) + np.where(positive, 0, 1)
-        magnitude = _at_least(builder, feature * width, key, 31)
-        return builder.append(np.where(positive, Gate.NOT_A_AND_B, Gate.NAND), sign, magnitude)
-    signed = encoder.dtype in {"int16", "int32"}
-    low, high = feature_range(encoder.dtype)
-    # Thresholds out of range are those that all values, or none, reach; beyond int64 they would wrap.
-    key = np.clip(encoder.threshold, low, high + 1).astype(np.int64) + (1 << (width - 1) if signed else 0)
-    return _at_least(builder, feature * width, key, width, inverted_top=signed)
+        positive = threshold > 0
+        key = np.abs(threshold).astype(np.float32).view(np.uint32).astype(np.uint64) + np.where(positive, 0, 1).astype(
+            np.uint64
+        )
+        magnitude = _at_least(builder, first, key, 31, key < 1 << 31)
+        return builder.append(np.where(positive, Gate.NOT_A_AND_B, Gate.NAND), first + 31, magnitude)
+    width, signed = type_bits(kind), is_signed(kind)
+    low, high = feature_range(kind)
+    # Thresholds out of range are those that all values, or none, reach.
+    whole = np.clip(threshold, low, high).astype(np.int64).view(np.uint64)
+    key = whole + np.uint64(1 << (width - 1)) if signed else whole
+    return _at_least(builder, first, key, width, threshold <= high, inverted_top=signed)
 
 
 def with_encoder_gates(circuit: Circuit) -> Circuit:
@@ -130,12 +142,12 @@ def with_encoder_gates(circuit: Circuit) -> Circuit:
         circuit: A circuit with an encoder.
 
     Returns:
-        A circuit without encoder, not simplified, with `n_features * width` inputs.
+        A circuit without encoder, not simplified, with `encoder.n_raw_bits` inputs.
     """
     encoder = circuit.encoder
     if encoder is None:
         raise OptionError("the circuit has no encoder to turn into gates")
-    builder = Builder(encoder.n_features * FEATURE_BITS[encoder.dtype])
+    builder = Builder(encoder.n_raw_bits)
     nodes = builder.include(circuit, encoder_gates(builder, encoder))
     return builder.build(nodes[circuit.outputs], head=circuit.head, metadata=circuit.metadata)
 
@@ -148,30 +160,48 @@ def feature_bits(encoder: Encoder, x: npt.NDArray[Any]) -> npt.NDArray[np.bool_]
         x: Samples [n, *shape], of the encoder's type.
 
     Returns:
-        bool [n, n_features * width].
+        bool [n, encoder.n_raw_bits]. Values beyond the range of their feature's type are its nearest end.
     """
     flat = np.ascontiguousarray(x.reshape(len(x), encoder.n_features), dtype=encoder.dtype)
-    if encoder.dtype == "bool":
+    if not encoder.types:
+        return _bits(flat)
+    parts = [np.zeros((len(flat), 0), np.bool_)]
+    for column, kind in zip(flat.T, encoder.types, strict=True):
+        if kind == "float32":
+            parts.append(_bits(column.astype(np.float32)[:, None]))
+            continue
+        low, high = feature_range(kind)
+        whole = np.clip(np.floor(column.astype(WIDE)), low, high).astype(np.int64)
+        parts.append(_bits(whole[:, None])[:, : type_bits(kind)])
+    return np.concatenate(parts, axis=1)
+
+
+def _bits(flat: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Numbers [n, k] as bits [n, k * width], least significant first."""
+    if flat.dtype == np.bool_:
         return flat
-    raw = flat.astype(flat.dtype.newbyteorder("<"), copy=False).view(np.uint8)
+    raw = np.ascontiguousarray(flat.astype(flat.dtype.newbyteorder("<"), copy=False)).view(np.uint8)
     return np.unpackbits(raw, axis=1, bitorder="little").view(np.bool_)
 
 
 def _at_least(
     builder: Builder,
     first_bit: npt.NDArray[np.int64],
-    key: npt.NDArray[np.int64],
+    key: npt.NDArray[np.uint64],
     width: int,
+    reachable: npt.NDArray[np.bool_],
     *,
     inverted_top: bool = False,
 ) -> Int32Array:
-    """Nodes of `value >= key` for unsigned values of `width` bits at inputs `first_bit` and up; keys 0 .. 2**width."""
+    """Nodes of `value >= key` for unsigned values of `width` bits at inputs `first_bit` up; false if not `reachable`."""
     true, false = builder.constant(True), builder.constant(False)
     # Chains that agree so far are one: `chain` numbers them, `node` is the comparison of the low bits in each.
     _, chain = np.unique(first_bit, return_inverse=True)
     node = np.full(int(chain.max()) + 1 if len(chain) else 0, true, np.int32)
     for i in range(width):
-        pair, inverse = np.unique(np.stack([chain, key >> i & 1]), axis=1, return_inverse=True)
+        pair, inverse = np.unique(
+            np.stack([chain, (key >> np.uint64(i) & np.uint64(1)).astype(np.int64)]), axis=1, return_inverse=True
+        )
         below, bit = node[pair[0]], pair[1]
         at = np.empty(pair.shape[1], np.int64)
         inverse = inverse.ravel()
@@ -181,7 +211,6 @@ def _at_least(
         # On a constant chain the gate would be a wire; it is written all the same and simplified away.
         node = builder.append(np.where(bit == 1, one, zero), at, below)
         chain = inverse
-    reachable = key < 1 << width
     return np.where(reachable, node[chain] if len(chain) else 0, false).astype(np.int32)
 
 

@@ -18,22 +18,23 @@ Conventions, stated once and followed by every back end:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from gatewright.circuit.encoder import Encoder
+from gatewright.circuit.parts import Array, Parts, as_stored, as_texts
 from gatewright.errors import FormatError, OptionError, shown
-from gatewright.features import FEATURE_BITS, FEATURE_DTYPES, exact_thresholds
 from gatewright.gates import IS_LOGIC, Gate
 from gatewright.runtime.ranges import STORED_TEMPERATURE as TAU
 
 # Constructors take any integer arrays and convert them exactly; what is stored has the dtype the docstrings state.
-Array = npt.NDArray[Any]
+
+__all__ = ["Circuit", "Encoder", "Head", "check_inputs"]
 
 _MOST_NODES = (1 << 31) - 1
 """Node ids and features are int32."""
@@ -43,22 +44,6 @@ _MOST_OFFSET = 1 << 62
 
 _MOST_SILENT_INPUTS, _SILENT_INPUTS = 1 << 24, 16
 """Inputs of a file that says nothing of each: so many, or so many for each gate and output."""
-
-
-def _array(value: npt.ArrayLike, dtype: Any, name: str) -> Array:
-    """Convert to a read-only array of one dimension and exactly this dtype, refusing any change of value."""
-    given = np.asarray(value)
-    if given.ndim != 1:
-        raise FormatError(f"{name} must have 1 dimension, got shape {given.shape}")
-    result = np.ascontiguousarray(given.astype(dtype))
-    if given.dtype.kind == "f" and not np.all(np.isfinite(given)):
-        raise FormatError(f"{name} contains NaN or infinity")
-    if not np.array_equal(result, given):
-        raise FormatError(f"{name} has values that {np.dtype(dtype).name} cannot hold (given dtype {given.dtype})")
-    if result is value or result.base is not None:
-        result = result.copy()
-    result.setflags(write=False)
-    return result
 
 
 def check_inputs(n_inputs: int, parts: int) -> None:
@@ -77,95 +62,8 @@ def check_inputs(n_inputs: int, parts: int) -> None:
         )
 
 
-def _texts(values: Iterable[str], name: str) -> tuple[str, ...]:
-    """Names and remarks as a tuple; halves of characters, which no file can hold, are refused."""
-    texts = tuple(values)
-    for text in texts:
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise FormatError(f"{name} has {shown(text)}, which contains half a character and is no text") from error
-    return texts
-
-
-class _Parts:
-    """Pickled and copied through the constructor, which checks the arrays and makes them read-only."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def _set(self, **converted: Any) -> None:
-        for name, value in converted.items():
-            object.__setattr__(self, name, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        values = (getattr(self, name) for name in self.__dataclass_fields__)
-        return type(self), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
-
-
 @dataclass(frozen=True, eq=False)
-class Encoder(_Parts):
-    """Raw features to bits: bit i is `features[feature[i]] >= threshold[i]`.
-
-    Attributes:
-        feature: int32 [bits], index into the flattened sample.
-        threshold: float64 [bits], in units of the raw feature; whole numbers where the features are integers, float32
-            values where they are float32, so that every back end compares exactly.
-        shape: Shape of one raw sample, for example (1, 28, 28) or (14,).
-        dtype: Type of the raw features, one of `features.FEATURE_DTYPES`.
-        feature_names: Names of the flattened features, or empty.
-
-    Example:
-        >>> from gatewright.circuit import Encoder
-        >>> Encoder(feature=[0, 0, 1], threshold=[64, 128, 100], shape=(2,), dtype="uint8")
-        Encoder(bits=3, shape=(2,), dtype='uint8')
-    """
-
-    feature: Array
-    threshold: Array
-    shape: tuple[int, ...]
-    dtype: str = "float32"
-    feature_names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        self._set(
-            feature=_array(self.feature, np.int32, "encoder.feature"),
-            threshold=_array(self.threshold, np.float64, "encoder.threshold"),
-            shape=tuple(int(n) for n in self.shape),
-            feature_names=_texts(self.feature_names, "encoder.feature_names"),
-        )
-        if self.dtype not in FEATURE_DTYPES:
-            raise FormatError(f"encoder.dtype is {shown(self.dtype)}, expected one of {FEATURE_DTYPES}")
-        if not self.shape or min(self.shape) < 1:
-            raise FormatError(f"encoder.shape must be positive sizes, got {shown(self.shape)}")
-        if math.prod(self.shape) * FEATURE_BITS[self.dtype] > _MOST_NODES:
-            raise FormatError(f"encoder.shape has more than {_MOST_NODES} bits: {shown(self.shape)} of {self.dtype}")
-        if len(self.feature) != len(self.threshold):
-            raise FormatError(f"encoder has {len(self.feature)} features but {len(self.threshold)} thresholds")
-        if len(self.feature) and not 0 <= self.feature.min() <= self.feature.max() < self.n_features:
-            raise FormatError(f"encoder.feature must lie in 0..{self.n_features - 1}")
-        if self.feature_names and len(self.feature_names) != self.n_features:
-            raise FormatError(f"{len(self.feature_names)} feature names for {self.n_features} features")
-        with np.errstate(over="ignore"):
-            exact = exact_thresholds(self.threshold, self.dtype)
-        if not np.array_equal(exact, self.threshold):
-            raise FormatError(f"encoder.threshold has values that are not exact for {self.dtype} features")
-
-    def __repr__(self) -> str:
-        return f"Encoder(bits={self.n_bits}, shape={self.shape}, dtype={self.dtype!r})"
-
-    @property
-    def n_bits(self) -> int:
-        """Number of Boolean inputs it makes."""
-        return len(self.feature)
-
-    @property
-    def n_features(self) -> int:
-        """Number of raw features of one sample."""
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Head(_Parts):
+class Head(Parts):
     """Bits to scores: a popcount per class, then argmax with ties to the lowest class (group sum).
 
     Attributes:
@@ -190,9 +88,9 @@ class Head(_Parts):
 
     def __post_init__(self) -> None:
         self._set(
-            group=_array(self.group, np.int32, "head.group"),
-            offset=_array(self.offset, np.int64, "head.offset"),
-            class_names=_texts(self.class_names, "head.class_names"),
+            group=as_stored(self.group, np.int32, "head.group"),
+            offset=as_stored(self.offset, np.int64, "head.offset"),
+            class_names=as_texts(self.class_names, "head.class_names"),
             places=tuple(int(n) for n in self.places),
         )
         if min(self.places, default=1) < 1:
@@ -239,7 +137,7 @@ class Head(_Parts):
 
 
 @dataclass(frozen=True, eq=False)
-class Circuit(_Parts):
+class Circuit(Parts):
     """A netlist of two-input gates. Immutable: simplification and `replace` return new circuits.
 
     Attributes:
@@ -273,11 +171,11 @@ class Circuit(_Parts):
     def __post_init__(self) -> None:
         self._set(
             n_inputs=int(self.n_inputs),
-            gate=_array(self.gate, np.uint8, "gate"),
-            **{name: _array(getattr(self, name), np.int32, name) for name in ("a", "b", "outputs")},
+            gate=as_stored(self.gate, np.uint8, "gate"),
+            **{name: as_stored(getattr(self, name), np.int32, name) for name in ("a", "b", "outputs")},
             metadata=MappingProxyType({str(k): str(v) for k, v in self.metadata.items()}),
         )
-        _texts([*self.metadata, *self.metadata.values()], "metadata")
+        as_texts([*self.metadata, *self.metadata.values()], "metadata")
         if self.n_inputs < 0:
             raise FormatError(f"n_inputs must not be negative, got {self.n_inputs}")
         if self.n_nodes > _MOST_NODES:
@@ -356,6 +254,6 @@ class Circuit(_Parts):
 
 
 def _same(one: Any, two: Any) -> bool:
-    if isinstance(one, _Parts) and isinstance(two, _Parts):
+    if isinstance(one, Parts) and isinstance(two, Parts):
         return all(_same(getattr(one, name), getattr(two, name)) for name in one.__dataclass_fields__)
     return np.array_equal(one, two) if isinstance(one, np.ndarray) else bool(one == two)

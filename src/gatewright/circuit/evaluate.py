@@ -17,7 +17,7 @@ from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.levels import evaluation_levels
 from gatewright.circuit.packed import BoolArray, PackedBits, check_bits
 from gatewright.errors import OptionError
-from gatewright.features import check_numbers, check_samples
+from gatewright.features import check_numbers
 from gatewright.gates import USES_A, USES_B
 
 _WORKING_BYTES = 1 << 26
@@ -44,7 +44,7 @@ def encode(circuit: Circuit, x: npt.ArrayLike) -> BoolArray:
     encoder = circuit.encoder
     if encoder is None:
         raise OptionError(f"the circuit has no encoder: give its {circuit.n_inputs} Boolean inputs instead of features")
-    given = check_samples(x, encoder.shape, encoder.dtype, feature_names=encoder.feature_names)
+    given = encoder.samples(x)
     flat = given.reshape(len(given), encoder.n_features)
     check_numbers(flat, feature_names=encoder.feature_names)
     result = np.empty((len(flat), encoder.n_bits), np.bool_)

@@ -27,8 +27,8 @@ import safetensors.numpy
 from pydantic import Field
 
 from gatewright.circuit.circuit import Circuit, Encoder, Head, check_inputs
+from gatewright.columns import Column
 from gatewright.errors import FormatError, shown
-from gatewright.features import FEATURE_BITS
 from gatewright.runtime.documents import parse_json, reading, validated
 from gatewright.runtime.files import content_of, write_atomically
 from gatewright.runtime.schema import Section
@@ -54,10 +54,19 @@ _DTYPES = {
 }
 
 
+class _ColumnFields(Section):
+    name: str
+    kind: str
+    categories: list[str] = Field([])
+    missing: bool = False
+
+
 class _EncoderFields(Section):
     shape: list[int]
     dtype: str
     feature_names: list[str]
+    types: list[str] = Field([])  # these two are not in files of arrays that are all of one type
+    columns: list[_ColumnFields] = Field([])
 
 
 class _HeadFields(Section):
@@ -147,12 +156,14 @@ def _read(raw: bytes) -> Circuit:
     fields = header.circuit
     encoder, head = None, None
     if fields.encoder is not None:
-        encoder = Encoder(arrays["encoder.feature"], arrays["encoder.threshold"], **fields.encoder.model_dump())
+        plain = fields.encoder.model_dump()
+        columns = [Column(**column) for column in plain.pop("columns")]
+        encoder = Encoder(arrays["encoder.feature"], arrays["encoder.threshold"], **plain, columns=tuple(columns))
     parts = len(arrays["gate"]) + len(arrays["outputs"])
     if encoder is None:
         check_inputs(fields.n_inputs, parts)
     else:
-        check_inputs(encoder.n_features * FEATURE_BITS[encoder.dtype], parts + encoder.n_bits)
+        check_inputs(encoder.n_raw_bits, parts + encoder.n_bits)
     if fields.head is not None:
         head = Head(arrays["head.group"], arrays["head.offset"], **fields.head.model_dump())
     gate, a, b, outputs = (arrays[name] for name in ("gate", "a", "b", "outputs"))

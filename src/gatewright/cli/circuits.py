@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs, show_rows
-from gatewright.cli.train import DataFlag
+from gatewright.cli.train import DataFlag, TargetFlag
 from gatewright.errors import (
     DataError,
     FormatError,
@@ -98,12 +98,11 @@ def compile_folder(
     quiet: bool = False,
 ) -> Compiled:
     """Compile the run in a folder, with proof and check."""
-    from gatewright.data import load_dataset
     from gatewright.runs.compile import compile_run
     from gatewright.runs.run import load_run
 
     trained = load_run(run)
-    dataset = load_dataset(trained.config.data.name, data, progress=not quiet)
+    dataset = trained.config.data.read(data, progress=not quiet)
     return compile_run(trained, dataset, proof=proof, prune_too=prune, timeout=timeout)
 
 
@@ -186,8 +185,11 @@ def info(
 
 def evaluate(
     file: CircuitFile,
-    dataset: Annotated[str, typer.Option(help="Data set; `gatewright data` lists them.")],
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    dataset: Annotated[
+        str, typer.Option(help="Data set (`gatewright data` lists them), a table, or a folder of images per class.")
+    ],
+    split: Annotated[str | None, typer.Option(help="train, validation or test (default).")] = None,
+    target: TargetFlag = None,
     data: DataFlag = None,
     json: JsonFlag = False,
 ) -> None:
@@ -196,11 +198,18 @@ def evaluate(
     Shows accuracy, figures per class, and speed.
     """
     from gatewright.data import load_dataset
+    from gatewright.data.catalogue import names
     from gatewright.engine import Engine
     from gatewright.runs.confusion import Confusion
+    from gatewright.runs.own import is_own
 
     circuit = read_circuit(file)
-    loaded = load_dataset(dataset, data, progress=not json)
+    if dataset not in names() and is_own(Path(dataset)):
+        loaded = _own(circuit, Path(dataset), target, split)
+        split = "test"
+    else:
+        loaded = load_dataset(dataset, data, progress=not json)
+        split = split or "test"
     samples = loaded.split(split)
     check_fits(circuit, loaded, file)
     if not len(samples):
@@ -232,6 +241,22 @@ def evaluate(
         about["mean IoU"] = percent(confusion.mean_iou)
     show_pairs({**about, "samples per second": speed})
     _show_classes(classes, confusion)
+
+
+def _own(circuit: Circuit, path: Path, target: str | None, split: str | None) -> Dataset:
+    """All samples of a file or folder, as the test part of a data set."""
+    from gatewright.data import Dataset, Split
+    from gatewright.runs.own import samples_from
+
+    if split is not None:
+        raise OptionError(f"--split is of data sets, but {path} is evaluated as a whole; leave it out")
+    x, y = samples_from(circuit, path, target or "")
+    encoder, head = circuit.encoder, circuit.head
+    if encoder is None or head is None:  # refused already
+        raise UnsupportedError(f"{path} cannot be classified")
+    none = Split(x[:0], y[:0])
+    names = head.class_names or tuple(str(k) for k in range(head.n_classes))
+    return Dataset(path.name, none, none, Split(x, y), encoder.shape, encoder.dtype, names, types=encoder.types)
 
 
 def _show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confusion: Confusion) -> None:
@@ -273,26 +298,41 @@ def check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
 def predict(
     file: CircuitFile,
     samples: Annotated[
-        Path, typer.Argument(metavar="IN.npy", help="Raw samples [n, ...] of the circuit's feature type.")
+        Path,
+        typer.Argument(
+            metavar="IN",
+            help="A .npy file of raw samples [n, ...], a table (.csv, .parquet, .arrow), or a folder of images.",
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.npy", help="File to write: classes, int64 [n].")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="OUT", help="File to write: classes, int64 [n] (.npy); or a table, ids kept."
+        ),
+    ],
     scores: Annotated[bool, typer.Option("--scores", help="Write scores, float32 [n, classes].")] = False,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write probabilities, float32 [n, classes].")
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Classify the samples of a NumPy file.
+    """Classify the samples of a NumPy file, the rows of a table, or the images of a folder.
 
-    The file may be larger than memory.
+    A NumPy file may be larger than memory.
     """
+    from gatewright.data.tables import SUFFIXES
     from gatewright.engine import Engine
     from gatewright.engine.bulk import predict_file
+    from gatewright.runs.own import predict_own
 
     if scores and probabilities:
         raise OptionError("--scores and --probabilities exclude each other: the file holds one result; choose one")
     engine = Engine(read_circuit(file))
     wanted = "scores" if scores else "probabilities" if probabilities else "classes"
+    if samples.is_dir() or samples.suffix in SUFFIXES:
+        about: dict[str, Any] = {"file": str(out), "samples": predict_own(engine, samples, out, wanted)}
+        emit_json(about) if json else show_pairs(about)
+        return
     result = predict_file(engine, samples, out, wanted)
     about = {"file": str(out), "samples": len(result), "dtype": str(result.dtype), "shape": list(result.shape)}
     if json:

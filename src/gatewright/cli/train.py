@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 DataFlag = Annotated[
     Path | None, typer.Option("--data", help="Folder of data sets (default: $GATEWRIGHT_DATA or a cache).")
 ]
+TargetFlag = Annotated[
+    str | None, typer.Option("--target", metavar="COLUMN", help="Column of a table that has the labels.")
+]
 SetFlag = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change an option of the config; repeatable.")
 ]
@@ -25,7 +29,23 @@ STOPPED = 130
 
 
 def train(
-    source: Annotated[str, typer.Argument(metavar="PRESET|FILE|RUN", help="Preset, YAML config, or folder of a run.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRESET|FILE|RUN|TABLE|IMAGES",
+            help="Preset, YAML config, folder of a run, a table (.csv, .parquet, .arrow), or a folder of images per class.",
+        ),
+    ],
+    target: TargetFlag = None,
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop", metavar="COLUMN", help="Column of a table to leave out; repeatable.")
+    ] = None,
+    split_by: Annotated[
+        str | None, typer.Option("--split-by", metavar="COLUMN", help="Column that says train, validation or test.")
+    ] = None,
+    group_by: Annotated[
+        str | None, typer.Option("--group-by", metavar="COLUMN", help="Column whose equal values stay in one split.")
+    ] = None,
     data: DataFlag = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run (default: runs/NAME).")] = None,
     steps: Annotated[int | None, typer.Option(help="Short for --set train.steps=N.")] = None,
@@ -46,6 +66,8 @@ def train(
     """
     short = {"steps": steps, "seed": seed, "device": device}
     changes = [*(overrides or ()), *(f"train.{key}={value}" for key, value in short.items() if value is not None)]
+    own = {"target": target, "drop": drop, "split.by": split_by, "split.groups": group_by}
+    changes += [f"data.{key}={dumps(value)}" for key, value in own.items() if value]
     from gatewright.runs.run import resolve
 
     name, config, folder = resolve(source, changes, out)

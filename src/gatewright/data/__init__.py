@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatewright.data.catalogue import describe, download_size, load_dataset, missing, names, register
 from gatewright.data.dataset import SPLITS, Dataset, DatasetInfo, Reader, Split
+from gatewright.data.splitting import Shares
 
 __all__ = [
     "SPLITS",
@@ -17,6 +18,7 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Reader",
+    "Shares",
     "Split",
     "describe",
     "download_size",

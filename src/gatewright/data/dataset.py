@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from gatewright.columns import Column
+from gatewright.data.folders import class_folders, image_files, read_images
+from gatewright.data.splitting import Shares, split_rows
+from gatewright.data.tables import classes_of, table_of
 from gatewright.errors import DataError, DtypeError, ShapeError, unknown_name
-from gatewright.features import FEATURE_DTYPES
+from gatewright.features import FEATURE_DTYPES, WIDE
 
 SPLITS = ("train", "validation", "test")
 """The parts of every data set."""
@@ -75,6 +79,9 @@ class Dataset(_Sizes):
         citation: The work to cite.
         binary_features: bool [features], the features that are always 0 or 1 (categories, one-hot); the single threshold
             1 encodes them without loss. Empty if no feature is, as by default.
+        types: Type of each feature of a table, the narrowest that holds its training values; empty if all are of `dtype`,
+            which may be float64 otherwise. See `gatewright.circuit.Encoder`.
+        columns: The columns of the table that the features are made from, or empty.
 
     Raises:
         GatewrightError: The parts do not fit the shape, type or classes.
@@ -97,14 +104,136 @@ class Dataset(_Sizes):
     licence: str = ""
     citation: str = ""
     binary_features: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    types: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        target: str,
+        *,
+        name: str = "table",
+        drop: Sequence[str] = (),
+        split: str = "",
+        groups: str = "",
+        shares: Shares = Shares(),  # noqa: B008 - immutable
+    ) -> Self:
+        """A data set from a data frame of pandas, its columns as they are.
+
+        Whole numbers, floats, Booleans, texts and missing values are what they are; see `gatewright.columns`.
+
+        Args:
+            frame: The table.
+            target: The column of the labels.
+            name: What to call the data set.
+            drop: Columns to leave out.
+            split: A column that says `train`, `validation` or `test`; empty to draw the parts.
+            groups: A column whose equal values stay in one part; empty if rows are independent.
+            shares: How much is validation and test, and the seed that draws them, each class in its share.
+
+        Raises:
+            OptionError: There is no such column.
+            DataError: A label is missing, or a column cannot be learned from; the message names it.
+
+        Example:
+            >>> import pandas as pd
+            >>> from gatewright.data import Dataset
+            >>> frame = pd.DataFrame({"size": ["s", "l"] * 50, "price": range(100), "good": [0, 1] * 50})
+            >>> Dataset.from_frame(frame, "good")
+            Dataset(table: uint8 (2,), 2 classes, 70 train, 10 validation, 20 test)
+        """
+        table = table_of(frame, target, shares, drop=drop, split=split, groups=groups)
+        train, validation, test = (Split(table.x[rows], table.y[rows]) for rows in table.parts)
+        return cls(
+            name,
+            train,
+            validation,
+            test,
+            shape=table.x.shape[1:],
+            dtype=table.x.dtype.name,
+            class_names=table.class_names,
+            feature_names=tuple(each for column in table.columns for each in column.feature_names),
+            types=table.types,
+            columns=table.columns,
+        )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: npt.NDArray[Any],
+        y: Any,
+        *,
+        name: str = "arrays",
+        class_names: Sequence[str] = (),
+        groups: Sequence[Any] | None = None,
+        shares: Shares = Shares(),  # noqa: B008 - immutable
+    ) -> Self:
+        """A data set from arrays of one type, for example images.
+
+        Args:
+            x: Samples [n, *shape] of one of `gatewright.features.FEATURE_DTYPES`.
+            y: Labels of any kind [n].
+            name: What to call the data set.
+            class_names: Names of the classes, in the order of the labels; empty for the labels themselves.
+            groups: Something for each sample [n]; those with the same stay in one part. None if they are independent.
+            shares: How much is validation and test, and the seed that draws them, each class in its share.
+
+        Raises:
+            GatewrightError: The arrays do not fit each other.
+
+        Example:
+            >>> from gatewright.data import Dataset
+            >>> Dataset.from_arrays(np.zeros((100, 1, 4, 4), np.uint8), ["cat", "dog"] * 50)
+            Dataset(arrays: uint8 (1, 4, 4), 2 classes, 70 train, 10 validation, 20 test)
+        """
+        labels, names = classes_of(y, "y")
+        if len(labels) != len(x):
+            raise ShapeError(f"{len(labels)} labels need samples [{len(labels)}, ...], got {list(np.shape(x))}")
+        if class_names and len(class_names) != len(names):
+            raise ShapeError(f"{len(class_names)} class names for {len(names)} classes")
+        parts = split_rows(labels, shares, groups)
+        train, validation, test = (Split(x[rows], labels[rows]) for rows in parts)
+        names = tuple(class_names) or names
+        return cls(name, train, validation, test, shape=x.shape[1:], dtype=x.dtype.name, class_names=names)
+
+    @classmethod
+    def from_folder(
+        cls,
+        path: str | Path,
+        *,
+        name: str = "",
+        size: Sequence[int] | None = None,
+        colour: str | None = None,
+        shares: Shares = Shares(),  # noqa: B008 - immutable
+    ) -> Self:
+        """A data set from a folder that has a folder of PNG or JPEG images for each class.
+
+        Args:
+            path: The folder; its folders' names are the classes.
+            name: What to call the data set; empty for the folder's name.
+            size: Height and width to scale images to; None if all have one size.
+            colour: `grey` or `rgb`; None for what the first image is.
+            shares: How much is validation and test, and the seed that draws them, each class in its share.
+
+        Raises:
+            GatewrightError: The folder has no classes, a file is no image, or images differ in size.
+        """
+        folders = class_folders(Path(path))
+        files = [image_files(folder) for folder in folders]
+        x = read_images([file for each in files for file in each], size, colour)
+        y = np.repeat([folder.name for folder in folders], [len(each) for each in files])
+        return cls.from_arrays(x, y, name=name or Path(path).resolve().name, shares=shares)
 
     def __post_init__(self) -> None:
         if not self.binary_features.size:
             object.__setattr__(self, "binary_features", np.zeros(self.n_features, np.bool_))
-        if self.dtype not in FEATURE_DTYPES:
+        if self.dtype not in FEATURE_DTYPES and not (self.types and self.dtype == WIDE):
             raise DtypeError(f"{self.name}: dtype is {self.dtype!r}, expected one of {FEATURE_DTYPES}")
         if self.feature_names and len(self.feature_names) != self.n_features:
             raise ShapeError(f"{self.name}: {len(self.feature_names)} feature names for {self.n_features} features")
+        if len(self.types) not in {0, self.n_features}:
+            raise ShapeError(f"{self.name}: {len(self.types)} feature types for {self.n_features} features")
         if self.binary_features.shape != (self.n_features,):
             raise ShapeError(f"{self.name}: binary_features must be bool [{self.n_features}]")
         for part in SPLITS:

@@ -13,7 +13,7 @@ from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.packed import PackedBits, check_bits
 from gatewright.engine.kernels import has_nan
 from gatewright.engine.vector import TILE
-from gatewright.features import check_numbers, check_samples
+from gatewright.features import check_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ def read_samples(circuit: Circuit, x: Any, first: int = 0) -> Samples | PackedSa
     encoder = circuit.encoder
     if encoder is not None and not isinstance(x, PackedBits):
         names = encoder.feature_names
-        array = check_samples(x, encoder.shape, encoder.dtype, feature_names=names)
+        array = encoder.samples(x)
         return Samples(array, np.dtype(encoder.dtype), math.prod(encoder.shape), first, names)
     bits = check_bits(x, circuit.n_inputs)
     if isinstance(bits, PackedBits):

@@ -15,7 +15,6 @@ from gatewright.engine.inputs import PackedSamples, Samples
 from gatewright.engine.plan import ONE_SLOT, UNKNOWN, ZERO_SLOT, Plan, make_plan
 from gatewright.engine.vector import TILE
 from gatewright.errors import UnsupportedError
-from gatewright.features import feature_range
 
 BLOCKS = (512, 1024, 2048)
 """Valid numbers of samples in a block."""
@@ -95,9 +94,8 @@ def _counter(plan: Plan, head: Head | None) -> _Counter:
 def _known_inputs(encoder: Encoder) -> npt.NDArray[np.uint8]:
     """Inputs whose thresholds no value, or every value, of the features' type reaches."""
     known = np.full(encoder.n_bits, UNKNOWN, np.uint8)
-    low, high = feature_range(encoder.dtype)
-    known[encoder.threshold > high] = 0
-    known[encoder.threshold <= low] = 1
+    known[encoder.threshold > encoder.highest[encoder.feature]] = 0
+    known[encoder.threshold <= encoder.lowest[encoder.feature]] = 1
     return known
 
 

@@ -29,7 +29,8 @@ class GateLevel:
         raw: Whether the inputs are the bits of raw features; otherwise they are the circuit's Boolean inputs.
         decides: Whether the first output is the class; otherwise the only output is the circuit's outputs.
         input_name: Name of the input port: "features" or "bits", unless the user chose another.
-        feature_bits: Bits of one feature (1 for Boolean inputs): bit i of feature f is input `f * feature_bits + i`.
+        feature_bits: Bits of one feature (1 for Boolean inputs): bit i of feature f is input `f * feature_bits + i`;
+            0 where features have types of their own: bit i is then input `source.encoder.first_bits[f] + i`.
         outputs: (name, width) of each output port, least significant bit first: ("outputs", n) without a head, otherwise
             ("class_index", bits) and, on request, ("scores", classes * score_bits), unless the user chose other names.
         score_bits: Bits of one score, an unsigned number to which `score_base` is to be added; 0 without scores.
@@ -99,7 +100,7 @@ class GateLevel:
             if self.score_bits:
                 out = np.hstack([out, _binary(counts(circuit, bits) - self.score_base, self.score_bits)])
         if self.raw and circuit.encoder is not None:
-            return feature_bits(circuit.encoder, np.asarray(x)), out
+            return feature_bits(circuit.encoder, circuit.encoder.samples(x)), out
         return bits, out
 
 
@@ -164,7 +165,7 @@ def to_gate_level(
         raise UnsupportedError("the circuit has no outputs, so there is nothing to export")
     raw, width = False, 1
     if encoder and circuit.encoder is not None:
-        raw, width = True, FEATURE_BITS[circuit.encoder.dtype]
+        raw, width = True, 0 if circuit.encoder.types else FEATURE_BITS[circuit.encoder.dtype]
         # Simplified while the encoder is still known: the gates hide relations between thresholds of a feature.
         circuit = with_encoder_gates(simplify(circuit))
     gates = simplify(circuit.replace(encoder=None))

@@ -26,7 +26,7 @@ from gatewright.errors import (
     shown,
     unknown_name,
 )
-from gatewright.features import FEATURE_DTYPES, exact_thresholds, feature_range
+from gatewright.features import FEATURE_DTYPES, WIDE, exact_thresholds, feature_range
 from gatewright.kernels import ops
 from gatewright.nn.bit_tensor import BitTensor, rows
 from gatewright.nn.eager import eager
@@ -50,6 +50,8 @@ class Thermometer(nn.Module):
             the samples.
         dtype: Type of the raw features: bool, uint8, int16, int32 or float32. None if `fit` is to take it from the samples.
         kind: How `fit` chooses: "uniform" (equal parts of the samples' range) or "quantile".
+        types: Type of each feature of a table, narrower than `dtype`, which may then be float64, too; empty if all are of
+            `dtype`. See `gatewright.circuit.Encoder`.
 
     Attributes:
         out_shape: Shape of an encoded sample.
@@ -78,11 +80,13 @@ class Thermometer(nn.Module):
         dtype: str | None = None,
         *,
         kind: str = "quantile",
+        types: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if kind not in KINDS:
             raise unknown_name("kind of thresholds", str(kind), KINDS)
         self.kind = kind
+        self.types = tuple(types)
         self.thresholds = _checked_count(thresholds) if isinstance(thresholds, (int, np.integer)) else None
         if isinstance(thresholds, (int, np.integer)):
             if shape is not None or dtype is not None:
@@ -97,14 +101,20 @@ class Thermometer(nn.Module):
 
     def _set(self, thresholds: Sequence[npt.ArrayLike], shape: Sequence[int], dtype: str) -> None:
         """Take lists of thresholds, one per channel or feature."""
-        if dtype not in FEATURE_DTYPES:
+        if dtype not in FEATURE_DTYPES and not (self.types and dtype == WIDE):
             raise unknown_name("feature dtype", dtype, FEATURE_DTYPES)
         shape = tuple(int(n) for n in shape)
         if not shape or min(shape) < 1 or math.prod(shape) >= 1 << 31:
             raise ShapeError(
                 f"a sample needs a shape of positive sizes with at most 2^31 - 1 features, got {shown(shape)}"
             )
-        lists = [_exact(np.asarray(t, np.float64), dtype, i) for i, t in enumerate(thresholds)]
+        if self.types and len(self.types) != math.prod(shape):
+            raise OptionError(f"{len(self.types)} feature types for samples of shape {shape}")
+        kinds = self.types or (dtype,) * len(thresholds)
+        lists = [
+            _exact(np.asarray(t, np.float64), kinds[i] if i < len(kinds) else dtype, i)
+            for i, t in enumerate(thresholds)
+        ]
         is_image = len(shape) == 3
         wanted = _count_lists(shape)
         if len(lists) != wanted:
@@ -223,7 +233,7 @@ class Thermometer(nn.Module):
     def transform(self, x: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Encode raw samples [n, *shape] to bool [n, *out_shape]."""
         array = np.asarray(without_table(x))
-        if array.dtype.name not in FEATURE_DTYPES:
+        if array.dtype.name not in {*FEATURE_DTYPES, self.dtype}:
             raise DtypeError(f"expected samples of dtype {self.dtype}, got {array.dtype}")
         bits: npt.NDArray[np.bool_] = self(torch.from_numpy(np.ascontiguousarray(array))).unpack().numpy() != 0
         return np.ascontiguousarray(bits)
@@ -245,7 +255,7 @@ class Thermometer(nn.Module):
             raise DtypeError(f"expected samples of dtype {self.dtype}, got {str(x.dtype).removeprefix('torch.')}")
         # Values cannot be read while launches are recorded as a CUDA graph; the steps before were checked.
         recorded = x.is_cuda and torch.cuda.is_current_stream_capturing()
-        if x.dtype == torch.float32 and not recorded and bool(torch.isnan(x).any()):
+        if x.is_floating_point() and not recorded and bool(torch.isnan(x).any()):
             raise DataError("the samples contain NaN; a missing value has no bits: replace it before encoding")
         flat = rows(x.to(torch.uint8) if x.dtype == torch.bool else x)
         return BitTensor(ops.threshold(flat, self.feature, self.threshold), (x.shape[0], *self.out_shape))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -14,6 +14,7 @@ import torch
 from pydantic import ConfigDict, Field, PositiveInt
 
 from gatewright.circuit import Circuit, cost, simplify
+from gatewright.columns import Column
 from gatewright.data import Dataset, Split
 from gatewright.errors import DataError, FormatError, OptionError
 from gatewright.learning.state import entry, real, whole
@@ -22,6 +23,7 @@ from gatewright.nn.temperature import SAMPLES, measure_temperature
 from gatewright.nn.thermometer import Thermometer
 from gatewright.nn.weighted_sum import WeightedSum
 from gatewright.runs.folder import CONFIG, MODEL, RunFolder, lock_run, naming, read_model
+from gatewright.runs.own import is_own, own_config
 from gatewright.runs.result import RESULT, RunResult, SplitAccuracy
 from gatewright.runtime.documents import validated
 from gatewright.runtime.machine import machine, versions
@@ -51,6 +53,8 @@ class TrainedRun:
         model: The network with the weights that were kept, from raw features to scores, in eval mode, on the CPU.
         class_names: One name per class.
         feature_names: One name per raw feature, or empty.
+        columns: The columns of the table that the raw features are made from, or empty.
+        data: Name of the data set.
     """
 
     name: str
@@ -58,13 +62,15 @@ class TrainedRun:
     model: torch.nn.Sequential
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...]
+    columns: tuple[Column, ...] = ()
+    data: str = ""
 
 
 def resolve(source: Source, overrides: Sequence[str] = (), out: Path | None = None) -> tuple[str, RunConfig, Path]:
     """A run's name, its config, and its folder.
 
     Args:
-        source: See `Source`.
+        source: See `Source`; or the path of a table, or of a folder of images, which is trained with options by rule.
         overrides: Options to change, `key=value`; only where the source is not a config already.
         out: The folder, or None for the source's own or `runs/NAME`.
 
@@ -75,9 +81,12 @@ def resolve(source: Source, overrides: Sequence[str] = (), out: Path | None = No
     if isinstance(source, RunConfig):
         if overrides:
             raise OptionError("overrides are for presets and files; a config is taken as it is")
-        return source.data.name, source, out or Path("runs") / source.data.name
+        return source.data.title, source, out or Path("runs") / source.data.title
     path = Path(source)
     preset = str(source) in load.preset_names()
+    if not preset and is_own(path) and not (path / CONFIG).exists():
+        config = own_config(path, overrides)
+        return config.data.title, config, out or Path("runs") / config.data.title
     if not preset and path.is_dir():
         if not (path / CONFIG).exists():
             raise OptionError(f"{path} is a folder, but holds no run (there is no {CONFIG} in it)")
@@ -93,6 +102,7 @@ def train(
     out: Path | str | None = None,
     *,
     overrides: Sequence[str] = (),
+    dataset: Dataset | None = None,
     data_root: Path | None = None,
     resume: bool = False,
     tensorboard: bool = False,
@@ -113,6 +123,7 @@ def train(
         name: What to call it in results; None for the name of the preset, file or data set.
         out: The folder, made if needed; None for `runs/NAME`. It must not hold a run unless `resume`.
         overrides: Options to change in a preset or file, `key=value`.
+        dataset: What to learn from instead of the config's own data set.
         data_root: Where the data sets are; None for the usual places (see `gatewright.load_dataset`).
         resume: Resume from the folder's checkpoint; a finished run is returned as it is, a missing one is begun.
         tensorboard: Whether to write TensorBoard events.
@@ -140,7 +151,10 @@ def train(
         finished = processes.from_main(folder.finished(resume=resume) if processes.main else None)
         if finished is not None:
             return finished
-        dataset = config.data.load(data_root, progress=progress and processes.main)
+        if dataset is None:
+            dataset = config.data.load(data_root, progress=progress and processes.main)
+        else:
+            dataset = config.data.arranged(dataset)
         if not len(dataset.test):
             raise DataError(f"{dataset.name} has no test samples, on which a finished network is measured")
         if processes.main:
@@ -201,7 +215,14 @@ def _save_model(
         "class_names": list(dataset.class_names),
         "label_shape": list(dataset.label_shape),
         "feature_names": list(dataset.feature_names),
-        "encoder": {"shape": list(encoder.shape), "dtype": encoder.dtype, "thresholds": _thresholds(encoder)},
+        "encoder": {
+            "shape": list(encoder.shape),
+            "dtype": encoder.dtype,
+            "thresholds": _thresholds(encoder),
+            "types": list(encoder.types),
+        },
+        "columns": [asdict(column) | {"categories": list(column.categories)} for column in dataset.columns],
+        "data": dataset.name,
         "model": model.state_dict(),
     }
     if config.model.tau == "measured":
@@ -259,7 +280,9 @@ def load_run(folder: Path) -> TrainedRun:
         pixels = prod(saved.encoder.shape[1:]) if len(saved.encoder.shape) == 3 else 1
         bits = pixels * sum(map(len, saved.encoder.thresholds))
         _check_sizes(saved.model, {"0.feature": bits, "0.threshold": bits})
-        encoder = Thermometer(saved.encoder.thresholds, saved.encoder.shape, saved.encoder.dtype)
+        encoder = Thermometer(
+            saved.encoder.thresholds, saved.encoder.shape, saved.encoder.dtype, types=saved.encoder.types
+        )
         classes = tuple(saved.class_names)
         plan = config.model.plan(encoder.out_shape, len(classes), tuple(saved.label_shape))
         _check_sizes(saved.model, {".candidates.logits": plan.logits, ".candidates.gate": plan.logits})
@@ -270,17 +293,27 @@ def load_run(folder: Path) -> TrainedRun:
         if config.model.tau == "measured":
             cast("WeightedSum", model[-1]).tau = real(state, "tau")
         model.load_state_dict(saved.model)
-        return TrainedRun(saved.name, config, model.eval(), classes, tuple(saved.feature_names))
+        columns = tuple(Column(**column.model_dump()) for column in saved.columns)
+        names = tuple(saved.feature_names)
+        return TrainedRun(saved.name, config, model.eval(), classes, names, columns, saved.data or config.data.title)
 
 
 class _SavedEncoder(Section):
     shape: list[PositiveInt]
     dtype: str
     thresholds: list[list[float]]
+    types: list[str] = []  # noqa: RUF012 - pydantic copies it
+
+
+class _SavedColumn(Section):
+    name: str
+    kind: str
+    categories: list[str]
+    missing: bool
 
 
 class _SavedRun(Section):
-    """What a model file holds; `label_shape` is absent in those of versions without segmentation."""
+    """What a model file holds; what has a default is absent in those of earlier versions."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -291,6 +324,8 @@ class _SavedRun(Section):
     label_shape: list[PositiveInt] = []  # noqa: RUF012 - pydantic copies it
     feature_names: list[str]
     encoder: _SavedEncoder
+    columns: list[_SavedColumn] = []  # noqa: RUF012
+    data: str = ""
     model: dict[str, torch.Tensor]
     tau: float | None = None
 
@@ -312,8 +347,15 @@ def lower_run(run: TrainedRun) -> Circuit:
     """The run's discretized network as a circuit, not simplified."""
     metadata = {
         "name": run.name,
-        "data": run.config.data.name,
+        "data": run.data,
+        **({"target": run.config.data.target} if run.config.data.target else {}),
         "seed": str(run.config.train.seed),
         "steps": str(run.config.train.steps),
     }
-    return lower(run.model, class_names=run.class_names, feature_names=run.feature_names, metadata=metadata)
+    return lower(
+        run.model,
+        class_names=run.class_names,
+        feature_names=run.feature_names,
+        columns=run.columns,
+        metadata=metadata,
+    )

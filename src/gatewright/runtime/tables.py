@@ -156,3 +156,9 @@ def _stacked(columns: list[Array], rows: int, name: str) -> Array:
             f"the columns of {name} are {mixed}, which no one type holds without loss; convert them to one"
         )
     return np.column_stack([one.astype(kind, copy=False) for one in columns])
+
+
+def is_table(x: Any) -> bool:
+    """Whether x is a data frame of pandas or polars, or a table of Arrow."""
+    frame = _is_a(x, "pandas", "DataFrame") or _is_a(x, "polars", "DataFrame")
+    return frame or _is_a(x, "pyarrow", "Table", "RecordBatch")

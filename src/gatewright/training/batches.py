@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from gatewright.data import Split
@@ -20,28 +22,34 @@ class Feed:
         split: Raw samples and labels.
         device: The training device.
         augment: Changes the raw images of `batch` (never those of `all`), or None.
+        weight: What each sample counts, in batches and accuracies, float64 [n]; None for 1 each.
 
     Raises:
         DataError: The samples contain NaN.
     """
 
     def __init__(
-        self, split: Split, device: torch.device, augment: Callable[[torch.Tensor], torch.Tensor] | None = None
+        self,
+        split: Split,
+        device: torch.device,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        weight: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self._augment = augment
         self.device = device
         self._x = torch.as_tensor(split.x).to(device)
         if self._x.is_floating_point() and bool(torch.isnan(self._x).any()):
             raise DataError("the samples contain NaN; a missing value has no bits: replace it before encoding")
+        self.weight = None if weight is None else torch.as_tensor(weight, dtype=torch.float64, device=device)
         self._y = torch.as_tensor(split.y).to(device=device, dtype=torch.int64)
 
     def __len__(self) -> int:
         return len(self._x)
 
     @property
-    def decisions(self) -> int:
-        """Labels of all samples: one per sample, or one per pixel."""
-        return self._y.numel()
+    def decisions(self) -> float:
+        """Labels of all samples, one per sample or one per pixel: their number, or what they count together."""
+        return self._y.numel() if self.weight is None else float(self.weight.sum())
 
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Raw samples and int64 labels at these indices, augmented."""

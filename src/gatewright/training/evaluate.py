@@ -46,12 +46,16 @@ def evaluate(model: torch.nn.Module, feed: Feed, ranks: Ranks = Ranks()) -> Accu
     return Accuracy(soft / feed.decisions, hard / feed.decisions)
 
 
-def _correct(model: torch.nn.Module, feed: Feed, ranks: Ranks) -> int:
-    correct = torch.zeros((), dtype=torch.int64, device=feed.device)
+def _correct(model: torch.nn.Module, feed: Feed, ranks: Ranks) -> float:
+    kind = torch.int64 if feed.weight is None else torch.float64
+    correct = torch.zeros((), dtype=kind, device=feed.device)
+    start = 0
     for i, (x, y) in enumerate(feed.all()):
         if i % ranks.size == ranks.rank:
-            correct += (predict(model(x)) == y).sum()
-    return int(ranks.total(correct))
+            right = predict(model(x)) == y
+            correct += right.sum() if feed.weight is None else feed.weight[start : start + len(y)][right].sum()
+        start += len(y)
+    return float(ranks.total(correct))
 
 
 def predict(scores: torch.Tensor) -> torch.Tensor:

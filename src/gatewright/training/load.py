@@ -75,6 +75,15 @@ def from_dict(tree: Tree, source: str = "config") -> RunConfig:
         raise OptionError(f"{source}: {'; '.join(problems)}{more}") from error
 
 
+def from_tree(tree: Tree, overrides: Iterable[str], source: str) -> RunConfig:
+    """A config from plain values, with `key=value` overrides.
+
+    Raises:
+        OptionError: A key or value is not valid.
+    """
+    return from_dict(_override(tree, overrides), source)
+
+
 def dump(config: RunConfig) -> str:
     """The config as YAML that `load_file` reads back to an equal config."""
     return yaml.safe_dump(config.as_dict(), sort_keys=False, width=120)

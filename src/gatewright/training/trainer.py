@@ -94,7 +94,7 @@ class Trainer:
         self._device = next(model.parameters()).device
         for group in optimizer.param_groups:
             group.setdefault("peak", float(group["lr"]))
-        self.order = DataOrder(len(train), options.batch, generator)
+        self.order = DataOrder(len(train), options.batch, generator, train.weight)
         self._share = processes.share(self.order.batch)
         graphed = self._device.type == "cuda" and options.graph
         self._graph = GraphedStep(model, self._learn, processes.mean_, self._update) if graphed else None

@@ -8,6 +8,7 @@ differ, every raw sample; without encoders, all Boolean inputs.
 from __future__ import annotations
 
 import importlib.util
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ from gatewright.circuit.proof.heads import count_circuits, equalities
 from gatewright.circuit.proof.sat import Sweeper
 from gatewright.circuit.simplify.rules import encoder_relations
 from gatewright.errors import MissingExtraError, ShapeError, VerificationError, unknown_name
-from gatewright.features import FEATURE_BITS, feature_range
+from gatewright.features import FEATURE_BITS, is_signed
 from gatewright.gates import Gate
 from gatewright.runtime.abc import find_abc, run_abc
 
@@ -231,18 +232,20 @@ def possible_inputs(encoder: Encoder) -> Circuit:
 
 def sample_of(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
     """A raw sample [*shape] that the encoder turns into these bits, bool [bits]; they must be possible."""
-    integer = encoder.dtype != "float32"
     met, missed = np.full(encoder.n_features, -np.inf), np.full(encoder.n_features, np.inf)
     np.maximum.at(met, encoder.feature[bits], encoder.threshold[bits])
     np.minimum.at(missed, encoder.feature[~bits], encoder.threshold[~bits])
     # The threshold last met; where none is, just below the first one missed; a feature without bits is 0.
-    below = missed - 1 if integer else np.nextafter(missed.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
+    single = np.nextafter(missed.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
+    below = np.where(encoder.is_float, single, missed - 1)
     value = np.where(np.isfinite(met), met, np.where(np.isfinite(missed), np.minimum(below, 0), 0))
-    return np.clip(value, *feature_range(encoder.dtype)).astype(encoder.dtype).reshape(encoder.shape)
+    return np.clip(value, encoder.lowest, encoder.highest).astype(encoder.dtype).reshape(encoder.shape)
 
 
 def sample_of_raw(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
     """A raw sample [*shape] from the bits of its features, as `with_encoder_gates` takes them."""
+    if encoder.types:
+        return _typed_sample(encoder, bits)
     if encoder.dtype == "bool":
         return bits.reshape(encoder.shape)
     packed = np.packbits(bits.reshape(encoder.n_features, FEATURE_BITS[encoder.dtype]), axis=1, bitorder="little")
@@ -253,6 +256,18 @@ def sample_of_raw(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
         sign = np.where(bits.reshape(-1, 32)[:, 31], -np.inf, np.inf).reshape(encoder.shape)
         values = np.where(np.isnan(values), sign, values).astype(np.float32)
     return values
+
+
+def _typed_sample(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
+    values = np.empty(encoder.n_features)
+    for i, (kind, first, width) in enumerate(zip(encoder.types, encoder.first_bits, encoder.widths, strict=True)):
+        number = sum(1 << int(at) for at in np.flatnonzero(bits[first : first + width]))
+        if kind == "float32":
+            single = float(np.uint32(number).view(np.float32))
+            values[i] = single if single == single else math.copysign(math.inf, -1 if number >> 31 else 1)  # noqa: PLR0124
+        else:
+            values[i] = number - (1 << int(width)) if is_signed(kind) and number >> int(width) - 1 else number
+    return values.astype(encoder.dtype).reshape(encoder.shape)
 
 
 def _random_patterns(n_inputs: int, seed: int) -> BoolArray:

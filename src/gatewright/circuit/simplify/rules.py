@@ -9,7 +9,6 @@ import numpy as np
 
 from gatewright.circuit.builder import Int32Array
 from gatewright.circuit.circuit import Encoder, Head
-from gatewright.features import feature_range
 
 
 class Rule(Flag):
@@ -68,9 +67,8 @@ def encoder_relations(encoder: Encoder) -> tuple[Int32Array, Int32Array, Int32Ar
     rank[order] = np.cumsum(new)
     firsts = order[new]
     literal[order] = literal[firsts[np.cumsum(new) - 1]]
-    lowest, highest = feature_range(encoder.dtype)
-    literal[encoder.threshold <= lowest] = 1
-    literal[encoder.threshold > highest] = 0
+    literal[encoder.threshold <= encoder.lowest[encoder.feature]] = 1
+    literal[encoder.threshold > encoder.highest[encoder.feature]] = 0
     return literal, encoder.feature, rank
 
 

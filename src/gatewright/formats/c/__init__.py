@@ -18,6 +18,7 @@ from gatewright.formats.c.functions import split_into_functions
 from gatewright.formats.c.gates import LARGEST, LONGEST, gate_sources
 from gatewright.formats.c.header import header
 from gatewright.formats.c.interface import classify_function, encode_function, predict_functions
+from gatewright.formats.c.row import row_functions
 from gatewright.formats.c.word import WORDS, Word
 from gatewright.formats.gate_level import refuse_places
 from gatewright.formats.names import C_KEYWORDS, check_name
@@ -28,6 +29,9 @@ def to_c(
     circuit: Circuit, directory: str | Path, *, name: str = "model", word: int = 64, driver: bool = False
 ) -> list[Path]:
     """Write a circuit as C99.
+
+    The classes have an enum. Where the features are the columns of a table, a struct has a field per column, categories
+    have an enum each, and `NAME_predict_row` takes rows.
 
     Args:
         circuit: Any circuit; with an encoder the code takes raw features, with a head it gives counts and classes.
@@ -68,6 +72,8 @@ def to_c(
         source += classify_function(circuit.head, name, kind)
     if circuit.encoder and circuit.head:
         source += predict_functions(name)
+        if circuit.encoder.columns:
+            source += ["", *row_functions(circuit.encoder, name)]
     files = {f"{name}.h": header(circuit, split, name, kind), f"{name}.c": source}
     files |= {f"{name}_gates_{i}.c": part for i, part in enumerate(parts)}
     if driver:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gatewright.circuit.circuit import Circuit
 from gatewright.formats.c.functions import Functions
 from gatewright.formats.c.interface import FEATURE_TYPES, n_planes
+from gatewright.formats.c.row import class_enum, row_declarations
 from gatewright.formats.c.word import Word
 from gatewright.formats.names import comment, remarks
 
@@ -37,6 +38,7 @@ def header(circuit: Circuit, split: Functions, name: str, word: Word) -> Iterato
         yield f"#define {upper}_FEATURES {encoder.n_features}"
     if head:
         yield f"#define {upper}_CLASSES {head.n_classes}"
+    yield from class_enum(circuit, name)
     yield '\n#ifdef __cplusplus\nextern "C" {\n#endif\n'
     yield from word.definition()
     if encoder:
@@ -66,4 +68,6 @@ def header(circuit: Circuit, split: Functions, name: str, word: Word) -> Iterato
         yield f"    int32_t *counts, {name}_workspace *work);\n"
         yield f"/* Class of one sample; counts[{upper}_CLASSES] may be a null pointer. */"
         yield f"int32_t {name}_predict(const {name}_feature *features, int32_t *counts, {name}_workspace *work);\n"
+        if encoder.columns:
+            yield from row_declarations(encoder, name)
     yield "#ifdef __cplusplus\n}\n#endif\n\n#endif"

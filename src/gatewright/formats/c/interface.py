@@ -10,7 +10,14 @@ from gatewright.circuit.circuit import Encoder, Head
 from gatewright.features import feature_range
 from gatewright.formats.c.word import Word
 
-FEATURE_TYPES = {"bool": "uint8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
+FEATURE_TYPES = {
+    "bool": "uint8_t",
+    "uint8": "uint8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "float32": "float",
+    "float64": "double",
+}
 """C types of raw features."""
 
 _WIDER = {"bool": "int16_t", "uint8": "int16_t", "int16": "int32_t", "int32": "int64_t"}
@@ -36,6 +43,8 @@ def _thresholds(encoder: Encoder) -> tuple[str, list[str]]:
     """C type that holds all thresholds and compares exactly with the features, and the thresholds in it."""
     if encoder.dtype == "float32":
         return "float", [f"{t.hex()}f" for t in encoder.threshold.tolist()]
+    if encoder.dtype == "float64":
+        return "double", [t.hex() for t in encoder.threshold.tolist()]
     low, high = feature_range(encoder.dtype)
     clipped = [int(t) for t in np.clip(encoder.threshold, low, high + 1)]  # below all values, above all values
     fits = max(clipped, default=0) <= high

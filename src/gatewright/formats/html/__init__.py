@@ -22,7 +22,6 @@ from gatewright.circuit.levels import logic_levels
 from gatewright.circuit.packed import check_booleans
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError, UnsupportedError
-from gatewright.features import feature_range
 from gatewright.formats.gate_level import refuse_places
 from gatewright.formats.names import check_name
 from gatewright.gates import IS_LOGIC
@@ -86,12 +85,12 @@ def to_html(
 def _samples(circuit: Circuit, samples: npt.NDArray[Any] | None) -> list[list[float]]:
     if samples is None:
         return []
-    given = np.asarray(samples)
     if circuit.encoder is not None:
-        encode(circuit, given)  # refuses samples that do not fit
+        encode(circuit, samples)  # refuses samples that do not fit
+        given = circuit.encoder.samples(samples)
         numbers = given.reshape(len(given), -1).astype(circuit.encoder.dtype)
     else:
-        numbers = check_booleans(given, circuit.n_inputs)
+        numbers = check_booleans(np.asarray(samples), circuit.n_inputs)
     if not np.isfinite(numbers).all():
         raise UnsupportedError("samples contain infinity, which a page cannot show")
     listed: list[list[float]] = (numbers.astype(np.uint8) if numbers.dtype == np.bool_ else numbers).tolist()
@@ -148,7 +147,7 @@ def _kind(circuit: Circuit) -> str:
 
 def _white(encoder: Encoder) -> float:
     """The value of a fully drawn pixel where thresholds are spread evenly between it and 0."""
-    top = min(feature_range(encoder.dtype)[1], float(np.finfo(np.float32).max))
+    top = min(float(encoder.highest.max()), float(np.finfo(np.float32).max))
     total = float(encoder.threshold.min() + encoder.threshold.max()) if encoder.n_bits else 0.0
     return min(total, top) if total > 0 else min(top, 255.0)
 

@@ -5,7 +5,7 @@
  * Values are 32-bit words, a sample a bit: up to 32 samples take no longer than one.
  */
 
-const FEATURE_ARRAYS = { bool: Uint8Array, uint8: Uint8Array, int16: Int16Array, int32: Int32Array, float32: Float32Array };
+const FEATURE_ARRAYS = { bool: Uint8Array, uint8: Uint8Array, int16: Int16Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
 const ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float64: Float64Array };
 const WORD = 32;
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.circuit.levels import logic_levels
 from gatewright.errors import OptionError
+from gatewright.features import feature_range, is_signed
 from gatewright.formats.expressions import EXPRESSIONS
 from gatewright.formats.gate_level import GateLevel, to_gate_level
 from gatewright.formats.names import (
@@ -55,11 +56,12 @@ def to_verilog(
     """Write a circuit as a Verilog-2001 module.
 
     Ports: input `features`, feature f at bits `f * W +: W` (W = 1 for bool, 8 for uint8, 16 for int16, 32 for int32
-    and for float32 as IEEE 754 bits), or without encoder input `bits`; output `class_index` and, on request, `scores`
-    (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added), or without
-    head output `outputs`; with registers `clk`, with `stream` also `enable`, which stops the registers while it is 0.
-    `ports` gives input and outputs other names. Inputs that nothing depends on stay ports; outputs that are constant stay
-    outputs.
+    and for float32 as IEEE 754 bits; where the encoder has types of their own for features, so many bits one after the
+    other, as the module's comment says by name), or without encoder input `bits`; output `class_index` and, on request,
+    `scores` (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added),
+    or without head output `outputs`; with registers `clk`, with `stream` also `enable`, which stops the registers while
+    it is 0. `ports` gives input and outputs other names. Inputs that nothing depends on stay ports; outputs that are
+    constant stay outputs.
 
     Args:
         circuit: Any circuit.
@@ -147,9 +149,11 @@ def _module(netlist: GateLevel, name: str, pipeline: int, *, stream: bool) -> It
 def _meaning(netlist: GateLevel, pipeline: int) -> Iterator[str]:
     encoder, head = netlist.source.encoder, netlist.source.head
     if netlist.raw and encoder is not None:
+        yield from _slices(encoder, netlist.input_name) if encoder.types else ()
         width = netlist.feature_bits
         kind = {"float32": "IEEE 754 single precision, not NaN", "int16": "signed", "int32": "signed"}
-        yield f"{netlist.input_name}[f * {width} +: {width}] is feature f, {kind.get(encoder.dtype, 'unsigned')};"
+        if width:
+            yield f"{netlist.input_name}[f * {width} +: {width}] is feature f, {kind.get(encoder.dtype, 'unsigned')};"
         yield f"features are those of a sample of shape {list(encoder.shape)} in C order."
     if netlist.decides:
         yield f"{netlist.outputs[0][0]} is the lowest class among those with the greatest count."
@@ -160,6 +164,24 @@ def _meaning(netlist: GateLevel, pipeline: int) -> Iterator[str]:
         yield f"{netlist.outputs[1][0]}[k * {width} +: {width}] + ({netlist.score_base}) is the count of class k."
     if pipeline:
         yield f"One sample per clock; its result follows {pipeline} rising edges of clk later."
+
+
+def _slices(encoder: Encoder, port: str) -> Iterator[str]:
+    """Where each feature is, what it is called, and how its values are written."""
+    names = encoder.feature_names or tuple(f"feature {i}" for i in range(encoder.n_features))
+    categories = {column.name: column.categories for column in encoder.columns}
+    for name, kind, first, width in zip(names, encoder.types, encoder.first_bits, encoder.widths, strict=True):
+        how = "IEEE 754 single precision, not NaN" if kind == "float32" else "signed" if is_signed(kind) else "unsigned"
+        if width > 1 and kind != "float32":
+            low, high = feature_range(kind)
+            how += f", {int(low)} .. {int(high)}, numbers beyond as the nearest of these"
+        yield f"{port}[{first + width - 1}:{first}] is {comment(name)}: {how}"
+        for code, text in enumerate(categories.get(name, ())):
+            yield f"    {code} is {comment(text)}"
+        if categories.get(name):
+            yield f"    {len(categories[name])} is a value that is missing or not known"
+    if any(column.has_flag for column in encoder.columns):
+        yield "Where a value is missing, it is 0 and the feature that says so is 1."
 
 
 def _body(netlist: GateLevel, pipeline: int, *, stream: bool) -> Iterator[str]:
