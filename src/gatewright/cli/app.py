@@ -13,6 +13,7 @@ from gatewright.cli import circuits, demo, exports, lists, synth, train
 from gatewright.cli.bench import bench
 from gatewright.cli.output import complain
 from gatewright.cli.pareto import pareto
+from gatewright.cli.report import report
 from gatewright.cli.zoo import zoo
 from gatewright.errors import GatewrightError
 
@@ -77,6 +78,7 @@ app.command("predict")(circuits.predict)
 app.command("export")(exports.export_)
 app.command("synth")(synth.synth)
 app.command("verify")(circuits.verify)
+app.command("report")(report)
 app.command("pareto")(pareto)
 app.command("zoo")(zoo)
 app.command("presets")(lists.presets)

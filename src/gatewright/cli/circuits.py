@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -164,14 +164,9 @@ def info(
     json: JsonFlag = False,
 ) -> None:
     """Show size, cost, interface and origin of a circuit."""
-    from gatewright.hardware.currencies import CURRENCIES
-
-    wanted = [name for name in cost.split(",") if name]
-    for name in wanted:
-        if name not in CURRENCIES:
-            raise unknown_name("currency", name, CURRENCIES)
+    wanted = currencies_named(cost)
     circuit = read_circuit(file)
-    about = {**circuit_about(circuit), **{name: CURRENCIES[name](circuit) for name in wanted}}
+    about = {**circuit_about(circuit), **{name: count(circuit) for name, count in wanted.items()}}
     if json:
         emit_json({"file": str(file), **about})
         return
@@ -182,6 +177,17 @@ def info(
         else:
             rows.append((key.replace("_", " "), "none" if value is None else value))
     show_pairs(rows)
+
+
+def currencies_named(words: str) -> dict[str, Callable[[Circuit], int]]:
+    """The currencies of an option `--cost`, by name."""
+    from gatewright.hardware.currencies import CURRENCIES
+
+    names = [name for name in words.split(",") if name]
+    for name in names:
+        if name not in CURRENCIES:
+            raise unknown_name("currency", name, CURRENCIES)
+    return {name: CURRENCIES[name] for name in names}
 
 
 def evaluate(
@@ -202,7 +208,7 @@ def evaluate(
     circuit = read_circuit(file)
     loaded = load_dataset(dataset, data, progress=not json)
     samples = loaded.split(split)
-    _check_fits(circuit, loaded, file)
+    check_fits(circuit, loaded, file)
     if not len(samples):
         raise DataError(f"the {split} split of {dataset} is empty")
     engine = Engine(circuit)
@@ -249,7 +255,8 @@ def _show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confu
     )
 
 
-def _check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
+def check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
+    """Refuse a data set whose samples or classes are not the circuit's."""
     encoder, head = circuit.encoder, circuit.head
     if encoder is None or head is None:
         raise UnsupportedError(
