@@ -20,6 +20,7 @@ from gatewright.circuit import load_circuit, save_circuit
 from gatewright.engine import Engine
 from gatewright.gates import Gate
 from support.commands import gatewright, seconds
+from support.page import Page
 
 
 def test_train_writes_its_result_to_stdout_and_to_the_run(tiny):
@@ -190,10 +191,36 @@ def test_export_with_options(tiny, tmp_path):
     for setting, message in (
         ("word", "expected KEY=VALUE"),
         ("wrd=8", "did you mean 'word'?"),
-        ("samples=1", "unknown option of these exports 'samples'"),
+        ("samples=1", "expected a NumPy file (.npy) of samples"),
         ("word=7", "word is 7, expected one of"),
     ):
         wrong = gatewright("export", tiny.circuit, "--to", "c", "--to", "verilog", "-o", tmp_path, "--set", setting)
+        assert wrong.code == 2
+        assert message in " ".join(wrong.err.split())
+
+
+def test_every_option_of_a_page_can_be_set(tiny, tmp_path):
+    x = data.load_dataset("digits").test.x[:2]
+    np.save(tmp_path / "two.npy", x)
+    (tmp_path / "bad.npy").write_bytes(b"")
+    done = gatewright(
+        "export", tiny.circuit, "--to", "html", "-o", tmp_path, "--set", "title=007", "--set", "white=8.5",
+        "--set", f"samples={tmp_path / 'two.npy'}", "--set", "labels=one, two", "--set", "data=digits", "--set", "name=p",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    page = Page((tmp_path / "p.html").read_text(encoding="utf-8"))
+    assert "007" in page.text
+    model = json.loads(page.scripts["model"])
+    assert model["samples"] == x.reshape(2, -1).tolist()
+    assert (model["view"]["labels"], model["view"]["white"]) == (["one", "two"], 8.5)
+    for setting, message in (
+        ("white=bright", "white is 'bright'"),
+        ("labels=[1, 2]", "labels are [1, 2]"),
+        (f"samples={tmp_path / 'bad.npy'}", "is no NumPy file of numbers"),
+        (f"samples={tmp_path / 'none.npy'}", "No such file"),
+        ("data=digit", "did you mean 'digits'?"),
+    ):
+        wrong = gatewright("export", tiny.circuit, "--to", "html", "-o", tmp_path, "--set", setting)
         assert wrong.code == 2
         assert message in " ".join(wrong.err.split())
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gatewright.data import Split
 
 PRESET = "digits"
-FORMATS = ["c", "verilog"]
+FORMATS = ["c", "verilog", "html"]
 SPEED_SAMPLES = 1 << 20
 """Images to measure speed on: the test images, repeated."""
 
@@ -55,8 +55,8 @@ def demo(
         )
     tell("3/4 running the circuit ...")
     speed = _speed(compiled.circuit, load_dataset(PRESET).test)
-    tell("4/4 exporting C and Verilog ...")
-    files = export_files(compiled.circuit, FORMATS, out / "export")
+    tell("4/4 exporting C, Verilog and a web page ...")
+    files = export_files(compiled.circuit, FORMATS, out / "export", ["name=digits"])
     about = compiled_about(compiled)
     written = [str(file), *(path for paths in files.values() for path in paths)]
     seconds = time.perf_counter() - begin
@@ -85,6 +85,7 @@ def demo(
         },
         title="gatewright demo: handwritten digits as logic gates",
     )
+    say(f"open {files['html'][0]} in a browser to draw digits; next: gatewright report {run}")
 
 
 def _fresh(out: Path) -> Path:
