@@ -271,13 +271,41 @@ def test_folders_and_files_are_not_mixed_up(tiny, tmp_path):
         (("info", tiny.run), "is a folder; compile the run first: gatewright compile"),
         (("compile", tmp_path, "-o", tmp_path / "c.gw"), "holds no run"),
         (("train", tmp_path), "holds no run"),
-        (("train", tmp_path / "no.yaml"), "cannot read the config"),
+        (("train", tmp_path / "no.yaml"), "there is no preset, file or run"),
         (("train", "mnist-dense-smal"), "did you mean 'mnist-dense-small'?"),
         (("train", tiny.config, "--set", "train.step=1"), "did you mean 'train.steps'?"),
     ):
         done = gatewright(*args)
         assert (done.code, done.out) == (2, "")
         assert message in done.err
+
+
+def test_a_text_file_is_no_circuit_and_its_size_is_no_matter(tmp_path):
+    (tmp_path / "README.md").write_text("# gatewright\n\nLearn compact Boolean networks.\n")
+    done = gatewright("info", tmp_path / "README.md")
+    assert done.code == 2
+    assert "begins with b'# gatewr', expected the length of a header" in " ".join(done.err.split())
+
+
+def test_verify_takes_names_of_the_zoo(tmp_path):
+    gatewright("export", "monks-1", "--to", "blif", "-o", tmp_path)
+    done = gatewright("verify", "monks-1", tmp_path / "model.blif", "--json")
+    assert done.json["equal"] is True
+    wrong = gatewright("verify", "monks-1", "digits")
+    assert wrong.code == 2
+    assert "the circuits have 2 and 10 classes" in wrong.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("proof", [True, False])
+def test_the_demo_writes_a_page_and_needs_no_engine_for_proofs(tmp_path, monkeypatch, proof):
+    if not proof:
+        monkeypatch.setattr("gatewright.circuit.proof.can_prove", lambda: False)
+    done = gatewright("demo", "--out", tmp_path, "--steps", "60")
+    assert done.code == 0, done.err
+    assert f"open {tmp_path / 'export' / 'digits.html'} in a browser" in done.err
+    assert ("skipped" in done.out) != proof
+    assert ("pip install" in done.err) != proof
 
 
 def test_missing_data_are_named(tiny, tmp_path, monkeypatch):

@@ -48,7 +48,6 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Learn compact Boolean networks, prove them, run them anywhere.",
 )

@@ -33,6 +33,9 @@ CircuitFile = Annotated[
     Path, typer.Argument(metavar="FILE.gw|NAME", help="A circuit file, or the name of a circuit in the zoo.")
 ]
 
+MOST_CONFUSIONS = 12
+"""Confusions that a narrow terminal lists, where it has no room for the matrix."""
+
 TimeoutFlag = Annotated[float, typer.Option(help="Time limit of the proof in seconds.", min=1)]
 
 
@@ -242,16 +245,26 @@ def evaluate(
 
 def _show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confusion: Confusion) -> None:
     """Show the figures of each class, and how its samples were classified."""
+    import numpy as np
 
     def share(value: float | None) -> str:
         return "-" if value is None else percent(value)
 
+    figures = ("sensitivity", "precision", "f1")
     show_rows(
-        ["class", "samples", "sensitivity", "precision", "F1", *(f"as {name}" for name in classes)],
-        [
-            (name, c["samples"], share(c["sensitivity"]), share(c["precision"]), share(c["f1"]), *row)
-            for (name, c), row in zip(classes.items(), confusion.counts.tolist(), strict=True)
-        ],
+        ["class", "samples", "sensitivity", "precision", "F1"],
+        [(name, c["samples"], *(share(c[figure]) for figure in figures)) for name, c in classes.items()],
+    )
+    rows = [(name, *row) for name, row in zip(classes, confusion.counts.tolist(), strict=True)]
+    if show_rows(["class", *(f"as {name}" for name in classes)], rows, whole=True):
+        return
+    names = list(classes)
+    wrong = [(int(n), i, j) for (i, j), n in np.ndenumerate(confusion.counts) if i != j and n]
+    most = sorted(wrong, key=lambda each: -each[0])[:MOST_CONFUSIONS]
+    show_rows(
+        ["class", "taken for", "samples"],
+        [(names[i], names[j], n) for n, i, j in most],
+        title=f"The {len(most)} most frequent of {len(wrong)} confusions (all: --json, or a wider terminal)",
     )
 
 
@@ -308,8 +321,11 @@ def predict(
 
 
 def verify(
-    one: Annotated[Path, typer.Argument(metavar="A", help="Folder of a run, or a .gw, .aig, .aag, .blif or .v file.")],
-    two: Annotated[Path, typer.Argument(metavar="B", help="Another folder or file, of any of these kinds.")],
+    one: Annotated[
+        Path,
+        typer.Argument(metavar="A", help="A .gw, .aig, .aag, .blif or .v file, folder of a run, or name of the zoo."),
+    ],
+    two: Annotated[Path, typer.Argument(metavar="B", help="Another one of any of these kinds.")],
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
@@ -320,7 +336,7 @@ def verify(
     from gatewright.circuit.proof.prove import require
     from gatewright.verification import verify as prove_equal
 
-    a, b = (_circuit_of_run(path) if path.is_dir() else path for path in (one, two))
+    a, b = map(_side, (one, two))
     if not json:
         say("proving ...")
         proof = require(prove_equal(a, b, timeout=timeout))
@@ -332,10 +348,15 @@ def verify(
         raise VerificationError(f"{one} and {two} are not proven equal ({proof.detail})")
 
 
-def _circuit_of_run(folder: Path) -> Circuit:
-    from gatewright.runs.run import read_circuit as read_run  # runs alone need torch
+def _side(path: Path) -> Circuit | Path:
+    """What `verify` compares: the circuit of a run or of the zoo, or the file; a name of the zoo is none of a file."""
+    from gatewright.zoo import load_circuit, names
 
-    return read_run(folder)
+    if path.is_dir():
+        from gatewright.runs.run import read_circuit as read_run  # runs alone need torch
+
+        return read_run(path)
+    return load_circuit(str(path)) if not path.exists() and str(path) in names() else path
 
 
 def read_circuit(path: Path) -> Circuit:
