@@ -74,9 +74,7 @@ def fit(data: dict[str, dict[str, Any]]) -> dict[str, Any]:
             sizes = parts(each["plan"], each["size"], numbers)
             whole = sum(each[part] for part in PARTS)
             # Parts weigh by their share: what is a hundredth of a circuit need not be known well.
-            errors += [
-                np.sqrt(each[part] / whole) * np.log((sizes[part] + 5) / (each[part] + 5)) for part in PARTS
-            ]
+            errors += [np.sqrt(each[part] / whole) * np.log((sizes[part] + 5) / (each[part] + 5)) for part in PARTS]
         return np.array(errors)
 
     start = np.log([START[name] for name in names])

@@ -285,7 +285,7 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch):
     real = importlib.import_module
     monkeypatch.delitem(sys.modules, "gatewright.sklearn")
     monkeypatch.setattr("gatewright.errors.importlib.import_module", no_sklearn)
-    with pytest.raises(MissingExtraError, match=r"gatewright\[sklearn\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .scikit-learn.*\[sklearn\]"):
         real("gatewright.sklearn")
 
 

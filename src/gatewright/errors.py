@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.metadata
+import re
 import reprlib
 from collections.abc import Iterable
 from types import ModuleType
@@ -97,6 +99,22 @@ def unknown_name(kind: str, given: str, valid: Iterable[str]) -> OptionError:
     return OptionError(f"unknown {kind} {shown(given)}{hint} (valid: {', '.join(names)})")
 
 
+def install_command(extra: str) -> str:
+    """The command that brings the packages of one of gatewright's extras.
+
+    It names the packages themselves, so it works wherever gatewright came from: an index, a clone, a wheel.
+
+    >>> install_command("report")
+    "pip install 'matplotlib>=3.9' (the extra [report])"
+    """
+    try:
+        lines = importlib.metadata.requires("gatewright") or []
+    except importlib.metadata.PackageNotFoundError:  # run from its sources, not installed
+        lines = []
+    packages = [f"'{line.partition(';')[0].strip()}'" for line in lines if re.search(rf"extra == .{extra}.$", line)]
+    return f"pip install {' '.join(packages) or 'gatewright'} (the extra [{extra}])"
+
+
 def require_extra(module: str, extra: str) -> ModuleType:
     """Import an optional dependency, or say which of gatewright's extras brings it.
 
@@ -109,5 +127,5 @@ def require_extra(module: str, extra: str) -> ModuleType:
         if error.name is not None and error.name != module.split(".", maxsplit=1)[0]:
             raise
         raise MissingExtraError(
-            f"{module} is not installed, and this feature needs it: pip install 'gatewright[{extra}]'"
+            f"{module} is not installed, and this feature needs it: {install_command(extra)}"
         ) from error

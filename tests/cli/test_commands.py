@@ -20,6 +20,7 @@ from gatewright.circuit import load_circuit, save_circuit
 from gatewright.engine import Engine
 from gatewright.gates import Gate
 from support.commands import gatewright, seconds
+from support.page import Page
 
 
 def test_train_writes_its_result_to_stdout_and_to_the_run(tiny):
@@ -190,10 +191,36 @@ def test_export_with_options(tiny, tmp_path):
     for setting, message in (
         ("word", "expected KEY=VALUE"),
         ("wrd=8", "did you mean 'word'?"),
-        ("samples=1", "unknown option of these exports 'samples'"),
+        ("samples=1", "expected a NumPy file (.npy) of samples"),
         ("word=7", "word is 7, expected one of"),
     ):
         wrong = gatewright("export", tiny.circuit, "--to", "c", "--to", "verilog", "-o", tmp_path, "--set", setting)
+        assert wrong.code == 2
+        assert message in " ".join(wrong.err.split())
+
+
+def test_every_option_of_a_page_can_be_set(tiny, tmp_path):
+    x = data.load_dataset("digits").test.x[:2]
+    np.save(tmp_path / "two.npy", x)
+    (tmp_path / "bad.npy").write_bytes(b"")
+    done = gatewright(
+        "export", tiny.circuit, "--to", "html", "-o", tmp_path, "--set", "title=007", "--set", "white=8.5",
+        "--set", f"samples={tmp_path / 'two.npy'}", "--set", "labels=one, two", "--set", "data=digits", "--set", "name=p",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    page = Page((tmp_path / "p.html").read_text(encoding="utf-8"))
+    assert "007" in page.text
+    model = json.loads(page.scripts["model"])
+    assert model["samples"] == x.reshape(2, -1).tolist()
+    assert (model["view"]["labels"], model["view"]["white"]) == (["one", "two"], 8.5)
+    for setting, message in (
+        ("white=bright", "white is 'bright'"),
+        ("labels=[1, 2]", "labels are [1, 2]"),
+        (f"samples={tmp_path / 'bad.npy'}", "is no NumPy file of numbers"),
+        (f"samples={tmp_path / 'none.npy'}", "No such file"),
+        ("data=digit", "did you mean 'digits'?"),
+    ):
+        wrong = gatewright("export", tiny.circuit, "--to", "html", "-o", tmp_path, "--set", setting)
         assert wrong.code == 2
         assert message in " ".join(wrong.err.split())
 
@@ -244,13 +271,41 @@ def test_folders_and_files_are_not_mixed_up(tiny, tmp_path):
         (("info", tiny.run), "is a folder; compile the run first: gatewright compile"),
         (("compile", tmp_path, "-o", tmp_path / "c.gw"), "holds no run"),
         (("train", tmp_path), "holds no run"),
-        (("train", tmp_path / "no.yaml"), "cannot read the config"),
+        (("train", tmp_path / "no.yaml"), "there is no preset, file or run"),
         (("train", "mnist-dense-smal"), "did you mean 'mnist-dense-small'?"),
         (("train", tiny.config, "--set", "train.step=1"), "did you mean 'train.steps'?"),
     ):
         done = gatewright(*args)
         assert (done.code, done.out) == (2, "")
         assert message in done.err
+
+
+def test_a_text_file_is_no_circuit_and_its_size_is_no_matter(tmp_path):
+    (tmp_path / "README.md").write_text("# gatewright\n\nLearn compact Boolean networks.\n")
+    done = gatewright("info", tmp_path / "README.md")
+    assert done.code == 2
+    assert "begins with b'# gatewr', expected the length of a header" in " ".join(done.err.split())
+
+
+def test_verify_takes_names_of_the_zoo(tmp_path):
+    gatewright("export", "monks-1", "--to", "blif", "-o", tmp_path)
+    done = gatewright("verify", "monks-1", tmp_path / "model.blif", "--json")
+    assert done.json["equal"] is True
+    wrong = gatewright("verify", "monks-1", "digits")
+    assert wrong.code == 2
+    assert "the circuits have 2 and 10 classes" in wrong.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("proof", [True, False])
+def test_the_demo_writes_a_page_and_needs_no_engine_for_proofs(tmp_path, monkeypatch, proof):
+    if not proof:
+        monkeypatch.setattr("gatewright.circuit.proof.can_prove", lambda: False)
+    done = gatewright("demo", "--out", tmp_path, "--steps", "60")
+    assert done.code == 0, done.err
+    assert f"open {tmp_path / 'export' / 'digits.html'} in a browser" in done.err
+    assert ("skipped" in done.out) != proof
+    assert ("pip install" in done.err) != proof
 
 
 def test_missing_data_are_named(tiny, tmp_path, monkeypatch):

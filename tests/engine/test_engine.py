@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gatewright
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.engine import Engine, PackedBits
 from gatewright.errors import DataError, DtypeError, OptionError, ShapeError, UnsupportedError
@@ -359,3 +360,9 @@ def test_reprs_are_short_and_escaped():
     assert "<b>" not in page
     bare = Engine(circuit.replace(encoder=None, head=None), threads=2, block=512)
     assert "takes=bool [n, 784], gives=3,000 outputs" in repr(bare)
+
+
+@pytest.mark.parametrize("given", ["mnist-8k", gatewright.load("monks-1")])
+def test_what_is_no_circuit_is_refused_with_what_to_do(given):
+    with pytest.raises(OptionError, match=r"an engine runs a Circuit, got .*gatewright\.load\(\.\.\.\)"):
+        Engine(given)

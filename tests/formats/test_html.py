@@ -8,9 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import gatewright as gw
+from gatewright import data
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
 from gatewright.formats import to_html
+from gatewright.formats.html import SCRIPTS
 from support.circuits import (
     TIES,
     circuits,
@@ -119,12 +122,12 @@ def test_the_page_stands_alone_and_names_cannot_break_it(tool, run, tmp_path):
     page = Page(text)
     assert page.links == []
     assert not re.search(r"https?:|url\(|@import", text)
-    assert set(page.scripts) == {"model", "circuit", "page"}
+    assert list(page.scripts) == ["model", *SCRIPTS]
     view = json.loads(page.scripts["model"])["view"]
     assert view["classes"] == [evil, "@TITLE@"]
     assert view["features"][3] == f"{evil}3 @"
     assert f"@MODEL@ {evil}" in page.text
-    for name in ("circuit", "page"):
+    for name in SCRIPTS:
         (tmp_path / f"{name}.js").write_text(page.scripts[name])
         run(tool("node"), "--check", tmp_path / f"{name}.js")
 
@@ -174,6 +177,84 @@ def test_bad_options_are_refused_by_name(tmp_path):
     with pytest.raises(UnsupportedError, match="JavaScript"):
         to_html(circuit.replace(head=Head(circuit.head.group, circuit.head.offset + (1 << 53))), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def model_of(tmp_path, circuit, **options):
+    return json.loads(Page(to_html(circuit, tmp_path, **options)[0].read_text(encoding="utf-8")).scripts["model"])
+
+
+def test_samples_of_the_noted_data_come_with_the_page(tmp_path):
+    circuit, digits = gw.load("digits-narrow").circuit, gw.load_dataset("digits")
+    model = model_of(tmp_path, circuit)
+    assert model["view"]["labels"] == [*"0123456789"] * 2
+    for label, sample in zip(model["view"]["labels"], model["samples"], strict=True):
+        (found,) = np.flatnonzero((digits.test.x.reshape(364, -1) == sample).all(axis=1))
+        assert str(digits.test.y[found]) == label
+    assert model_of(tmp_path, circuit, data="none")["samples"] == []
+    assert model_of(tmp_path, circuit, samples=digits.test.x[:3])["view"]["labels"] == []
+
+
+def test_the_page_says_accuracy_cost_and_licence(tmp_path):
+    circuit = gw.load("digits-narrow").circuit
+    text, figures = to_html(circuit, tmp_path)[0].read_text(encoding="utf-8"), gw.cost(circuit)
+    rows = dict(re.findall("<dt>(.*)</dt><dd>(.*)</dd>", text))
+    assert rows["total ops"].startswith(f"{figures.total_ops:,}: encoder {figures.encoder_ops:,}, ")
+    assert rows["test accuracy"] == f"{100 * float(circuit.metadata['test_accuracy']):.2f} %"
+    assert rows["licence of the data"] == "CC BY 4.0"
+
+
+def test_data_that_do_not_fit_are_refused_by_name(tmp_path):
+    circuit = gw.load("digits-narrow").circuit
+    with pytest.raises(OptionError, match="unknown data set 'digit'; did you mean 'digits'"):
+        to_html(circuit, tmp_path, data="digit")
+    with pytest.raises(ShapeError, match=r"the circuit takes uint8 samples of shape \(1, 8, 8\), but mnist has"):
+        to_html(circuit, tmp_path, data="mnist")
+    with pytest.raises(UnsupportedError, match="no encoder"):
+        to_html(circuit.replace(encoder=None), tmp_path, data="digits")
+    assert not list(tmp_path.iterdir())
+    noted = {"data": "mnist"}  # what a file merely notes is left out where it does not fit
+    assert model_of(tmp_path, circuit.replace(metadata=noted))["samples"] == []
+
+
+def test_columns_of_categories_are_one_field_and_numbers_begin_between_their_thresholds(tmp_path):
+    names = ("age", "sex=f", "sex=m", "job=a", "hours", "x=1", "x=2")
+    encoder = Encoder([0, 0, 0, 1, 2, 3, 4, 5, 6], [20, 40, 60, 1, 1, 1, 35, 1, 1], (7,), "int32", names)
+    model = model_of(tmp_path, Circuit(9, [], [], [], np.arange(9), encoder))
+    assert model["view"]["fields"] == [
+        {"column": "", "indices": [0]},
+        {"column": "sex", "indices": [1, 2]},
+        {"column": "", "indices": [3]},
+        {"column": "", "indices": [4]},
+        {"column": "x", "indices": [5, 6]},
+    ]
+    assert model["typical"] == [40, 0, 0, 1, 35, 0, 0]
+
+
+def test_typical_values_of_a_table_are_medians_and_most_frequent_categories(tmp_path):
+    circuit = gw.load("monks-1").circuit
+    if data.missing("monks-1"):
+        pytest.skip("monks-1 is not at hand")
+    model, x = model_of(tmp_path, circuit), gw.load_dataset("monks-1").train.x
+    for field in model["view"]["fields"]:
+        values = np.array(model["typical"])[field["indices"]]
+        if field["column"]:
+            assert values.sum() == 1
+            assert values.argmax() == x[:, field["indices"]].sum(axis=0).argmax()
+
+
+def test_what_spoke_for_a_class_are_the_true_gates_of_its_group(tool, run, tmp_path):
+    # Class 0 counts a AND b and c, class 1 counts d.
+    circuit = Circuit(4, [1], [0], [1], [4, 2, 3], head=Head([0, 0, 1], [0, 0], 1.0))
+    scripts = Page(to_html(circuit, tmp_path)[0].read_text(encoding="utf-8")).scripts
+    task = "circuit.encode([[1, 1, 1, 1]]); circuit.evaluate(); console.log(circuit.spoke(0, 0, 1).join(' '));"
+    task += "circuit.encode([[1, 0, 1, 0]]); circuit.evaluate(); console.log(circuit.spoke(0, 0, 1).join(' '));"
+    task += "console.log(circuit.probabilities([3, 3, 3, 3]).join(' '), circuit.level.join(' '));"
+    (tmp_path / "run.js").write_text(f"{scripts['circuit']}const circuit = new Circuit({scripts['model']});{task}")
+    assert run(tool("node"), tmp_path / "run.js").splitlines() == [
+        "0.5 0.5 1 -1",
+        "0 0 1 0",
+        "0.25 0.25 0.25 0.25 0 0 0 0 1",
+    ]
 
 
 @pytest.mark.slow

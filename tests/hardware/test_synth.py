@@ -193,9 +193,9 @@ def test_mistakes_are_explained(monkeypatch):
     monkeypatch.setattr(targets.shutil, "which", lambda _name: None)
     with pytest.raises(ToolError, match="apt-get install nextpnr-ice40"):
         synth(circuit, "ice40")
-    with pytest.raises(MissingExtraError, match=r"gatewright\[hardware\]"):
+    with pytest.raises(MissingExtraError, match=r"pyosys.*\[hardware\]"):
         synth(circuit, "ecp5")
-    with pytest.raises(MissingExtraError, match=r"pyosys .* pip install 'gatewright\[hardware\]'"):
+    with pytest.raises(MissingExtraError, match=r"pyosys .* pip install 'pyosys"):
         synth(circuit, "generic")
 
 

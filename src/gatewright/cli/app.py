@@ -14,6 +14,7 @@ from gatewright.cli.bench import bench
 from gatewright.cli.imports import import_
 from gatewright.cli.output import complain
 from gatewright.cli.pareto import pareto
+from gatewright.cli.report import report
 from gatewright.cli.zoo import zoo
 from gatewright.errors import GatewrightError
 
@@ -48,7 +49,6 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Learn compact Boolean networks, prove them, run them anywhere.",
 )
@@ -79,6 +79,7 @@ app.command("predict")(circuits.predict)
 app.command("export")(exports.export_)
 app.command("synth")(synth.synth)
 app.command("verify")(circuits.verify)
+app.command("report")(report)
 app.command("pareto")(pareto)
 app.command("zoo")(zoo)
 app.command("presets")(lists.presets)

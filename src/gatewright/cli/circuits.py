@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 CircuitFile = Annotated[
     Path, typer.Argument(metavar="FILE.gw|NAME", help="A circuit file, or the name of a circuit in the zoo.")
 ]
+
+MOST_CONFUSIONS = 12
+"""Confusions that a narrow terminal lists, where it has no room for the matrix."""
 
 TimeoutFlag = Annotated[float, typer.Option(help="Time limit of the proof in seconds.", min=1)]
 
@@ -163,14 +166,9 @@ def info(
     json: JsonFlag = False,
 ) -> None:
     """Show size, cost, interface and origin of a circuit."""
-    from gatewright.hardware.currencies import CURRENCIES
-
-    wanted = [name for name in cost.split(",") if name]
-    for name in wanted:
-        if name not in CURRENCIES:
-            raise unknown_name("currency", name, CURRENCIES)
+    wanted = currencies_named(cost)
     circuit = read_circuit(file)
-    about = {**circuit_about(circuit), **{name: CURRENCIES[name](circuit) for name in wanted}}
+    about = {**circuit_about(circuit), **{name: count(circuit) for name, count in wanted.items()}}
     if json:
         emit_json({"file": str(file), **about})
         return
@@ -181,6 +179,17 @@ def info(
         else:
             rows.append((key.replace("_", " "), "none" if value is None else value))
     show_pairs(rows)
+
+
+def currencies_named(words: str) -> dict[str, Callable[[Circuit], int]]:
+    """The currencies of an option `--cost`, by name."""
+    from gatewright.hardware.currencies import CURRENCIES
+
+    names = [name for name in words.split(",") if name]
+    for name in names:
+        if name not in CURRENCIES:
+            raise unknown_name("currency", name, CURRENCIES)
+    return {name: CURRENCIES[name] for name in names}
 
 
 def evaluate(
@@ -261,16 +270,26 @@ def _own(circuit: Circuit, path: Path, target: str | None, split: str | None) ->
 
 def _show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confusion: Confusion) -> None:
     """Show the figures of each class, and how its samples were classified."""
+    import numpy as np
 
     def share(value: float | None) -> str:
         return "-" if value is None else percent(value)
 
+    figures = ("sensitivity", "precision", "f1")
     show_rows(
-        ["class", "samples", "sensitivity", "precision", "F1", *(f"as {name}" for name in classes)],
-        [
-            (name, c["samples"], share(c["sensitivity"]), share(c["precision"]), share(c["f1"]), *row)
-            for (name, c), row in zip(classes.items(), confusion.counts.tolist(), strict=True)
-        ],
+        ["class", "samples", "sensitivity", "precision", "F1"],
+        [(name, c["samples"], *(share(c[figure]) for figure in figures)) for name, c in classes.items()],
+    )
+    rows = [(name, *row) for name, row in zip(classes, confusion.counts.tolist(), strict=True)]
+    if show_rows(["class", *(f"as {name}" for name in classes)], rows, whole=True):
+        return
+    names = list(classes)
+    wrong = [(int(n), i, j) for (i, j), n in np.ndenumerate(confusion.counts) if i != j and n]
+    most = sorted(wrong, key=lambda each: -each[0])[:MOST_CONFUSIONS]
+    show_rows(
+        ["class", "taken for", "samples"],
+        [(names[i], names[j], n) for n, i, j in most],
+        title=f"The {len(most)} most frequent of {len(wrong)} confusions (all: --json, or a wider terminal)",
     )
 
 
@@ -342,8 +361,11 @@ def predict(
 
 
 def verify(
-    one: Annotated[Path, typer.Argument(metavar="A", help="Folder of a run, or a .gw, .aig, .aag, .blif or .v file.")],
-    two: Annotated[Path, typer.Argument(metavar="B", help="Another folder or file, of any of these kinds.")],
+    one: Annotated[
+        Path,
+        typer.Argument(metavar="A", help="A .gw, .aig, .aag, .blif or .v file, folder of a run, or name of the zoo."),
+    ],
+    two: Annotated[Path, typer.Argument(metavar="B", help="Another one of any of these kinds.")],
     timeout: TimeoutFlag = 600.0,
     json: JsonFlag = False,
 ) -> None:
@@ -354,7 +376,7 @@ def verify(
     from gatewright.circuit.proof.prove import require
     from gatewright.verification import verify as prove_equal
 
-    a, b = (_circuit_of_run(path) if path.is_dir() else path for path in (one, two))
+    a, b = map(_side, (one, two))
     if not json:
         say("proving ...")
         proof = require(prove_equal(a, b, timeout=timeout))
@@ -366,10 +388,15 @@ def verify(
         raise VerificationError(f"{one} and {two} are not proven equal ({proof.detail})")
 
 
-def _circuit_of_run(folder: Path) -> Circuit:
-    from gatewright.runs.run import read_circuit as read_run  # runs alone need torch
+def _side(path: Path) -> Circuit | Path:
+    """What `verify` compares: the circuit of a run or of the zoo, or the file; a name of the zoo is none of a file."""
+    from gatewright.zoo import load_circuit, names
 
-    return read_run(folder)
+    if path.is_dir():
+        from gatewright.runs.run import read_circuit as read_run  # runs alone need torch
+
+        return read_run(path)
+    return load_circuit(str(path)) if not path.exists() and str(path) in names() else path
 
 
 def read_circuit(path: Path) -> Circuit:

@@ -13,14 +13,14 @@ from gatewright.cli.circuits import compile_folder, compiled_about, proof_text
 from gatewright.cli.exports import export_files
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs
 from gatewright.cli.train import run_training
-from gatewright.errors import OptionError, VerificationError
+from gatewright.errors import OptionError, VerificationError, install_command
 
 if TYPE_CHECKING:
     from gatewright.circuit import Circuit
     from gatewright.data import Split
 
 PRESET = "digits"
-FORMATS = ["c", "verilog"]
+FORMATS = ["c", "verilog", "html"]
 SPEED_SAMPLES = 1 << 20
 """Images to measure speed on: the test images, repeated."""
 
@@ -33,6 +33,7 @@ def demo(
 ) -> None:
     """Learn digits; compile, prove, run and export the circuit."""
     from gatewright.circuit import save_circuit
+    from gatewright.circuit.proof import can_prove
     from gatewright.data import load_dataset
     from gatewright.training.load import load_preset
 
@@ -46,7 +47,10 @@ def demo(
     tell("1/4 learning handwritten digits ...")
     result = run_training(PRESET, load_preset(PRESET, changes), run, data=None, quiet=json)
     tell("2/4 compiling the network to a circuit, proving and checking it ...")
-    compiled = compile_folder(run, None, quiet=json)
+    provable = can_prove()
+    if not provable:
+        tell(f"    without proof, as neither ABC nor python-sat is installed: {install_command('prove')}")
+    compiled = compile_folder(run, None, proof=provable, quiet=json)
     file = out / "digits.gw"
     save_circuit(compiled.circuit, file)
     if compiled.accuracy != result.test.hard:
@@ -55,8 +59,8 @@ def demo(
         )
     tell("3/4 running the circuit ...")
     speed = _speed(compiled.circuit, load_dataset(PRESET).test)
-    tell("4/4 exporting C and Verilog ...")
-    files = export_files(compiled.circuit, FORMATS, out / "export")
+    tell("4/4 exporting C, Verilog and a web page ...")
+    files = export_files(compiled.circuit, FORMATS, out / "export", ["name=digits"])
     about = compiled_about(compiled)
     written = [str(file), *(path for paths in files.values() for path in paths)]
     seconds = time.perf_counter() - begin
@@ -80,11 +84,12 @@ def demo(
             "total ops": about["total_ops"],
             "proof": proof_text(compiled.proof),
             "images per second": speed,
-            "files written": "\n".join(written),
+            **{f"file {number}": path for number, path in enumerate(written, 1)},
             "seconds": round(seconds, 1),
         },
         title="gatewright demo: handwritten digits as logic gates",
     )
+    say(f"open {files['html'][0]} in a browser to draw digits; next: gatewright report {run}")
 
 
 def _fresh(out: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,7 +25,9 @@ def export_(
     ],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Set an option, for example word=512; repeatable."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Set an option, for example word=512 or samples=IN.npy; repeatable."
+        ),
     ] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -50,11 +52,8 @@ def export_files(
     """
     from gatewright.errors import OptionError, unknown_name
     from gatewright.formats import export, options_of
-    from gatewright.runtime.yaml_text import parse_yaml
 
-    # Options that a command line can give; arrays of samples are for Python alone.
-    kinds = (bool, int, str)
-    known = {name: {key for key, value in options_of(name).items() if isinstance(value, kinds)} for name in formats}
+    known = {name: options_of(name) for name in formats}
     options = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -62,9 +61,30 @@ def export_files(
             raise OptionError(f"--set {setting!r}: expected KEY=VALUE, for example pipeline=4")
         if not any(key in keys for keys in known.values()):
             raise unknown_name("option of these exports", key, set().union(*known.values()))
-        options[key] = parse_yaml(value, f"--set {key}")
+        default = next(keys[key] for keys in known.values() if key in keys)
+        options[key] = value if isinstance(default, str) else _value(key, value)
     files = {}
     for name, keys in known.items():
         chosen = {key: value for key, value in options.items() if key in keys}
         files[name] = [str(path) for path in export(circuit, name, folder, **chosen)]
     return files
+
+
+def _value(key: str, text: str) -> Any:
+    """The value of an option that is no text: YAML, labels also as words between commas, samples from a NumPy file."""
+    import numpy as np
+
+    from gatewright.errors import DataError, OptionError
+    from gatewright.runtime.yaml_text import parse_yaml
+
+    if key == "labels" and not text.startswith("["):
+        return [word.strip() for word in text.split(",")]
+    if key != "samples":
+        return parse_yaml(text, f"--set {key}")
+    path = Path(text)
+    if path.suffix != ".npy":
+        raise OptionError(f"--set samples={text}: expected a NumPy file (.npy) of samples")
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{path} is no NumPy file of numbers, or damaged: {error}") from error

@@ -15,6 +15,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+LONGEST_NAME, LONGEST_WORD, LEAST_FOLD = 40, 16, 8
+"""Letters up to which names, and other texts, are never folded on a narrow terminal; and the least width of a fold."""
+
+MOST_WIDTH = 100_000
+"""Characters of a line that no table reaches."""
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
 
 
@@ -74,16 +80,53 @@ def show_pairs(pairs: Mapping[str, object] | Iterable[tuple[str, object]], title
     out().print(table)
 
 
-def show_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print a table with a heading; columns of numbers are right-aligned."""
-    rows = list(rows)
+def show_rows(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None, *, whole: bool = False
+) -> bool:
+    """Print a table with a heading; columns of numbers are right-aligned.
+
+    Where the terminal is too narrow, columns are left out from the right, which is said; the first two remain.
+
+    Args:
+        columns: Headings.
+        rows: Values, as many as headings.
+        title: Of the table.
+        whole: Print all columns or nothing.
+
+    Returns:
+        Whether the table was printed with all columns.
+    """
+    rows, console = list(rows), out()
+    kept = len(columns)
+    unlimited = console.options.update_width(MOST_WIDTH)  # what is measured is cut to the width of the options
+    while kept > 2 and console.measure(_table(columns[:kept], rows, title), options=unlimited).minimum > console.width:
+        kept -= 1
+    left_out = ", ".join(map(printable, columns[kept:]))
+    if left_out and whole:
+        return False
+    console.print(_table(columns[:kept], rows, title))
+    if left_out:
+        console.print(f"no room for: {left_out} (all: --json, or a wider terminal)")
+    return not left_out
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None) -> Table:
+    """The table of the first columns; texts but the first may be folded, numbers may not."""
     table = Table(title=None if title is None else printable(title), title_justify="left")
     for i, column in enumerate(columns):
         number = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-        table.add_column(printable(column), justify="right" if number else "left", overflow="fold")
+        widest = max((len(text(row[i])) for row in rows), default=0)
+        fold = not number and (i > 0 or widest > LONGEST_NAME) and widest > LONGEST_WORD
+        table.add_column(
+            printable(column),
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=not fold,
+            min_width=LEAST_FOLD if fold else max(widest, len(printable(column))),
+        )
     for row in rows:
-        table.add_row(*map(text, row))
-    out().print(table)
+        table.add_row(*map(text, row[: len(columns)]))
+    return table
 
 
 def text(value: object) -> str:

@@ -51,7 +51,8 @@ class TrainingProgress:
             now = time.monotonic()
             if now - self._shown >= REFRESH or step == self._steps:
                 self._shown = now
-                self._bar.update(self._task, completed=step, note=_note(metrics))
+                after = ", evaluating ..." if step == self._steps else ""  # on all splits, and the circuit's cost
+                self._bar.update(self._task, completed=step, note=_note(metrics) + after)
         elif accuracy is not self._accuracy:
             self._accuracy = accuracy
             self._console.print(f"{self._name}: step {step:,} of {self._steps:,}, {_note(metrics)}")

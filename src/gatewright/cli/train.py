@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from json import dumps
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -85,6 +86,8 @@ def train(
         emit_json({"run": str(folder), **result.model_dump(mode="json")})
     else:
         show_pairs(_summary(result, folder))
+        run, file = quote(str(folder)), quote(f"{name}.gw")
+        say(f"next: gatewright report {run}, or gatewright compile {run} -o {file}")
 
 
 def run_training(

@@ -15,7 +15,7 @@ from gatewright.circuit.circuit import Circuit, Head
 from gatewright.engine import kernels
 from gatewright.engine.inputs import PackedSamples, Samples, read_samples
 from gatewright.engine.pipeline import BLOCKS, Pipeline
-from gatewright.errors import OptionError, UnsupportedError, unknown_name
+from gatewright.errors import OptionError, UnsupportedError, shown, unknown_name
 
 RESULTS = ("classes", "scores", "probabilities")
 """Results that a stream of samples can give."""
@@ -59,6 +59,11 @@ class Engine:
     """
 
     def __init__(self, circuit: Circuit, *, threads: int | None = None, block: int | None = None) -> None:
+        if not isinstance(circuit, Circuit):
+            raise OptionError(
+                f"an engine runs a Circuit, got {shown(circuit)}: gatewright.load(...) gives a Model, which predicts by "
+                "itself (its circuit is .circuit); gatewright.load_circuit reads a circuit file"
+            )
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise OptionError(f"threads is {threads!r}, expected a positive number, or None for all cores")
         if block is not None and not (isinstance(block, int) and block in BLOCKS):

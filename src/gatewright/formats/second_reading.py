@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.errors import MissingExtraError, ToolError, VerificationError
+from gatewright.errors import MissingExtraError, ToolError, VerificationError, install_command
 from gatewright.runtime.abc import find_abc, run_abc
 from gatewright.runtime.files import read_bytes
 from gatewright.runtime.programs import run_yosys
@@ -80,7 +80,7 @@ def _refuse(path: Path, tool: str, printed: str) -> VerificationError:
 def _by_abc(path: Path, timeout: float) -> tuple[str, Mapping[str, list[str]]]:
     """Names that ABC sees."""
     if find_abc() is None:
-        raise MissingExtraError("ABC is not installed, and this feature needs it: pip install 'gatewright[prove]'")
+        raise MissingExtraError(f"ABC is not installed, and this feature needs it: {install_command('prove')}")
     raw = read_bytes(path)
     name = f"netlist{path.suffix}"
     if path.suffix == ".blif":

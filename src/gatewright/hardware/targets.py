@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatewright.errors import MissingExtraError, ToolError
+from gatewright.errors import MissingExtraError, ToolError, install_command
 from gatewright.runtime.registry import Registry
 
 
@@ -116,7 +116,7 @@ def find_pnr(target: Target) -> list[str | Path]:
         function = f"_run_{target.pnr.replace('-', '_')}_argv"
         return [sys.executable, "-c", f"from {package} import {function}; {function}()"]
     error = MissingExtraError if target.pnr_extra else ToolError
-    install = f"pip install 'gatewright[{target.pnr_extra}]'" if target.pnr_extra else f"apt-get install {target.pnr}"
+    install = install_command(target.pnr_extra) if target.pnr_extra else f"apt-get install {target.pnr}"
     raise error(
         f"{target.pnr} is not installed, and placing needs it: {install}, or pass place=False for mapped figures alone"
     )

@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 from pathlib import Path
 
-from gatewright.errors import MissingExtraError, ToolError
+from gatewright.errors import MissingExtraError, ToolError, install_command
 from gatewright.runtime.programs import TimeLimitError, run_program
 
 _NAMES = ("yosys-abc", "berkeley-abc", "abc")
@@ -43,7 +43,7 @@ def run_abc(script: str, folder: Path, timeout: float) -> str | None:
     if binary is None:
         raise MissingExtraError(
             f"ABC is not installed (looked for the pyosys package and for {', '.join(_NAMES)} on PATH), and this "
-            "feature needs it: pip install 'gatewright[prove]'"
+            f"feature needs it: {install_command('prove')}"
         )
     name = f"ABC ({binary}) on {script!r}"
     try:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gatewright.errors import MissingExtraError, ToolError
+from gatewright.errors import MissingExtraError, ToolError, install_command
 
 _YOSYS = """
 import sys
@@ -83,7 +83,7 @@ def run_yosys(commands: Sequence[str], folder: Path, timeout: float) -> str:
     if importlib.util.find_spec("pyosys") is None:
         raise MissingExtraError(
             "pyosys (the yosys synthesis tool) is not installed, and this feature needs it: "
-            "pip install 'gatewright[hardware]'"
+            f"{install_command('hardware')}"
         )
     script = folder / "script.ys"
     script.write_text("".join(f"{command}\n" for command in commands), encoding="utf-8")

@@ -42,7 +42,7 @@ def read_frame(file: BinaryIO, size: int, kind: str) -> Mapping[str, Any]:
     first = file.read(8)
     length = int.from_bytes(first, "little")
     if length > _MOST_HEADER:
-        raise FormatError(f"not a {kind}: it begins with {first!r}, which would be a header of {length} bytes")
+        raise FormatError(f"not a {kind}: it begins with {first!r}, expected the length of a header")
     if length > size - 8:
         what = f"truncated, or not a {kind}"
         raise FormatError(f"{what}: bytes 0-7 announce a header of {length} bytes, {size - 8} follow")

@@ -50,11 +50,15 @@ def load_file(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
 
     Raises:
         FormatError: The file is not YAML.
-        OptionError: A key or value in it or in an override is not valid.
+        OptionError: There is no such file, or a key or value in it or in an override is not valid.
     """
     try:
         text = read_bytes(path).decode()
     except (DataError, UnicodeDecodeError) as error:
+        if not path.exists():
+            raise OptionError(
+                f"there is no preset, file or run {shown(str(path))}; `gatewright presets` lists the presets"
+            ) from error
         raise FormatError(f"cannot read the config {path}: {error}") from error
     with reading(path):
         return from_dict(_override(_extended(_parse(text, str(path)), ()), overrides), str(path))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gatewright.circuit.proof.prove import Proof, prove, require_equal
+from gatewright.circuit.proof.prove import Proof, can_prove, prove, require_equal
 
-__all__ = ["Proof", "prove", "require_equal"]
+__all__ = ["Proof", "can_prove", "prove", "require_equal"]

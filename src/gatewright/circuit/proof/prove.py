@@ -29,7 +29,7 @@ from gatewright.circuit.packed import BoolArray
 from gatewright.circuit.proof.heads import count_circuits, equalities
 from gatewright.circuit.proof.sat import Sweeper
 from gatewright.circuit.simplify.rules import encoder_relations
-from gatewright.errors import MissingExtraError, ShapeError, VerificationError, unknown_name
+from gatewright.errors import MissingExtraError, ShapeError, VerificationError, install_command, unknown_name
 from gatewright.features import FEATURE_BITS, is_signed
 from gatewright.gates import Gate
 from gatewright.runtime.abc import find_abc, run_abc
@@ -115,6 +115,11 @@ def prove(
                 return answer(False, method, how, bits[0])
             # Otherwise the guessed correspondence of outputs was wrong, and says nothing about the counts.
     return answer(None, method, f"{how}; gave up after {timeout:g} s")
+
+
+def can_prove() -> bool:
+    """Whether an engine for proofs is installed: ABC or python-sat."""
+    return find_abc() is not None or importlib.util.find_spec("pysat") is not None
 
 
 def _goals(a: Circuit, b: Circuit, patterns: BoolArray) -> Iterator[tuple[str, Circuit, Circuit]]:
@@ -300,7 +305,7 @@ def _decide(
         return True, None, "structure"
     if importlib.util.find_spec("pysat") is None:
         raise MissingExtraError(
-            "neither ABC nor python-sat is installed, and proofs need one: pip install 'gatewright[prove]'"
+            f"neither ABC nor python-sat is installed, and proofs need one: {install_command('prove')}"
         )
     with closing(Sweeper(joint, deadline)) as sweeper:
         return (*sweeper.equal(pairs.T.tolist()), "sat")

@@ -1,6 +1,7 @@
 """A web page that runs the circuit: one file without network access, equal to the other exports, ties included.
 
-The parts of the page lie beside this file, which joins them with a circuit: `circuit.js` computes, `page.js` shows.
+The parts of the page lie beside this file, which joins them with a circuit: `circuit.js` computes, `drawing.js` makes
+numbers of drawings, `inputs.js` takes samples, `inside.js` and `page.js` show what the circuit does with them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.circuit import Circuit, Encoder
+from gatewright.circuit.cost import Cost, cost
 from gatewright.circuit.evaluate import encode
-from gatewright.circuit.levels import logic_levels
 from gatewright.circuit.packed import check_booleans
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import OptionError, UnsupportedError
+from gatewright.errors import OptionError, UnsupportedError, shown
 from gatewright.formats.gate_level import refuse_places
+from gatewright.formats.html.known import NOTED, Known, between, fields_of, known
 from gatewright.formats.names import check_name
-from gatewright.gates import IS_LOGIC
 from gatewright.runtime.files import write_files
 
 LARGEST_PAD = 32
@@ -32,6 +34,9 @@ LARGEST_PAD = 32
 
 LONGEST_FORM = 200
 """Largest number of features with a field each; more are pasted."""
+
+SCRIPTS = ("circuit", "drawing", "page", "inside", "inputs", "start")
+"""Scripts of the page, in order."""
 
 
 def to_html(
@@ -41,45 +46,61 @@ def to_html(
     name: str = "model",
     title: str = "",
     white: float | None = None,
+    data: str = NOTED,
     samples: npt.NDArray[Any] | None = None,
     labels: Sequence[str] = (),
 ) -> list[Path]:
     """Write a circuit as a self-contained web page.
 
-    Grey or colour images of up to 32 x 32 pixels are drawn on a pad (or read from a picture), up to 200 features are
-    fields of a form, anything else is pasted as numbers. The page shows class, counts, and microseconds per evaluation.
+    Grey or colour images of up to 32 x 32 pixels are drawn on a pad (or read from a picture), scaled and moved as the
+    images of the data set are; signals are drawn as a line, up to 200 features are fields of a form, anything else is
+    pasted as numbers. The page shows class, probabilities and counts, the gates at work, what spoke for the class, the
+    microseconds of an evaluation, and accuracy, cost and licence.
 
     Args:
-        circuit: Any circuit.
+        circuit: Any circuit whose head decides once per sample.
         directory: Where to write `NAME.html`.
         name: Name of the file.
-        title: Title of the page; by default `name`.
+        title: Title of the page; by default the circuit's name, or else `name`.
         white: Value of a fully drawn pixel; by default the sum of the least and the greatest threshold (right for
             thresholds spread evenly over the range 0 to white), at most the type's maximum, and 1 for bool.
-        samples: Samples to choose from on the page: raw features [n, *shape], or bool [n, n_inputs] without encoder.
+        data: Data set that samples, typical values and the licence are taken from. "noted": the one noted in the
+            circuit, its samples only if it is at hand; "none": none; a name: that one, fetched if it is missing.
+        samples: Samples to choose from on the page: raw features [n, *shape], or bool [n, n_inputs] without encoder; by
+            default up to two of each class, the first ones of the test split.
             `NAME.html#sample=I` opens with sample I, from 0.
-        labels: Texts of the samples' buttons; by default their numbers.
+        labels: Texts of the buttons of `samples`; by default their numbers.
 
     Returns:
         The file written.
 
     Raises:
-        OptionError: `name` is not an identifier, `white` is not positive, or labels and samples differ in number.
-        ShapeError: `samples` do not fit (also DtypeError, DataError).
-        UnsupportedError: Counts are too large for the numbers of JavaScript.
+        OptionError: `name` is not an identifier, `white` is not positive, `data` is unknown, or labels and samples differ
+            in number.
+        ShapeError: `samples` or `data` do not fit (also DtypeError, DataError).
+        UnsupportedError: Counts are too large for the numbers of JavaScript, or the head decides at several places.
     """
     check_name(name)
-    if white is not None and not (np.isfinite(white) and white > 0):
+    if white is not None and not (type(white) in {int, float} and np.isfinite(white) and white > 0):
         raise OptionError(f"white is {white!r}, expected the positive value of a fully drawn pixel")
     refuse_places(circuit, "a web page")
     small = simplify(circuit)
     if small.head is not None and max(abs(int(o)) for o in small.head.offset) + small.n_outputs >= 1 << 53:
         raise UnsupportedError("the head's counts do not fit the numbers of JavaScript, exact below 2^53")
+    of_data = known(circuit, data)
+    if samples is None and not labels:
+        samples, labels, samples_title = of_data.samples, of_data.labels, "Samples of the test data, by class"
+    else:
+        samples_title = "Samples"
     listed = _samples(circuit, samples)
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise OptionError(f"labels are {shown(labels)}, expected a list of texts")
     if labels and len(labels) != len(listed):
         raise OptionError(f"there are {len(labels)} labels for {len(listed)} samples")
-    model = {**_model(small), "samples": listed, "view": {**_view(small, white), "labels": list(labels)}}
-    return write_files(directory, {f"{name}.html": _page(small, title or name, model)})
+    view = {**_view(small, white, of_data), "labels": list(labels), "samplesTitle": samples_title}
+    model = {**_model(small), "samples": listed, "typical": _typical(small, of_data), "view": view}
+    text = _page(small, title or circuit.metadata.get("name") or name, model, of_data)
+    return write_files(directory, {f"{name}.html": text})
 
 
 def _samples(circuit: Circuit, samples: npt.NDArray[Any] | None) -> list[list[float]]:
@@ -117,20 +138,31 @@ def _model(circuit: Circuit) -> dict[str, Any]:
             "shape": encoder.shape,
             "dtype": encoder.dtype,
         },
-        "head": head and {"group": _packed(head.group), "offset": head.offset.tolist()},
+        "head": head and {"group": _packed(head.group), "offset": head.offset.tolist(), "tau": head.tau},
     }
 
 
-def _view(circuit: Circuit, white: float | None) -> dict[str, Any]:
+def _typical(circuit: Circuit, of_data: Known) -> list[float] | None:
+    """The sample that a form opens with."""
+    if circuit.encoder is None or _kind(circuit, of_data) != "form":
+        return None
+    values = between(circuit.encoder) if of_data.typical is None else of_data.typical
+    return _samples(circuit, values[None])[0]
+
+
+def _view(circuit: Circuit, white: float | None, of_data: Known) -> dict[str, Any]:
     """How the page takes samples, and the names that it shows."""
     encoder, head = circuit.encoder, circuit.head
-    view: dict[str, Any] = {"kind": _kind(circuit)}
+    view: dict[str, Any] = {"kind": _kind(circuit, of_data)}
     if encoder is not None and view["kind"] == "pad":
         view["white"] = white or _white(encoder)
+        view["pen"] = max(1.4, encoder.shape[2] / 12)
+        view["frame"] = of_data.frame and asdict(of_data.frame)
     if view["kind"] == "form":
         n = encoder.n_features if encoder else circuit.n_inputs
         names = encoder.feature_names if encoder else ()
         view["features"] = list(names) or [f"{'feature' if encoder else 'input'} {i}" for i in range(n)]
+        view["fields"] = [{"column": column, "indices": indices} for column, indices in fields_of(view["features"])]
     if head is not None:
         view["classes"] = list(head.class_names) or [str(k) for k in range(head.n_classes)]
         sizes = np.bincount(head.group, minlength=head.n_classes)
@@ -138,8 +170,10 @@ def _view(circuit: Circuit, white: float | None) -> dict[str, Any]:
     return view
 
 
-def _kind(circuit: Circuit) -> str:
+def _kind(circuit: Circuit, of_data: Known) -> str:
     shape = circuit.encoder.shape if circuit.encoder else (circuit.n_inputs,)
+    if of_data.kind == "signal":
+        return "strip"
     if len(shape) == 3 and shape[0] in {1, 3} and max(shape[1:]) <= LARGEST_PAD:
         return "pad"
     return "form" if int(np.prod(shape)) <= LONGEST_FORM else "list"
@@ -152,25 +186,56 @@ def _white(encoder: Encoder) -> float:
     return min(total, top) if total > 0 else min(top, 255.0)
 
 
-def _page(circuit: Circuit, title: str, model: dict[str, Any]) -> str:
-    logic_ops = int(np.count_nonzero(IS_LOGIC[circuit.gate]))
-    depth = int(logic_levels(circuit)[circuit.outputs].max(initial=0))
-    size = f"{logic_ops:,} gates, {circuit.n_inputs:,} Boolean inputs, {circuit.n_outputs:,} outputs, depth {depth:,}"
-    about = "".join(
-        f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>\n" for k, v in sorted(circuit.metadata.items())
-    )
+def _page(circuit: Circuit, title: str, model: dict[str, Any], of_data: Known) -> str:
+    figures = cost(circuit)
     folder = resources.files(__name__)
+
+    def part(file: str) -> str:
+        return (folder / file).read_text(encoding="utf-8")
+
     # A `<` in the JSON could end the script that it stands in.
     text = json.dumps(model, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    page = (folder / "page.html").read_text(encoding="utf-8")
+    about = _about(circuit.metadata, figures, of_data)
     parts = {
         "TITLE": html.escape(title),
-        "STYLE": (folder / "style.css").read_text(encoding="utf-8"),
-        "SIZE": size,
-        "ABOUT": about or "<dt>nothing</dt><dd>is noted in the circuit</dd>\n",
-        "CIRCUIT": (folder / "circuit.js").read_text(encoding="utf-8"),
-        "PAGE": (folder / "page.js").read_text(encoding="utf-8"),
+        "STYLE": part("style.css"),
+        "SIZE": html.escape(_headline(circuit, figures)),
+        "ABOUT": "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>\n" for k, v in about.items()),
+        "SCRIPTS": "".join(f'<script id="{each}">\n{part(f"{each}.js")}</script>\n' for each in SCRIPTS),
         "MODEL": text,
     }
-    pieces = page.split("@")  # names stand at odd places; inserted texts are not split again
+    pieces = part("page.html").split("@")  # names stand at odd places; inserted texts are not split again
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
+
+
+def _headline(circuit: Circuit, figures: Cost) -> str:
+    accuracy = _accuracy(circuit.metadata)
+    return "".join(
+        [
+            f"{accuracy} of the test data right; " if accuracy else "",
+            f"{figures.logic_ops:,} gates, {figures.total_ops:,} with encoder and head; ",
+            f"{circuit.n_inputs:,} Boolean inputs, {circuit.n_outputs:,} outputs, depth {figures.depth:,}",
+        ]
+    )
+
+
+def _accuracy(notes: Mapping[str, str]) -> str:
+    """The test accuracy that a circuit notes; empty if it notes none that is a number."""
+    try:
+        return f"{100 * float(notes['test_accuracy']):.2f} %"
+    except (KeyError, ValueError):
+        return ""
+
+
+def _about(notes: Mapping[str, str], figures: Cost, of_data: Known) -> dict[str, str]:
+    """Rows on accuracy, cost, data, and all else that the circuit notes."""
+    accuracy = _accuracy(notes)
+    said = {*(["test_accuracy"] if accuracy else []), *of_data.about}
+    return {
+        **({"test accuracy": accuracy} if accuracy else {}),
+        "logic ops": f"{figures.logic_ops:,}",
+        "total ops": f"{figures.total_ops:,}: encoder {figures.encoder_ops:,}, logic {figures.logic_ops:,}, "
+        f"head {figures.head_ops:,}",
+        **of_data.about,
+        **{name: text for name, text in sorted(notes.items()) if name not in said},
+    }

@@ -23,6 +23,15 @@ for (let gate = 0; gate < 16; gate++) {
   BOTH[gate] = -(f00 ^ f01 ^ f10 ^ f11);
 }
 
+/* Whether a gate depends on its first, on its second operand. */
+function usesA(gate) {
+  return A[gate] !== 0 || BOTH[gate] !== 0;
+}
+
+function usesB(gate) {
+  return B[gate] !== 0 || BOTH[gate] !== 0;
+}
+
 /* A typed array from {type, base64} (little-endian). */
 function unpack({ type, base64 }) {
   const text = atob(base64);
@@ -45,6 +54,12 @@ class Circuit {
     };
     this.head = model.head && { ...model.head, group: unpack(model.head.group) };
     this.values = new Int32Array(this.inputs + this.gate.length);
+    this.level = new Int32Array(this.inputs + this.gate.length);
+    for (let i = 0; i < this.gate.length; i++) {
+      const [a, b] = [usesA(this.gate[i]), usesB(this.gate[i])];
+      const below = Math.max(a ? this.level[this.a[i]] : 0, b ? this.level[this.b[i]] : 0);
+      this.level[this.inputs + i] = below + (a && b ? 1 : 0); // inverters, wires and constants take no level
+    }
     this.out = new Int32Array(this.outputs.length);
   }
 
@@ -95,6 +110,37 @@ class Circuit {
     const counts = this.head.offset.slice();
     for (let j = 0; j < this.out.length; j++) counts[this.head.group[j]] += this.out[j] >> s & 1;
     return counts;
+  }
+
+  /* Softmax of the scores, which are counts divided by the head's temperature. */
+  probabilities(counts) {
+    const most = Math.max(...counts);
+    const powers = counts.map((count) => Math.exp((count - most) / this.head.tau));
+    const sum = powers.reduce((a, b) => a + b);
+    return powers.map((power) => power / sum);
+  }
+
+  /* What spoke for class `one` rather than `other` in a sample after evaluate(): a weight per feature.
+   *
+   * Every true output of the one's group weighs 1, of the other's -1; a gate shares its weight among the operands it reads.
+   */
+  spoke(s, one, other) {
+    const weight = new Float64Array(this.values.length);
+    for (let j = 0; j < this.out.length; j++) {
+      if (!(this.out[j] >> s & 1)) continue;
+      if (this.head.group[j] === one) weight[this.outputs[j]] += 1;
+      if (this.head.group[j] === other) weight[this.outputs[j]] -= 1;
+    }
+    for (let i = this.gate.length - 1; i >= 0; i--) {
+      const w = weight[this.inputs + i];
+      if (!w) continue;
+      const [a, b] = [usesA(this.gate[i]), usesB(this.gate[i])];
+      if (a) weight[this.a[i]] += b ? w / 2 : w;
+      if (b) weight[this.b[i]] += a ? w / 2 : w;
+    }
+    const by = new Float64Array(this.features);
+    for (let i = 0; i < this.inputs; i++) by[this.encoder ? this.encoder.feature[i] : i] += weight[i];
+    return by;
   }
 }
 

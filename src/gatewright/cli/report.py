@@ -1,0 +1,85 @@
+"""`gatewright report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gatewright.cli.circuits import TimeoutFlag, check_fits, currencies_named, read_circuit
+from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs
+from gatewright.cli.train import DataFlag
+from gatewright.errors import OptionError
+
+if TYPE_CHECKING:
+    from gatewright.runs.report.facts import Facts
+
+
+def report(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|FILE.gw|NAME", help="Folder of a finished run, a circuit, or a name of the zoo."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.html", help="File to write.")] = Path("report.html"),
+    dataset: Annotated[
+        str | None, typer.Option(help="Of circuits: data set to evaluate on (default: the one noted in the circuit).")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of circuits: train, validation or test.")] = "test",
+    cost: Annotated[str, typer.Option(help="More currencies of the complete circuit: nand, lut6, or nand,lut6.")] = "",
+    no_proof: Annotated[bool, typer.Option("--no-proof", help="Of runs: skip the proof.")] = False,
+    timeout: TimeoutFlag = 600.0,
+    data: DataFlag = None,
+    json: JsonFlag = False,
+) -> None:
+    """Write a page on a run or a circuit.
+
+    One file without network: learning curves, cost, place on the front, classes, mistakes, inputs, gates, proof.
+    """
+    from dataclasses import replace
+
+    from gatewright.runs.report.page import write_report
+
+    wanted = currencies_named(cost)
+    if source.is_dir() and (source / "config.yaml").exists():
+        if dataset is not None:
+            raise OptionError("--dataset is for circuits; a run is evaluated on the data that it learned from")
+        facts = _of_run(source, data, proof=not no_proof, timeout=timeout, quiet=json)
+    else:
+        facts = _of_circuit(source, dataset, split, data, quiet=json)
+    facts = replace(facts, currencies={name: count(facts.circuit) for name, count in wanted.items()})
+    write_report(facts, out)
+    accuracy = facts.evaluation.confusion.accuracy if facts.evaluation else None
+    if json:
+        about = {"logic_ops": facts.cost.logic_ops, "total_ops": facts.cost.total_ops, **facts.currencies}
+        emit_json({"file": str(out), "title": facts.title, "data": facts.data, "accuracy": accuracy, **about})
+        return
+    show_pairs({"report": out, **({} if accuracy is None else {f"{split} accuracy": percent(accuracy)})})
+    for text in facts.missing:
+        say(f"note: {text}")
+
+
+def _of_run(folder: Path, data: Path | None, *, proof: bool, timeout: float, quiet: bool) -> Facts:
+    from gatewright.data import load_dataset
+    from gatewright.runs.report.facts import facts_of_run
+    from gatewright.runs.run import load_run
+
+    name = load_run(folder).config.data.name
+    if not quiet:
+        say("compiling and evaluating ..." if not proof else "compiling, proving and evaluating ...")
+    return facts_of_run(folder, load_dataset(name, data, progress=not quiet), proof=proof, timeout=timeout)
+
+
+def _of_circuit(source: Path, name: str | None, split: str, data: Path | None, *, quiet: bool) -> Facts:
+    from gatewright.data import load_dataset, missing, names
+    from gatewright.runs.report.facts import facts_of_circuit
+
+    circuit = read_circuit(source)
+    noted = circuit.metadata.get("data", "")
+    loaded = None
+    # Data that a file merely mentions are used where they are at hand; what was asked for is fetched, or refused.
+    if name is not None or (noted in names() and not missing(noted, data)):
+        loaded = load_dataset(name or noted, data, progress=not quiet)
+        check_fits(circuit, loaded, source)
+    title = circuit.metadata.get("name") or source.name.removesuffix(".xz").removesuffix(".gw")
+    return facts_of_circuit(title, circuit, loaded, split)
