@@ -2,9 +2,9 @@
 
 python benchmarks/cost_predictor.py   # writes src/gatewright/budget/coefficients.json; needs the data sets and scikit-learn
 
-The gates of encoder and logic are those of the rows in pareto.json (medians over seeds), the other figures those of the zoo's
-circuits in zoo_cost.json. Bytes of flash are measured here (Cortex-M4) and kept in cost_predictor.json. Errors are those of
-circuits left out of the fit one at a time: |ln(predicted / counted)|, given as a factor.
+The gates of encoder and logic are those of the rows in pareto.json (medians over seeds), the other figures are of the
+zoo's circuits, in zoo_cost.json. Bytes of flash are measured here (Cortex-M4) and kept in cost_predictor.json. Errors are
+those of circuits left out of the fit one at a time, as factors.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def fit(data: dict[str, dict[str, Any]]) -> dict[str, Any]:
             sizes = parts(each["plan"], each["size"], numbers)
             whole = sum(each[part] for part in PARTS)
             # Parts weigh by their share: what is a hundredth of a circuit need not be known well.
-            errors += [
-                np.sqrt(each[part] / whole) * np.log((sizes[part] + 5) / (each[part] + 5)) for part in PARTS
-            ]
+            errors += [np.sqrt(each[part] / whole) * np.log((sizes[part] + 5) / (each[part] + 5)) for part in PARTS]
         return np.array(errors)
 
     start = np.log([START[name] for name in names])

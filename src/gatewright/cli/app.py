@@ -13,6 +13,7 @@ from gatewright.cli import circuits, demo, exports, lists, synth, train
 from gatewright.cli.bench import bench
 from gatewright.cli.output import complain
 from gatewright.cli.pareto import pareto
+from gatewright.cli.search import search
 from gatewright.cli.zoo import zoo
 from gatewright.errors import GatewrightError
 
@@ -78,6 +79,7 @@ app.command("export")(exports.export_)
 app.command("synth")(synth.synth)
 app.command("verify")(circuits.verify)
 app.command("pareto")(pareto)
+app.command("search")(search)
 app.command("zoo")(zoo)
 app.command("presets")(lists.presets)
 app.command("data")(lists.data)
