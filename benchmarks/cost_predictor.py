@@ -2,9 +2,9 @@
 
 python benchmarks/cost_predictor.py   # writes src/gatewright/budget/coefficients.json; needs the data sets and scikit-learn
 
-The gates of encoder and logic are those of the rows in pareto.json (medians over seeds), the other figures those of the zoo's
-circuits in zoo_cost.json. Bytes of flash are measured here (Cortex-M4) and kept in cost_predictor.json. Errors are those of
-circuits left out of the fit one at a time: |ln(predicted / counted)|, given as a factor.
+The gates of encoder and logic are those of the rows in pareto.json (medians over seeds), the other figures are of the
+zoo's circuits, in zoo_cost.json. Bytes of flash are measured here (Cortex-M4) and kept in cost_predictor.json. Errors are
+those of circuits left out of the fit one at a time, as factors.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ __version__ = "0.2.0"
 
 # Every public name stands in this table and, for type checkers, in the block below it (a test holds both equal).
 _NAMES = {
+    "gatewright.budget.driver": ("search",),
     "gatewright.circuit": ("Circuit", "Encoder", "Head", "load_circuit", "prove", "save_circuit"),
     "gatewright.circuit.cost": ("cost",),
     "gatewright.circuit.simplify": ("simplify",),
@@ -42,6 +43,7 @@ _NAMES = {
 }
 
 if TYPE_CHECKING:
+    from gatewright.budget.driver import search as search
     from gatewright.circuit import Circuit as Circuit
     from gatewright.circuit import Encoder as Encoder
     from gatewright.circuit import Head as Head

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 from gatewright.circuit import Circuit, cost
 from gatewright.errors import OptionError
 from gatewright.hardware import footprint
@@ -92,7 +94,7 @@ class Budget:
             ToolError: A tool is missing.
             MissingExtraError: An extra is not installed.
         """
-        self.count(Circuit(n_inputs=2, gate=[1], a=[0], b=[1], outputs=[2]))
+        self.count(Circuit(2, np.array([1]), np.array([0]), np.array([1]), np.array([2])))
 
     def __str__(self) -> str:
         return ", ".join(f"{limit:,} {UNITS[name]}" for name, limit in self.limits.items())

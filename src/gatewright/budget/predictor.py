@@ -57,7 +57,8 @@ class EncoderSize:
         thermometer = options.build(dataset)
         feature, threshold = thermometer.feature.numpy(), thermometer.threshold.numpy()
         encoder = Encoder(feature, threshold, thermometer.shape, thermometer.dtype)
-        circuit = Circuit(n_inputs=feature.size, gate=[], a=[], b=[], outputs=np.arange(feature.size), encoder=encoder)
+        none = np.zeros(0, np.int32)
+        circuit = Circuit(feature.size, none, none, none, np.arange(feature.size), encoder=encoder)
         return cls(feature.size, cost(circuit).total_ops), thermometer.out_shape
 
 

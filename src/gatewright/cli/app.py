@@ -15,6 +15,7 @@ from gatewright.cli.imports import import_
 from gatewright.cli.output import complain
 from gatewright.cli.pareto import pareto
 from gatewright.cli.report import report
+from gatewright.cli.search import search
 from gatewright.cli.zoo import zoo
 from gatewright.errors import GatewrightError
 
@@ -81,6 +82,7 @@ app.command("synth")(synth.synth)
 app.command("verify")(circuits.verify)
 app.command("report")(report)
 app.command("pareto")(pareto)
+app.command("search")(search)
 app.command("zoo")(zoo)
 app.command("presets")(lists.presets)
 app.command("data")(lists.data)

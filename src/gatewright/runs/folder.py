@@ -89,7 +89,7 @@ class RunFolder(Sink):
             config = self.path / CONFIG
             check_same_run(load.load_file(config).as_dict(), self._config.as_dict(), config)
             result = RunResult.load(self.path)
-            self._tidy()  # the process that finished may have been killed before it could
+            self.tidy()  # the process that finished may have been killed before it could
             return result
         return None
 
@@ -146,9 +146,10 @@ class RunFolder(Sink):
     def finish(self, result: RunResult) -> None:
         """Write the result, then remove what only a run under way needs."""
         result.save(self.path)
-        self._tidy()
+        self.tidy()
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
+        """Remove what only a run under way needs."""
         for path in (self.checkpoint_path, *self._all_best()):
             path.unlink(missing_ok=True)
 

@@ -1,0 +1,227 @@
+"""`gatewright.search`: from a data set and a budget to the best network that fits."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from optuna.trial import TrialState
+
+from gatewright import data
+from gatewright.budget.clock import Clock, seconds_of
+from gatewright.budget.finish import PLAN, SearchResult, finish, wait_for_others
+from gatewright.budget.limits import Budget
+from gatewright.budget.space import Space
+from gatewright.budget.study import FINISHED, About, Study
+from gatewright.budget.trial import Worker
+from gatewright.errors import GatewrightError, OptionError, require_extra
+
+Reporter = Callable[[str], None]
+"""Takes lines about the progress of a search."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a worker's process needs to know."""
+
+    about: About
+    out: Path
+    storage: str | None
+    seconds: float
+    jobs: int
+    trials: int | None
+    data_root: Path | None
+    parent: int
+
+    def worker(self, study: Study, space: Space, halt: Callable[[], bool], done: Callable[[], None]) -> Worker:
+        """The worker of a process."""
+        return Worker(study, space, Clock(self.out / "clock.json", self.seconds), self.jobs, self.trials, halt, done)
+
+
+def search(
+    dataset: str,
+    out: Path | str,
+    *,
+    max_total_ops: int | None = None,
+    max_nand: int | None = None,
+    max_lut6: int | None = None,
+    max_flash: int | None = None,
+    time: str | None = None,
+    trials: int | None = None,
+    jobs: int = 1,
+    seeds: int = 3,
+    seed: int = 0,
+    steps: int | None = None,
+    pruner: str = "halving",
+    storage: str | None = None,
+    trials_only: bool = False,
+    data_root: Path | None = None,
+    report: Reporter | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> SearchResult | None:
+    """Find the best network that fits a budget: search, then train the winner, compile, prove and measure it.
+
+    The same call goes on with a search that was stopped or killed. Processes that are given the same folder, or folders of
+    their own and the same storage, work on one study.
+
+    >>> import gatewright as gw
+    >>> result = gw.search("digits", "found", max_total_ops=1500, time="10m")  # doctest: +SKIP
+
+    Args:
+        dataset: A data set known to `gatewright data`.
+        out: The folder of the search.
+        max_total_ops: Limit of two-input gates, encoder and head included, as all limits.
+        max_nand: Limit of NAND gates and inverters.
+        max_lut6: Limit of six-input tables.
+        max_flash: Limit of bytes on a Cortex-M4.
+        time: Of the whole search over all its sessions, such as `10m` or `2h`; at least one of `time` and `trials`.
+        trials: Trials at most; without `time` the search ends after them.
+        jobs: Processes that train at a time.
+        seeds: Seeds that the winner is trained with.
+        seed: Of the search.
+        steps: Of a full trial; None for what the time allows.
+        pruner: `halving`, `hyperband` or `none`: how trials that are behind others are stopped.
+        storage: Where the study is: None for a SQLite file in `out`; the URL of a database; a file `NAME.journal`.
+        trials_only: Whether to leave the winner to another machine that works on the study.
+        data_root: Where the data sets are; None for the usual places.
+        report: Called with lines about the progress.
+        stop: Asked often; true stops the search with checkpoints.
+
+    Returns:
+        What was found; None if it was stopped, or with `trials_only`.
+
+    Raises:
+        OptionError: No limit or no end is given, no network is predicted to fit, or the study has other options.
+        UnsupportedError: Networks for the data set are not known to a search.
+        GatewrightError: No circuit that was found fits.
+        ToolError: A tool that counts is missing.
+        MissingExtraError: An extra is not installed: `search`, `prove`, or what the currencies need.
+    """
+    require_extra("optuna", "search")
+    require_extra("pysat", "prove")
+    if time is None and trials is None:
+        raise OptionError("a search needs an end: give it a time, a number of trials, or both")
+    for name, number in (("trials", trials), ("jobs", jobs), ("seeds", seeds), ("steps", steps)):
+        if number is not None and number < 1:
+            raise OptionError(f"{name} is {number}, expected at least 1")
+    budget = Budget(max_total_ops, max_nand, max_lut6, max_flash)
+    seconds = math.inf if time is None else seconds_of(time)
+    about = About(dataset, budget, seed, pruner, steps)
+    found = data.load_dataset(dataset, data_root)
+    space = Space(found, budget)
+    space.check()
+    budget.check_tools()
+    study = Study(about, Path(out), storage)
+    clock = Clock(study.out / "clock.json", seconds)
+    task = _Task(about, study.out, storage, seconds, jobs, trials, data_root, os.getpid())
+    progress = _Progress(study, clock, report or _silent)
+    progress.begin()
+    if not (study.out / PLAN).exists():  # once it exists, the trials are over
+        if jobs == 1:
+            task.worker(study, space, stop, progress.look).run()
+        else:
+            _in_processes(task, stop, progress.look)
+        wait_for_others(study, clock, stop)
+    clock.save()
+    if trials_only or stop():
+        return None
+    progress.finishing()
+    return finish(study, clock, seeds, data_root, stop)
+
+
+def _in_processes(task: _Task, stop: Callable[[], bool], look: Callable[[], None]) -> None:
+    """Let processes work on the trials, and look at them."""
+    context = multiprocessing.get_context("spawn")
+    halt = context.Event()
+    workers = [context.Process(target=_worker, args=(task, halt)) for _ in range(task.jobs)]
+    for worker in workers:
+        worker.start()
+    try:
+        while any(worker.is_alive() for worker in workers):
+            if stop():
+                halt.set()
+            look()
+            time.sleep(0.5)
+    finally:
+        halt.set()
+        for worker in workers:
+            worker.join()
+    look()
+    failed = [worker for worker in workers if worker.exitcode]
+    if failed:
+        raise GatewrightError(
+            f"{len(failed)} of {len(workers)} workers ended with exit code {failed[0].exitcode}; "
+            "their trials go on with the same command"
+        )
+
+
+def _worker(task: _Task, halt: Event) -> None:
+    """A process of `_in_processes`; it ends with its parent, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+
+    def halted() -> bool:
+        return halt.is_set() or os.getppid() != task.parent
+
+    study = Study(task.about, task.out, task.storage)
+    space = Space(data.load_dataset(task.about.data, task.data_root), task.about.budget)
+    task.worker(study, space, halted, lambda: None).run()
+
+
+def _silent(line: str) -> None:
+    """Report nothing."""
+
+
+class _Progress:
+    """Tells of trials as they end."""
+
+    def __init__(self, study: Study, clock: Clock, report: Reporter) -> None:
+        self._study, self._clock, self._report = study, clock, report
+        self._told: set[int] = set()
+
+    def begin(self) -> None:
+        """Say where the search stands."""
+        trials = self._study.trials()
+        self._told = {trial.number for trial in trials if trial.state in FINISHED}
+        if trials:
+            self._report(f"going on after {len(self._told)} finished trials, {len(trials) - len(self._told)} under way")
+
+    def look(self) -> None:
+        """Tell of what has ended since the last look."""
+        for trial in self._study.trials(*FINISHED):
+            if trial.number in self._told:
+                continue
+            self._told.add(trial.number)
+            kind = trial.params.get("network", "")
+            if trial.state is TrialState.COMPLETE:
+                figures = trial.user_attrs["figures"]
+                over = "" if self._study.about.budget.use(figures) <= 1 else ", over the budget"
+                text = f"{100 * (trial.value or 0):.2f} % on validation, {_text(figures)}{over}"
+            else:
+                text = trial.user_attrs.get("why", trial.state.name.lower())
+            self._report(f"trial {trial.number} ({kind}): {text}; {self._state()}")
+
+    def _state(self) -> str:
+        best, pruned = self._study.winner(), len(self._study.trials(TrialState.PRUNED))
+        text = "none fits yet" if best is None else f"best {100 * (best.value or 0):.2f} % (trial {best.number})"
+        left = "" if math.isinf(self._clock.seconds) else f", {_minutes(self._clock.left)} left"
+        return f"{text}, {pruned} pruned{left}"
+
+    def finishing(self) -> None:
+        """Say that the trials are over."""
+        self._report(f"trials are over: {len(self._study.trials())} begun, {self._state()}; training the winner")
+
+
+def _text(figures: dict[str, int]) -> str:
+    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in figures.items())
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

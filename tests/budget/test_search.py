@@ -1,0 +1,120 @@
+"""Searches from end to end: killed, resumed, and shared by processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import gatewright as gw
+from gatewright.budget.limits import Budget
+from gatewright.errors import OptionError
+from gatewright.training.load import load_file
+
+optuna = pytest.importorskip("optuna")
+
+from gatewright.budget.study import About, Study  # noqa: E402
+
+COMMAND = [sys.executable, "-m", "gatewright", "search", "digits", "--max-total-ops", "1500", "--json"]
+OPTIONS = ["--trials", "3", "--steps", "200", "--pruner", "none", "--seeds", "1"]
+ABOUT = About("digits", Budget(total_ops=1500), pruner="none", steps=200)
+
+
+def begin(out, *options):
+    return subprocess.Popen([*COMMAND, *OPTIONS, "--out", str(out), *options], stdout=subprocess.PIPE, text=True)
+
+
+def finished(process):
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0
+    return json.loads(output)
+
+
+def state(out):
+    """What decides: each trial's state, parameters, evaluations, accuracy and cost."""
+    return [
+        (each.number, each.state.name, each.params, each.intermediate_values, each.value, each.user_attrs["figures"])
+        for each in Study(ABOUT, out).trials()
+    ]
+
+
+def until(condition, process):
+    deadline = time.monotonic() + 600
+    while not condition():
+        assert process.poll() is None, "it ended early"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_search_needs_an_end_and_a_budget(tmp_path):
+    with pytest.raises(OptionError, match="needs an end"):
+        gw.search("digits", tmp_path, max_total_ops=1000)
+    with pytest.raises(OptionError, match="needs a budget"):
+        gw.search("digits", tmp_path, trials=1)
+    with pytest.raises(OptionError, match="seeds is 0, expected at least 1"):
+        gw.search("digits", tmp_path, max_total_ops=1000, trials=1, seeds=0)
+    with pytest.raises(OptionError, match="the smallest that is known"):
+        gw.search("digits", tmp_path / "nothing", max_total_ops=9, trials=1)
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_as_if_nothing_had_happened(tmp_path):
+    whole = finished(begin(tmp_path / "whole"))
+    killed = tmp_path / "killed"
+    process = begin(killed)
+    until((killed / "trials" / "0001" / "checkpoint.safetensors").exists, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process = begin(killed)
+    until((killed / "final").exists, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = finished(begin(killed))
+    assert state(killed) == state(tmp_path / "whole")
+    assert {key: again[key] for key in ("trial", "validation", "test", "figures")} == {
+        key: whole[key] for key in ("trial", "validation", "test", "figures")
+    }
+    for out in (killed, tmp_path / "whole"):
+        assert gw.cost(gw.load_circuit(out / "best.gw")).total_ops == again["figures"]["total_ops"] <= 1500
+        front = json.loads((out / "front.json").read_text())
+        assert [row["trial"] for row in front["trials"]] == [0, 1, 2]
+        assert front["front"]
+    preset = load_file(killed / "preset.yaml")
+    assert preset == load_file(tmp_path / "whole" / "preset.yaml")
+    result = gw.train(killed / "preset.yaml", out=tmp_path / "reproduced")
+    assert (result.test.hard, result.total_ops) == (again["test"], again["figures"]["total_ops"])
+
+
+@pytest.mark.slow
+def test_processes_share_a_study(tmp_path):
+    one, two = begin(tmp_path / "found"), begin(tmp_path / "found")
+    first, second = finished(one), finished(two)
+    assert first | {"seconds": 0} == second | {"seconds": 0}
+    trials = Study(ABOUT, tmp_path / "found").trials()
+    assert len(trials) >= 3
+    assert all(trial.state.name == "COMPLETE" for trial in trials)
+    assert first["trial"] == Study(ABOUT, tmp_path / "found").winner().number
+
+
+@pytest.mark.slow
+def test_jobs_are_processes_and_end_with_their_parent(tmp_path):
+    out = tmp_path / "found"
+    process = begin(out, "--jobs", "2", "--steps", "20000")
+    until((out / "trials" / "0001" / "checkpoint.safetensors").exists, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 60
+    study = Study(About("digits", Budget(total_ops=1500), pruner="none", steps=20000), out)
+    for _ in range(2):  # its lock is free once its process has ended
+        while time.monotonic() < deadline:
+            with study.claim(2, ()) as trial:
+                if trial is not None:
+                    assert trial.number in {0, 1}
+                    study.study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                    break
+            time.sleep(0.2)
+    assert not study.busy()

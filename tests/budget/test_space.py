@@ -1,0 +1,82 @@
+"""The space of a search: everything in it is predicted to fit."""
+
+import pytest
+
+import gatewright as gw
+from gatewright.budget.limits import Budget
+from gatewright.budget.space import Space
+from gatewright.errors import OptionError, UnsupportedError
+
+optuna = pytest.importorskip("optuna")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return gw.load_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def space(digits):
+    return Space(digits, Budget(total_ops=1500))
+
+
+def drawn(space, number, seed=1):
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    return [space.suggest(study.ask()) for _ in range(number)]
+
+
+def test_points_that_can_be_built_are_predicted_to_fit(space):
+    kinds, refused = set(), 0
+    for point in drawn(space, 40):
+        try:
+            config = space.build(point, lambda config: 100, 5)
+        except OptionError as error:
+            assert "of the budget" in str(error)  # noqa: PT017 - both ends are right
+            refused += 1
+            continue
+        kinds.add(point["network"])
+        smallest = config.model.layers[-1].width == 20
+        assert space.budget.use(space.predictor.figures(config)) <= (1 if smallest else point["fill"])
+        assert (config.train.steps, config.train.seed) == (100, 5)
+    assert kinds == {"dense", "trees", "conv"}
+    assert refused < 20
+
+
+def test_a_network_fills_its_share(space):
+    for kind in space.networks:
+        config = space.build({"network": kind, "fill": 0.9}, lambda config: 1, 0)
+        assert 0.7 < space.budget.use(space.predictor.figures(config)) <= 0.9
+
+
+def test_what_was_counted_scales_what_is_predicted(space):
+    usual = space.build({"fill": 0.9}, lambda config: 1, 0)
+    careful = space.build({"fill": 0.9}, lambda config: 1, 0, scale=1.5)
+    assert careful.model.layers[-1].width < usual.model.layers[-1].width
+
+
+def test_presets_and_recipes_are_points_of_the_space(space):
+    starts = space.warm_starts()
+    assert {point["network"] for point in starts} == {"dense", "trees", "conv"}
+    assert any(point["depth"] == 2 and point["thresholds"] == 3 for point in starts), "the preset `digits`"
+    study = optuna.create_study()
+    for point in starts:
+        study.enqueue_trial(point)
+        taken = space.suggest(study.ask())
+        assert taken == {key: point[key] for key in taken}, "nothing was out of range"
+        space.build(taken, lambda config: 1, 0)
+
+
+def test_a_budget_that_nothing_fits_says_what_the_smallest_takes(digits):
+    with pytest.raises(
+        OptionError, match=r"no network for digits fits 20 total ops: the smallest .* to take \d+ total ops"
+    ):
+        Space(digits, Budget(total_ops=20)).check()
+    small = Space(digits, Budget(total_ops=20))
+    assert small.networks == ()
+    Space(digits, Budget(total_ops=1000)).check()
+
+
+def test_pixels_with_classes_are_refused():
+    with pytest.raises(UnsupportedError, match="shapes has a class for every pixel"):
+        Space(gw.load_dataset("shapes"), Budget(total_ops=1000))
