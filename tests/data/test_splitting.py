@@ -10,7 +10,10 @@ from gatewright.errors import DataError, OptionError
 
 
 @given(
-    st.lists(st.integers(1, 60), min_size=1, max_size=4), st.floats(0, 0.45), st.floats(0, 0.45), st.integers(0, 2**32 - 1)
+    st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    st.floats(0, 0.45),
+    st.floats(0, 0.45),
+    st.integers(0, 2**32 - 1),
 )
 def test_each_row_is_in_one_part_and_each_class_in_its_share(sizes, validation, test, seed):
     labels = np.repeat(np.arange(len(sizes)), sizes)
@@ -32,7 +35,7 @@ def test_groups_stay_together_in_about_their_share():
     labels = rng.integers(0, 3, 2000)
     parts = split_rows(labels, Shares(0.1, 0.2), groups.tolist())
     seen = [set(groups[part]) for part in parts]
-    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
+    assert all(not seen[i] & seen[j] for i, j in ((0, 1), (0, 2), (1, 2)))
     shares = [len(part) / 2000 for part in parts]
     np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.05)
     with pytest.raises(DataError, match="2 groups, expected at least 3"):

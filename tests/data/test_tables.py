@@ -31,7 +31,7 @@ def test_tables_are_read_exactly(suffix, tmp_path):
 
 
 def test_files_that_are_no_tables_are_named(tmp_path):
-    with pytest.raises(FormatError, match="table.xlsx is no table"):
+    with pytest.raises(FormatError, match=r"table\.xlsx is no table"):
         read_table(tmp_path / "table.xlsx")
     with pytest.raises(FileNotFoundError):
         read_table(tmp_path / "none.csv")
