@@ -30,8 +30,8 @@ def to_c(
 ) -> list[Path]:
     """Write a circuit as C99.
 
-    The classes have an enum. Where the features are the columns of a table, a struct has a field per column, categories
-    have an enum each, and `NAME_predict_row` takes rows.
+    Where the features are the columns of a table, a struct has a field per column, categories and classes have an enum
+    each, and `NAME_predict_row` takes rows.
 
     Args:
         circuit: Any circuit; with an encoder the code takes raw features, with a head it gives counts and classes.

@@ -38,7 +38,6 @@ def header(circuit: Circuit, split: Functions, name: str, word: Word) -> Iterato
         yield f"#define {upper}_FEATURES {encoder.n_features}"
     if head:
         yield f"#define {upper}_CLASSES {head.n_classes}"
-    yield from class_enum(circuit, name)
     yield '\n#ifdef __cplusplus\nextern "C" {\n#endif\n'
     yield from word.definition()
     if encoder:
@@ -69,5 +68,6 @@ def header(circuit: Circuit, split: Functions, name: str, word: Word) -> Iterato
         yield f"/* Class of one sample; counts[{upper}_CLASSES] may be a null pointer. */"
         yield f"int32_t {name}_predict(const {name}_feature *features, int32_t *counts, {name}_workspace *work);\n"
         if encoder.columns:
+            yield from class_enum(head, name)
             yield from row_declarations(encoder, name)
     yield "#ifdef __cplusplus\n}\n#endif\n\n#endif"

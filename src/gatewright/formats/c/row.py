@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gatewright.circuit.circuit import Circuit, Encoder
+from gatewright.circuit.circuit import Encoder, Head
 from gatewright.columns import Column
 from gatewright.features import COARSE, EXACT, WIDE, feature_range, type_bits
 from gatewright.formats.names import C_KEYWORDS, comment
@@ -88,13 +88,12 @@ def _fields(encoder: Encoder, name: str) -> list[_Field]:
     return fields
 
 
-def class_enum(circuit: Circuit, name: str) -> Iterator[str]:
+def class_enum(head: Head, name: str) -> Iterator[str]:
     """The classes by name."""
-    head = circuit.head
-    if head is None or not head.class_names:
+    if not head.class_names:
         return
     taken: set[str] = set()
-    yield "\n/* The classes. */"
+    yield "/* The classes. */"
     yield f"enum {name}_class {{"
     for k, label in enumerate(head.class_names):
         short = identifier(label, set(), "N").upper()

@@ -1,0 +1,135 @@
+"""GatewrightClassifier on tables as they are: texts, missing values, 64-bit numbers, weights, limits."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gatewright import circuit as circuits
+from gatewright.engine import Engine
+from gatewright.errors import DataError, OptionError
+from gatewright.sklearn import GatewrightClassifier
+from gatewright.sklearn.rows import merged_rows
+
+SMALL = {"width": 20, "steps": 200, "random_state": 0}
+
+
+def people(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "age": pd.array(rng.integers(0, 90, n), "Int64"),
+            "city": pd.Categorical(rng.choice(["Ulm", "Bonn", "Kiel"], n)),
+            "account": rng.integers(0, 1000, n) + 3 * 10**9,
+            "noise": rng.normal(size=n),
+        }
+    )
+    y = np.where((frame.city == "Ulm") ^ (frame.account > 3 * 10**9 + 500), "late", "on time")
+    frame["age"] = frame.age.mask(rng.random(n) < 0.2)
+    return frame, y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return GatewrightClassifier(**SMALL | {"steps": 500}).fit(*people())
+
+
+def test_columns_are_learned_as_they_are(fitted, tmp_path):
+    fresh, y = people(seed=1)
+    assert fitted.score(fresh, y) > 0.9
+    encoder = fitted.circuit_.encoder
+    assert encoder.types == ("uint7", "bool", "uint2", "uint32", "float32")
+    assert encoder.feature_names == ("age", "age is missing", "city", "account", "noise")
+    circuits.save_circuit(fitted.circuit_, tmp_path / "people.gw")
+    engine = Engine(circuits.load_circuit(tmp_path / "people.gw"))
+    np.testing.assert_array_equal(fitted.classes_[engine.predict(fresh)], fitted.predict(fresh))
+    np.testing.assert_array_equal(fitted.classes_[engine.predict(fresh[fresh.columns[::-1]])], fitted.predict(fresh))
+
+
+def test_importances_say_what_matters(fitted):
+    importances = dict(zip(fitted.feature_names_in_, fitted.feature_importances_, strict=True))
+    assert sum(importances.values()) == pytest.approx(1)
+    assert min(importances["city"], importances["account"]) > 5 * max(importances["age"], importances["noise"])
+
+
+def test_scores_agree(fitted):
+    fresh, _ = people(seed=2)
+    decision = fitted.decision_function(fresh)
+    assert decision.shape == (len(fresh),)
+    np.testing.assert_array_equal(fitted.classes_[(decision > 0).astype(int)], fitted.predict(fresh))
+    np.testing.assert_allclose(np.exp(fitted.predict_log_proba(fresh)), fitted.predict_proba(fresh), rtol=1e-5)
+    three = GatewrightClassifier(**SMALL).fit(fresh[["account"]], np.arange(len(fresh)) % 3)
+    assert three.decision_function(fresh[["account"]]).shape == (len(fresh), 3)
+
+
+def test_history_and_verbosity(capsys):
+    model = GatewrightClassifier(**SMALL | {"verbose": True, "width": 21}).fit(*people())
+    assert model.width_ == 22  # a multiple of the classes
+    assert [line["step"] for line in model.history_ if "validation" in line][-1] == 200
+    assert "width 22, step 200 of 200: held-out accuracy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("offset", [0, 2**31, 2**52, -(2**40)])
+def test_whole_numbers_are_exact(offset):
+    x = np.arange(200, dtype=np.int64)[:, None] + offset
+    y = x[:, 0] % 200 >= 100 if offset == 0 else x[:, 0] >= offset + 100
+    for given in (x, pd.DataFrame({"x": x[:, 0], "half": np.linspace(0, 0.5, 200) * 0 + 0.5})):
+        model = GatewrightClassifier(**SMALL | {"thresholds": 199}).fit(given, y)
+        assert model.score(given, y) == 1
+
+
+def test_a_row_of_weight_two_is_a_row_that_comes_twice():
+    frame, y = people(120)
+    weight = np.arange(120) % 3
+    weighted = GatewrightClassifier(**SMALL).fit(frame, y, sample_weight=weight)
+    order = np.random.default_rng(0).permutation(np.repeat(np.arange(120), weight))
+    repeated = GatewrightClassifier(**SMALL).fit(frame.iloc[order], y[order])
+    assert weighted.circuit_.same_as(repeated.circuit_)
+    assert weighted.validation_score_ == repeated.validation_score_
+
+
+def test_classes_count_what_they_weigh():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 1))
+    y = (x[:, 0] + rng.normal(size=1000) > 2).astype(int)  # few, and hard to tell
+    plain, balanced, heavy = (
+        GatewrightClassifier(**SMALL, class_weight=weight).fit(x, y) for weight in (None, "balanced", {0: 1, 1: 30})
+    )
+    found = [model.predict(x)[y == 1].mean() for model in (plain, balanced, heavy)]
+    assert found[0] < 0.6
+    assert min(found[1:]) > found[0] + 0.15
+    with pytest.raises(OptionError, match="class_weight"):
+        GatewrightClassifier(**SMALL, class_weight={0: 0, 1: 1}).fit(x, y)
+    with pytest.raises(DataError, match="y has one class only"):
+        GatewrightClassifier(**SMALL).fit(x, y, sample_weight=y)
+
+
+def test_the_smallest_good_circuit_is_kept_and_limits_hold():
+    frame, y = people()
+    options = {"steps": 60, "random_state": 0}
+    model = GatewrightClassifier(**options).fit(frame, y)
+    assert {line["width"] for line in model.history_} == {model.width_}
+    ops = circuits.cost(GatewrightClassifier(**options, width=20).fit(frame, y).circuit_).total_ops
+    limited = GatewrightClassifier(**options, max_ops=ops // 2).fit(frame, y)
+    assert circuits.cost(limited.circuit_).total_ops <= ops // 2
+    with pytest.raises(OptionError, match="max_ops is 1, but the smallest circuit found has"):
+        GatewrightClassifier(**options | {"steps": 5}, width=20, max_ops=1).fit(frame, y)
+
+
+def test_what_fit_did_not_see_is_named(fitted):
+    fresh, _ = people(10, seed=3)
+    with pytest.raises(DataError, match="row 0: 'Rom' is no category that training had"):
+        fitted.predict(fresh.assign(city="Rom"))
+    with pytest.raises(DataError, match="column 'account' of X has 10 missing"):
+        fitted.predict(fresh.assign(account=np.nan))
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.predict(fresh.drop(columns="age"))
+    with pytest.raises(ValueError, match="'noise' of X has dtype datetime64"):
+        GatewrightClassifier(**SMALL).fit(fresh.assign(noise=pd.Timestamp(0)), np.arange(10) % 2)
+
+
+def test_equal_rows_are_put_together():
+    x = np.array([[1.0, 0.0], [2, 0], [1, -0.0], [1, 0]], np.float32)
+    rows = merged_rows(x, np.array([0, 1, 0, 1]), np.array([0.5, 1, 0.25, 2]))
+    assert rows.x.tolist() == [[1, 0], [1, 0], [2, 0]]
+    assert rows.y.tolist() == [0, 1, 1]
+    assert rows.weight.tolist() == [1, 2 / 0.75, 1 / 0.75]  # the lightest row counts one
