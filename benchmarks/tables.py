@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.data import describe
-from gatewright.runs.report.published import published
+from gatewright.runs.report.published import OPS_PER_BIT, OPS_PER_COMPARISON, benchmark, published
 from gatewright.runs.report.table import accuracy_text, table
 from gatewright.runs.results import Results
 
@@ -171,14 +171,50 @@ def beats() -> str:
     return "\n".join(lines)
 
 
+RECKONED = (  # shown below the table
+    f"*Total ops, reckoned*: gates + {OPS_PER_BIT} x counted bits + {OPS_PER_COMPARISON} x (classes - 1) x w, where w "
+    "is the width of a class's count: full adders for the popcount, comparing and choosing for argmax. "
+    "The encoder is left out. In the plots these rows are hollow. "
+    "*Counted bits* follow from the papers' layer sizes; a dash means that they are not known."
+)
+
+
 def published_rows() -> str:
     """What others have published."""
-    lines = ["| published | data | test accuracy, % | gates as the paper counts them |", "|---|---|---:|---:|"]
+    lines = [
+        "| published | data | test accuracy, % | gates as the paper counts them | counted bits | total ops, reckoned |",
+        f"|---|---|{'---:|' * 4}",
+    ]
     for row in published():
-        gates = "not stated" if row.gates is None else f"{row.gates:,}"
-        lines.append(f"| {row.method} | {row.data} | {row.accuracy:.2f} | {gates} |")
+        total = row.reckoned_total(len(describe(row.data).class_names))
+        figures = [
+            "not stated" if row.gates is None else f"{row.gates:,}",
+            *("-" if figure is None else f"{figure:,}" for figure in (row.counted_bits, total)),
+        ]
+        lines.append(f"| {row.method} | {row.data} | {row.accuracy:.2f} | {' | '.join(figures)} |")
     sources = dict.fromkeys(f"{row.method}: {row.source}" for row in published())
-    return "\n".join([*lines, "", "; ".join(sources) + "."])
+    return "\n".join([*lines, "", RECKONED, "", "; ".join(sources) + "."])
+
+
+def public_benchmark() -> str:
+    """Rows in the currency of the public benchmark, its own and gatewright's, by data set and cost."""
+    found = read("whole_cost") or {}
+    rows = [(row.data, row.nand_inv, row.accuracy, row.method) for row in benchmark()]
+    rows += [
+        (row["data"], row["nand_inv"], 100 * row["correct"] / row["images"], f"**gatewright, `{name}`**")
+        for name, row in found.items()
+        if row["nand_inv"] is not None
+    ]
+    lines = ["| circuit | data | test accuracy, % | NAND + INV |", "|---|---|---:|---:|"]
+    lines += [f"| {name} | {data} | {accuracy:.2f} | {cost:,} |" for data, cost, accuracy, name in sorted(rows)]
+    images = sum(row.get("equal_to_engine", 0) for row in found.values())
+    remark = (
+        "NAND gates and inverters of the circuit from pixels to the class, mapped by the benchmark's script "
+        "(`python benchmarks/whole_cost.py`). The accuracy is that of the mapped netlist on all 10,000 test images; "
+        f"gatewright's netlists gave the class of the engine on each of {images:,} images. "
+        f"Other rows: {benchmark()[0].source}."
+    )
+    return "\n".join([*lines, "", remark])
 
 
 def ablation() -> str:
@@ -207,9 +243,18 @@ def ablation() -> str:
 
 
 def pictures() -> str:
-    """The fronts that `gatewright pareto --draw docs` has drawn."""
-    files = sorted((ROOT / "docs").glob("pareto-*.png"))
-    return "\n\n".join(f"![{file.stem.removeprefix('pareto-')}: accuracy over cost]({file.name})" for file in files)
+    """The fronts that plots.py has drawn."""
+    return _shown("pareto", "accuracy over cost")
+
+
+def nand_pictures() -> str:
+    """The plots in the currency of the public benchmark."""
+    return _shown("nand", "accuracy over NAND gates and inverters")
+
+
+def _shown(kind: str, what: str) -> str:
+    files = sorted((ROOT / "docs").glob(f"{kind}-*.png"))
+    return "\n\n".join(f"![{file.stem.removeprefix(f'{kind}-')}: {what}]({file.name})" for file in files)
 
 
 PAGES = {
@@ -219,6 +264,7 @@ PAGES = {
     ("docs/connections.md", "connections"): (connections,),
     ("docs/ablation.md", "ablation"): (ablation,),
     ("docs/pareto.md", "pareto"): (pareto, beats, pictures, published_rows),
+    ("docs/pareto.md", "benchmark"): (nand_pictures, public_benchmark),
 }
 """Which tables stand in which page, between comments of which name."""
 

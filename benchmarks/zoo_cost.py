@@ -1,6 +1,6 @@
 """Count every circuit of the zoo with encoder and head: two-input gates, NANDs with inverters, six-input tables.
 
-python benchmarks/zoo_cost.py [NAME ...] [--timeout SECONDS]   # writes zoo_cost.json beside itself
+python benchmarks/zoo_cost.py [NAME ...] [--count lut6] [--timeout SECONDS]   # writes zoo_cost.json beside itself
 
 What is already measured for the same circuit file is kept, so a stopped run resumes. A figure whose tool ran out of time is
 null, and is tried again by a run with a longer time limit. NANDs that whole_cost.py has counted are taken from there.
@@ -62,6 +62,7 @@ def main() -> None:
     """Measure what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=zoo.names())
+    parser.add_argument("--count", nargs="+", choices=list(KEYS), default=list(KEYS), help="only these currencies")
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds for each run of a tool")
     options = parser.parse_args()
     rows = json.loads(FILE.read_text()) if FILE.exists() else {}
@@ -71,7 +72,7 @@ def main() -> None:
         row = rows.get(name, {})
         same = row.get("sha256") == zoo.card(name).sha256
         again = row.get("timeout", options.timeout) < options.timeout
-        missing = [key for key in KEYS if not same or key not in row or (row[key] is None and again)]
+        missing = [key for key in options.count if not same or key not in row or (row[key] is None and again)]
         if not missing:
             continue
         circuit = zoo.load_circuit(name)

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from gatewright.circuit import Circuit, Head, prove, simplify
 from gatewright.circuit.adders import ADDERS, add_columns
+from gatewright.circuit.aig import write_aig
 from gatewright.circuit.arithmetic import argmax, popcount
 from gatewright.circuit.builder import Builder
-from gatewright.circuit.cost import cost, lut6
+from gatewright.circuit.cost import cost, map_aig
 from gatewright.circuit.evaluate import classify, counts, evaluate
 from gatewright.circuit.head_gates import class_counts, with_head_gates
 from gatewright.circuit.sharing import LARGEST_PIECE, Sharing, _digits
@@ -136,16 +137,19 @@ def test_sums_of_columns_are_exact_modulo_their_width(seed, adders, width, n):
 
 
 def test_each_kind_of_adders_is_the_cheapest_of_its_currency():
-    def table_count(adders):
+    def table_count(adders, inputs):
         builder = Builder(600)
-        return lut6(builder.build(popcount(builder, np.arange(600), adders=adders)))
+        circuit = simplify(builder.build(popcount(builder, np.arange(600), adders=adders)))
+        return map_aig(write_aig(circuit), inputs)[0]
 
     def gates(adders):
         builder = Builder(600)
         return cost(builder.build(popcount(builder, np.arange(600), adders=adders))).logic_ops
 
     assert gates("ops") == min(gates(adders) for adders in ADDERS) < 4.6 * 600
-    assert table_count("lut6") == min(table_count(adders) for adders in ADDERS) < 1.1 * 600
+    assert table_count("lut6", 6) == min(table_count(adders, 6) for adders in ADDERS) < 1.1 * 600
+    assert table_count("lut4", 4) == min(table_count(adders, 4) for adders in ADDERS) < 1.92 * 600
+    assert table_count("nand", 4) > 1.98 * 600  # two tables for each full adder
 
 
 def test_an_unknown_kind_of_adders_is_refused():

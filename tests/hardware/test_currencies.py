@@ -8,13 +8,15 @@ import pytest
 
 import gatewright as gw
 from gatewright.circuit import Circuit, Encoder, Head
+from gatewright.circuit.aig import write_aig
+from gatewright.circuit.cost import map_aig
 from gatewright.circuit.evaluate import classify
 from gatewright.circuit.head_gates import head_alone
 from gatewright.circuit.proof import prove
 from gatewright.errors import ToolError, UnsupportedError
 from gatewright.formats.gate_level import to_gate_level
 from gatewright.gates import IS_LOGIC, Gate
-from gatewright.hardware.currencies import CURRENCIES, lut6_complete, map_nand, nand_inv
+from gatewright.hardware.currencies import CURRENCIES, lut4_complete, lut6_complete, map_nand, nand_inv
 from support.circuits import random_circuit
 from support.commands import gatewright
 
@@ -73,8 +75,14 @@ def test_a_head_with_places_is_refused():
             count(circuit)
 
 
+def test_the_smaller_of_whole_and_parts_counts():
+    bits = Circuit(60, [], [], [], np.arange(60), head=Head(np.arange(60) % 2, [0, 0]))
+    whole = to_gate_level(bits, encoder=True, head=True, adders="lut4").gates
+    assert lut6_complete(bits) < lut4_complete(bits) <= map_aig(write_aig(whole), 4)[0]
+
+
 def test_info_shows_them():
-    shown = gatewright("info", "monks-1", "--cost", "nand,lut6", "--json").json
+    shown = gatewright("info", "monks-1", "--cost", "nand,lut4,lut6", "--json").json
     circuit = gw.load("monks-1").circuit
-    assert (shown["nand"], shown["lut6"]) == (nand_inv(circuit), lut6_complete(circuit))
+    assert [shown[name] for name in CURRENCIES] == [count(circuit) for count in CURRENCIES.values()]
     assert "currency 'lut7'" in gatewright("info", "monks-1", "--cost", "lut7").err

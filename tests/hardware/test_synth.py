@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gatewright.circuit import save_circuit
+from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.errors import MissingExtraError, OptionError, ToolError, UnsupportedError
 from gatewright.formats import to_verilog
@@ -197,6 +198,20 @@ def test_mistakes_are_explained(monkeypatch):
         synth(circuit, "ecp5")
     with pytest.raises(MissingExtraError, match=r"pyosys .* pip install 'pyosys"):
         synth(circuit, "generic")
+
+
+def test_adders_are_those_of_the_target_unless_others_are_wanted():
+    circuit = Circuit(300, [], [], [], np.arange(300), head=Head(np.arange(300) % 3, [0, 0, 0]))
+    luts = {
+        (target, adders): synth(circuit, target, adders=adders, place=False).luts.value
+        for target in ("ecp5", "generic")
+        for adders in ("", "ops", "nand", "lut4", "lut6")
+    }
+    for target, best in (("ecp5", "lut4"), ("generic", "lut6")):
+        each = [luts[target, adders] for adders in ADDERS]
+        assert luts[target, ""] == luts[target, best] == min(each) < 0.9 * luts[target, "ops"]
+    with pytest.raises(OptionError, match="adders 'lut5'"):
+        synth(parity(3), "ecp5", adders="lut5", place=False)
 
 
 def test_the_command(tmp_path):

@@ -6,11 +6,13 @@ import json
 import statistics
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+from gatewright.circuit import Circuit, Head, cost
 from gatewright.errors import FormatError
-from gatewright.runs.report.draw import draw, front
-from gatewright.runs.report.published import published
+from gatewright.runs.report.draw import draw, draw_nand, front
+from gatewright.runs.report.published import benchmark, published
 from gatewright.runs.report.table import table
 from gatewright.runs.results import Entry, Results
 
@@ -107,6 +109,18 @@ def test_published_rows_name_their_sources():
     assert {row.data for row in rows} >= {"mnist", "fashion-mnist", "cifar10", "adult", "breast-cancer", "monks-1"}
     assert all("arXiv" in row.source and 50 < row.accuracy <= 100 for row in rows)
     assert (98.45, 8000) in {(row.accuracy, row.gates) for row in rows if row.method == "LILogicNet"}
+    others = benchmark()
+    assert {row.data for row in others} == {"mnist", "cifar10"}
+    assert all("github.com" in row.source and 30 < row.accuracy < 100 for row in others)
+
+
+def test_totals_are_reckoned_from_what_is_known():
+    rows = {(row.method, row.gates): row.reckoned_total(10) for row in published() if row.data == "mnist"}
+    assert rows["LILogicNet", 4_000] == 4_000 + 5 * 4_000 + 7 * 9 * 9  # 400 bits a class, which 9 bits count
+    assert rows["LogicTreeNet", 1_270_000] is None
+    # The reckoning is close to what gatewright's own head takes for as many bits.
+    bits = Circuit(4_000, [], [], [], np.arange(4_000), head=Head(np.arange(4_000) % 10, [0] * 10))
+    assert 0.9 < cost(bits).head_ops / (rows["LILogicNet", 4_000] - 4_000) < 1
 
 
 def test_pictures(results, tmp_path):
@@ -117,7 +131,9 @@ def test_pictures(results, tmp_path):
     png, svg = draw("digits", results.rows(), others, tmp_path)
     assert png.read_bytes().startswith(b"\x89PNG")
     text = svg.read_text()
-    for shown in ("LILogicNet", "gates not stated", "second", "total ops"):
+    for shown in ("LILogicNet (reckoned)", ">LILogicNet<", "gates not stated", "second", "total ops"):
         assert shown in text
+    nand = draw_nand("mnist", {"mine": (20_000, 97.5)}, [r for r in benchmark() if r.data == "mnist"], tmp_path)[1]
+    assert all(shown in nand.read_text() for shown in ("boosted forest", "mine", "NAND"))
     again = draw("digits", results.rows(), others, tmp_path / "again")[1]
     assert again.read_text() == text

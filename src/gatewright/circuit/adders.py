@@ -39,10 +39,18 @@ def add_columns(builder: Builder, columns: Columns, width: int, adders: str = "o
 
 
 def _pairs(builder: Builder, columns: Columns, width: int) -> Number:
-    column, result = _PairColumn(builder), []
+    return _by_column(_PairColumn, builder, columns, width)
+
+
+def _table_pairs(builder: Builder, columns: Columns, width: int) -> Number:
+    return _by_column(_TablePairColumn, builder, columns, width)
+
+
+def _by_column(kind: type[_PairColumn], builder: Builder, columns: Columns, width: int) -> Number:
+    column, result = kind(builder), []
     for power in range(width):
         column.add_plain(np.array(columns.get(power, ()), np.int32))
-        carries = _PairColumn(builder)
+        carries = kind(builder)
         result.append(column.reduce(carries))
         column = carries
     return result
@@ -157,14 +165,16 @@ class _PairColumn:
         carries.add_plain(append(Gate.XOR, append(Gate.OR, differ, append(Gate.XOR, x, z)), total))
         self.add_plain(total)
 
+    def _take_five(self, n: int) -> tuple[Int32Array, ...]:
+        """N loose bits (constants where there are too few) and the two halves of twice n pairs."""
+        z = self.take_plain(n)
+        missing = np.full(n - len(z), self.builder.constant(False), np.int32)
+        return np.concatenate([z, missing]).astype(np.int32), *self.take_pairs(n), *self.take_pairs(n)
+
     def _add_five(self, n: int, carries: _PairColumn) -> None:
         """N times: a loose bit z and two pairs (x1, y1), (x2, y2) become one sum bit and a pair of carries (a, b)."""
         append = self.builder.append
-        z = self.take_plain(n)
-        missing = np.full(n - len(z), self.builder.constant(False), np.int32)
-        z = np.concatenate([z, missing]).astype(np.int32)
-        x1, differ1 = self.take_pairs(n)
-        x2, differ2 = self.take_pairs(n)
+        z, x1, differ1, x2, differ2 = self._take_five(n)
         sum1 = append(Gate.XOR, differ1, z)
         # a = maj(x1, y1, z) = sum1 XOR (x1, y1, z not all equal); b likewise with sum1 in the place of z.
         mixed = append(Gate.OR, differ1, append(Gate.XOR, x1, z))
@@ -175,12 +185,32 @@ class _PairColumn:
         self.add_plain(append(Gate.XOR, differ2, sum1))
 
 
+class _TablePairColumn(_PairColumn):
+    """Pairs for tables of four inputs: three tables for a double adder, where two full adders take four.
+
+    The second carry b follows from the sum: it is x2 where x2 and y2 agree, and the inverse of the sum elsewhere. So
+    a XOR b is a function of four bits: a, x2, x2 XOR y2 and the sum. It is written without b, which simplification would
+    otherwise put in the place of these.
+    """
+
+    def _add_five(self, n: int, carries: _PairColumn) -> None:
+        append = self.builder.append
+        z, x1, differ1, x2, differ2 = self._take_five(n)
+        sum1 = append(Gate.XOR, differ1, z)
+        total = append(Gate.XOR, differ2, sum1)
+        a = append(Gate.OR, append(Gate.AND, differ1, z), append(Gate.A_AND_NOT_B, x1, differ1))
+        where_differ = append(Gate.AND, differ2, append(Gate.XNOR, a, total))
+        elsewhere = append(Gate.A_AND_NOT_B, append(Gate.XOR, a, x2), differ2)
+        carries.add_pairs(a, append(Gate.OR, where_differ, elsewhere))
+        self.add_plain(total)
+
+
 _COUNTERS: Mapping[int, Callable[..., tuple[Int32Array, ...]]] = MappingProxyType(
     {2: _half_adder, 3: _full_adder, 6: _six_to_three}
 )
 
 ADDERS: Mapping[str, Callable[[Builder, Columns, int], Number]] = MappingProxyType(
-    {"ops": _pairs, "nand": _full_adders, "lut6": _compressors}
+    {"ops": _pairs, "nand": _full_adders, "lut4": _table_pairs, "lut6": _compressors}
 )
-"""Kinds of adders: `ops` takes the fewest two-input gates (4.5 per bit), `nand` the fewest NANDs (full adders: 9 per bit,
-where `ops` takes 19), `lut6` the fewest six-input lookup tables (6:3 compressors: 1.1 per bit, where `ops` takes 1.6)."""
+"""Kinds of adders: `ops` takes the fewest two-input gates, `nand` the fewest NANDs (full adders), `lut4` the fewest tables
+of four inputs (pairs, in another form), `lut6` the fewest of six (6:3 compressors). docs/circuits.md has them measured."""

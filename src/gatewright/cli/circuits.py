@@ -162,7 +162,9 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
 
 def info(
     file: CircuitFile,
-    cost: Annotated[str, typer.Option(help="More currencies of the complete circuit: nand, lut6, or nand,lut6.")] = "",
+    cost: Annotated[
+        str, typer.Option(help="More currencies of the complete circuit: nand, lut4, lut6, or nand,lut6.")
+    ] = "",
     json: JsonFlag = False,
 ) -> None:
     """Show size, cost, interface and origin of a circuit."""

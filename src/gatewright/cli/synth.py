@@ -14,6 +14,9 @@ def synth(
     file: CircuitFile,
     target: Annotated[str, typer.Option(help="ecp5, ice40, xilinx, generic, or a core such as cortex-m4.")] = "ecp5",
     pipeline: Annotated[int, typer.Option(metavar="N", help="Register stages inside the circuit.", min=0)] = 0,
+    adders: Annotated[
+        str, typer.Option(help="Adders of the head: ops, nand, lut4 or lut6; without, the smallest on the target.")
+    ] = "",
     no_place: Annotated[
         bool, typer.Option("--no-place", help="Map only, without a device and without timing.")
     ] = False,
@@ -33,7 +36,9 @@ def synth(
     if target in CORES:
         report = footprint(read_circuit(file), target, word=word, timeout=timeout)
     elif target in TARGETS:
-        report = build(read_circuit(file), target, pipeline=pipeline, place=not no_place, timeout=timeout)
+        report = build(
+            read_circuit(file), target, pipeline=pipeline, adders=adders, place=not no_place, timeout=timeout
+        )
     else:
         raise unknown_name("target", target, [*CORES, *TARGETS])
     if json:

@@ -30,7 +30,8 @@ def to_aiger(
         name: Name of the file.
         encoder: Write the encoder, if the circuit has one, as gates; otherwise the Boolean inputs are the interface.
         head: Write the head, if the circuit has one, as gates.
-        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
+        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`), tables of four (`lut4`) or of six
+            inputs (`lut6`).
 
     Returns:
         The file written.

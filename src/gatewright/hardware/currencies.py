@@ -1,16 +1,15 @@
-"""What a circuit costs with encoder and head: in NAND gates and inverters of standard cells, and in six-input tables."""
+"""What a circuit costs with encoder and head: in NAND gates and inverters of standard cells, and in tables."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.aig import write_aig
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.cost import map_aig
@@ -79,6 +78,11 @@ def nand_inv(circuit: Circuit, *, timeout: float = 1800.0) -> int:
     return int(np.count_nonzero((netlist.gate == Gate.NAND) | (netlist.gate == Gate.NOT_A)))
 
 
+def lut4_complete(circuit: Circuit, *, timeout: float = 600.0) -> int:
+    """Count the four-input tables of encoder, gates and head; as `lut6_complete`."""
+    return _tables(circuit, 4, ("nand", "lut4"), timeout)
+
+
 def lut6_complete(circuit: Circuit, *, timeout: float = 600.0) -> int:
     """Count the six-input tables of encoder, gates and head, by ABC.
 
@@ -94,15 +98,22 @@ def lut6_complete(circuit: Circuit, *, timeout: float = 600.0) -> int:
         ToolError: ABC failed or took too long.
         UnsupportedError: The circuit has no outputs, or its head has places.
     """
+    return _tables(circuit, 6, ("ops", "nand", "lut6"), timeout)
+
+
+def _tables(circuit: Circuit, k: int, adders: Sequence[str], timeout: float) -> int:
+    """The fewest tables of k inputs, as a whole or in parts, with these kinds of adders."""
 
     def tables(part: Circuit) -> int:
-        kinds = ADDERS if part.head is not None else ("ops",)
+        kinds = adders if part.head is not None else ("ops",)
         gates = (to_gate_level(part, encoder=True, head=True, adders=kind).gates for kind in kinds)
-        return min(map_aig(write_aig(each), 6, timeout=timeout)[0] for each in gates)
+        return min(map_aig(write_aig(each), k, timeout=timeout)[0] for each in gates)
 
     core = simplify(circuit)
     return min(tables(core), sum(map(tables, parts_of(core).values())))
 
 
-CURRENCIES: Mapping[str, Callable[[Circuit], int]] = MappingProxyType({"nand": nand_inv, "lut6": lut6_complete})
+CURRENCIES: Mapping[str, Callable[[Circuit], int]] = MappingProxyType(
+    {"nand": nand_inv, "lut4": lut4_complete, "lut6": lut6_complete}
+)
 """Counts of complete circuits beside `gatewright.cost`, by name."""

@@ -1,8 +1,8 @@
 """From a circuit to lookup tables, and onto a device: yosys and ABC map, nextpnr places and routes.
 
 A circuit consists of gates and registers alone, so yosys runs only the parts of its flow that these need: flatten, map to
-tables by ABC (`dc2; if; mfs2`), legalise flip-flops. On a trained MNIST network with head (2,705 gates) this gives 1,273
-four-input tables in 1 s; yosys' complete flow for ice40 gives 1,363 in 10 s.
+tables by ABC (`dc2; if; mfs2`; no `dc2` for the adders `lut4`), legalise flip-flops. On a trained MNIST network with head
+(2,705 gates, adders `ops`) this gives 1,273 four-input tables in 1 s; yosys' complete flow for ice40 gives 1,363 in 10 s.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.cost import used_inputs
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import OptionError, ToolError
+from gatewright.errors import OptionError, ToolError, unknown_name
 from gatewright.formats.gate_level import GateLevel, to_gate_level
 from gatewright.formats.verilog.module import to_verilog
 from gatewright.hardware.density import choose_device, keep_empty
@@ -34,7 +36,13 @@ _GOAL_MHZ = 100
 
 
 def synth(
-    circuit: Circuit, target: str = "ecp5", *, pipeline: int = 0, place: bool = True, timeout: float = 1800.0
+    circuit: Circuit,
+    target: str = "ecp5",
+    *,
+    pipeline: int = 0,
+    adders: str = "",
+    place: bool = True,
+    timeout: float = 1800.0,
 ) -> Report:
     """Build a circuit for an FPGA, encoder and head included, and report what it takes.
 
@@ -43,11 +51,12 @@ def synth(
         target: A name in `TARGETS`: "ecp5" or "ice40" (placed and routed), "xilinx" (mapped, time estimated), "generic"
             (mapped to six-input tables), or one that was added.
         pipeline: Register stages inside the circuit, as in `to_verilog`.
+        adders: Adders of the head, as in `to_verilog`; by default those that take the fewest tables of the target.
         place: Place and route if the target has devices; without, their clock stays unknown.
         timeout: Time limit for each run of a tool, in seconds.
 
     Raises:
-        OptionError: The target is unknown, or `pipeline` or `timeout` is out of range.
+        OptionError: The target or the kind of adders is unknown, or `pipeline` or `timeout` is out of range.
         UnsupportedError: The circuit has no outputs.
         MissingExtraError: pyosys (or the nextpnr wheel) is not installed.
         ToolError: A tool is missing, failed, or took too long, or the circuit does not fit the device.
@@ -56,16 +65,22 @@ def synth(
     if not timeout > 0:
         raise OptionError(f"timeout is {timeout!r}, expected seconds, more than 0")
     start = time.perf_counter()
-    netlist = to_gate_level(circuit, encoder=True, head=True)
+    family = replace(family, adders=adders or family.adders)
+    if family.adders not in ADDERS:
+        raise unknown_name("kind of adders", family.adders, ADDERS)
+    if circuit.head is None:
+        family = replace(family, adders="ops")  # nothing is added, so nothing limits the mapping
+    netlist = to_gate_level(circuit, encoder=True, head=True, adders=family.adders)
     pnr = find_pnr(family) if place and family.devices else None
     device: Device | None = None
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
         folder = Path(name)
-        to_verilog(circuit, folder, name="model", pipeline=pipeline)
         parts = parts_of(simplify(circuit))
-        for part, alone in parts.items():
-            to_verilog(alone, folder, name=f"{part}_alone")
-        mapped, tools = _map(["model", *(f"{part}_alone" for part in parts)], family, folder, timeout)
+        modules = {"model": circuit, **{f"{part}_alone": alone for part, alone in parts.items()}}
+        for module, each in modules.items():
+            stages = pipeline if module == "model" else 0
+            to_verilog(each, folder, name=module, adders=family.adders, pipeline=stages)
+        mapped, tools = _map(modules, family, folder, timeout)
         cells: int | None = None
         fmax: float | None = None
         if pnr is not None:
@@ -121,22 +136,24 @@ def _map_commands(files: str, top: str, target: Target) -> Iterator[str]:
     yield from ("simplemap", "opt_clean")
     if target.synth:
         yield f"{target.synth} -run map_ffs:map_luts"
-    yield f"abc -lut {target.table_inputs} -script +strash;dc2;if,-K,{target.table_inputs};mfs2"
+    rewrite = "" if target.adders == "lut4" else "dc2;"  # dc2 takes its pairs apart, and the tables with them
+    yield f"abc -lut {target.table_inputs} -script +strash;{rewrite}if,-K,{target.table_inputs};mfs2"
     yield "opt_clean -purge"
 
 
 def _map(
-    names: list[str], target: Target, folder: Path, timeout: float
+    modules: Mapping[str, Circuit], target: Target, folder: Path, timeout: float
 ) -> tuple[dict[str, tuple[int, int, int]], dict[str, str]]:
     """(Lookup tables, flip-flops, levels) of each module by name, and the version of yosys."""
     commands = []
-    generic = Target(target.table_inputs)  # the family's own cells have other names
-    for name in names:
+    for name, circuit in modules.items():
+        # The family's own cells have other names.
+        generic = Target(target.table_inputs, adders=target.adders if circuit.head is not None else "ops")
         commands += ["design -reset", *_map_commands(f"{name}.v", name, generic)]
         commands += [f"tee -q -o {name}.stat stat -json", f"tee -q -o {name}.ltp ltp -noff"]
     run_yosys(commands, folder, timeout)
     result, version = {}, "unknown"
-    for name in names:
+    for name in modules:
         stat = json.loads((folder / f"{name}.stat").read_text(encoding="utf-8"))
         version = (re.findall(r"[Yy]osys (\S+)", stat.get("creator", "")) or [version])[0]
         by_type: dict[str, int] = stat["design"]["num_cells_by_type"]

@@ -37,6 +37,7 @@ class Target:
 
     Attributes:
         table_inputs: Inputs of a lookup table.
+        adders: Adders of the head that take the fewest tables there, one of `gatewright.circuit.adders.ADDERS`.
         level_ns: Nanoseconds of a lookup table and the wire to the next, to estimate time without placing; or None.
         library: Command of yosys that reads the family's cells.
         synth: Command of yosys that synthesises for the family.
@@ -56,6 +57,7 @@ class Target:
     pnr_options: tuple[str, ...] = ()
     pnr_extra: str = ""
     cell_name: str = ""
+    adders: str = "lut6"
 
 
 def _ecp5(name: str, option: str, *, columns: int, rows: int, memory_rows: tuple[int, ...]) -> Device:
@@ -81,6 +83,7 @@ TARGETS: Registry[Target] = Registry(
             pnr_options=("--lpf-allow-unconstrained",),
             pnr_extra="hardware",
             cell_name="TRELLIS_COMB",
+            adders="lut4",
         ),
         "ice40": Target(
             table_inputs=4,
@@ -90,6 +93,7 @@ TARGETS: Registry[Target] = Registry(
             pnr="nextpnr-ice40",
             pnr_options=("--pcf-allow-unconstrained",),
             cell_name="ICESTORM_LC",
+            adders="lut4",
         ),
         # Yosys models a LUT6 of Xilinx's 7 series with 642 ps through its slowest pin, and a wire with 300 ps.
         "xilinx": Target(table_inputs=6, level_ns=0.942),

@@ -29,7 +29,8 @@ def to_blif(
         name: Name of the file and of the model in it.
         encoder: Write the encoder, if the circuit has one, as gates; otherwise the Boolean inputs are the interface.
         head: Write the head, if the circuit has one, as gates.
-        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
+        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`), tables of four (`lut4`) or of six
+            inputs (`lut6`).
 
     Returns:
         The file written.

@@ -71,7 +71,8 @@ def to_verilog(
         encoder: Make the encoder, if the circuit has one, part of the module.
         head: Make the head, if the circuit has one, part of the module.
         scores: Also output the counts of the classes.
-        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`) or six-input tables (`lut6`).
+        adders: Adders of the head: fewest two-input gates (`ops`), NANDs (`nand`), tables of four (`lut4`) or of six
+            inputs (`lut6`).
         ports: Names of the input and of the outputs in this order, separated by commas: `pix,cls` makes the module
             `NAME(input [..:0] pix, output [..:0] cls)`. Clocks and handshakes keep their names.
         pipeline: Register stages, spread evenly over the logic levels: one sample per clock, its result `pipeline`

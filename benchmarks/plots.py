@@ -1,0 +1,48 @@
+"""Draw the plots of docs/ from the results in this folder.
+
+python benchmarks/plots.py   # docs/pareto-DATA.png and .svg, docs/nand-DATA.png and .svg
+
+Accuracies are means over seeds (pareto.json). Total ops are those of the circuits in the zoo, counted anew (zoo_cost.json),
+where the zoo has the row. NAND gates and inverters are those of whole_cost.json and zoo_cost.json, with the accuracy of
+that one circuit.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gatewright.runs.report.draw import draw, draw_nand
+from gatewright.runs.report.published import benchmark, published
+from gatewright.runs.results import Results
+
+HERE = Path(__file__).parent
+DOCS = HERE.parent / "docs"
+
+
+def main() -> None:
+    counted = json.loads((HERE / "zoo_cost.json").read_text())
+    whole = json.loads((HERE / "whole_cost.json").read_text())
+    rows = [
+        row.model_copy(update={"total_ops": counted[row.name]["total_ops"]}) if row.name in counted else row
+        for row in Results(HERE / "pareto.json").rows()
+    ]
+    for name in dict.fromkeys(row.data for row in rows):
+        mine = [row for row in rows if row.data == name]
+        others = [row for row in published() if row.data == name]
+        if len(mine) > 1 or others:  # one point alone is no front
+            print(*draw(name, mine, others, DOCS), sep="\n")
+    for name in dict.fromkeys(row.data for row in benchmark()):
+        points = {
+            n: (r["nand_inv"], 100 * r["test"]) for n, r in counted.items() if r["data"] == name and r["nand_inv"]
+        }
+        points |= {
+            n: (r["nand_inv"], 100 * r["correct"] / r["images"])
+            for n, r in whole.items()
+            if r["data"] == name and r["nand_inv"]
+        }
+        print(*draw_nand(name, points, [row for row in benchmark() if row.data == name], DOCS), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
