@@ -85,7 +85,7 @@ def peers() -> str:
     """Published rows that state gates, beside our smallest circuit that is at least as accurate."""
     counted, rows = read("zoo_cost"), Results(HERE / "pareto.json").rows()
     lines = [
-        "| data | published | test, % | gates | gatewright, at least as accurate | test, % | gates | with encoder and head |",
+        "| data | published | test, % | gates | gatewright, no less accurate | test, % | gates | with encoder and head |",
         "|---|---|---:|---:|---|---:|---:|---:|",
     ]
     for other in published():

@@ -23,7 +23,7 @@ for command in (
     ["info", f"{folder}/d.gw"], ["zoo"], ["presets"], ["data"], ["eval", "digits-narrow", "--dataset", "digits"],
     ["predict", "digits-narrow", f"{folder}/in.npy", "-o", f"{folder}/out.npy"],
     ["verify", "digits-narrow", f"{folder}/d.gw"],
-    ["export", "digits-narrow", "--to", "c", "--to", "verilog", "--to", "aiger", "--to", "blif", "--to", "html", "-o", folder],
+    ["export", "digits-narrow", *"--to c --to verilog --to aiger --to blif --to html -o".split(), folder],
     ["train", "digits", "--out", f"{folder}/run"], ["report", "digits-narrow", "-o", f"{folder}/r.html"],
 ):
     try:
