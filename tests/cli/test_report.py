@@ -64,3 +64,12 @@ def test_training_names_what_comes_next(tiny, tmp_path):
     folder = tmp_path / "a run"
     done = gatewright("train", tiny.config, "--out", folder, "--steps", 2)
     assert f"next: gatewright report '{folder}', or gatewright compile '{folder}' -o tiny.gw" in done.err
+
+
+def test_the_first_training_says_that_kernels_are_compiled(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "empty"))
+    done = gatewright("train", tiny.config, "--out", tmp_path / "r", "--steps", 2, "--device", "cpu")
+    assert "compiling kernels (once) ..." in done.err
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    done = gatewright("train", tiny.config, "--out", tmp_path / "s", "--steps", 2, "--device", "cpu")
+    assert "compiling" not in done.err

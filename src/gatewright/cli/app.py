@@ -38,6 +38,11 @@ class Commands(TyperGroup):
         except OSError as error:
             complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
             raise typer.Exit(FAILED) from error
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            complain("this command needs torch, and circuits alone run without it: pip install torch")
+            raise typer.Exit(FAILED) from error
         except MemoryError as error:
             complain("not enough memory; give the command less at once, or run it on a larger machine")
             raise typer.Exit(FAILED) from error

@@ -391,14 +391,16 @@ def verify(
 
 
 def _side(path: Path) -> Circuit | Path:
-    """What `verify` compares: the circuit of a run or of the zoo, or the file; a name of the zoo is none of a file."""
+    """What `verify` compares: the circuit of the zoo or of a run, or the file, which comes before a name of the zoo."""
     from gatewright.zoo import load_circuit, names
 
+    if str(path) in names() and not path.is_file():
+        return load_circuit(str(path))
     if path.is_dir():
         from gatewright.runs.run import read_circuit as read_run  # runs alone need torch
 
         return read_run(path)
-    return load_circuit(str(path)) if not path.exists() and str(path) in names() else path
+    return path
 
 
 def read_circuit(path: Path) -> Circuit:

@@ -104,6 +104,8 @@ def run_training(
     from gatewright.runs.run import train as train_run
 
     quiet = quiet or not is_main()
+    if not quiet:
+        _explain_wait(config)
     with StopRequest() as stop, TrainingProgress(name, config.train.steps, quiet=quiet) as progress:
         result = train_run(
             config,
@@ -121,6 +123,16 @@ def run_training(
             say(f"stopped with a checkpoint; resume with: gatewright train {folder} --resume")
         raise typer.Exit(STOPPED)
     return result
+
+
+def _explain_wait(config: RunConfig) -> None:
+    """Say why the first step of the first training takes long."""
+    from gatewright.kernels import cpu
+    from gatewright.runtime.compiled import is_compiled
+    from gatewright.training.processes import pick_device
+
+    if pick_device(config.train.device).type == "cpu" and not is_compiled(Path(cpu.__file__).parent):
+        say("compiling kernels (once) ...")
 
 
 def is_main() -> bool:

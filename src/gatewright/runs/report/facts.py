@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gatewright import zoo
 from gatewright.circuit import Circuit, Cost, cost, simplify
 from gatewright.circuit.levels import logic_levels
-from gatewright.data import Dataset, Split, describe
+from gatewright.data import Dataset, Split, describe, names
 from gatewright.engine import Engine
 from gatewright.gates import GATE_NAMES, IS_LOGIC, USES_A, USES_B
 from gatewright.runs.compile import compile_run
@@ -200,14 +200,17 @@ def evaluate(circuit: Circuit, dataset: Dataset, split: str) -> Evaluation:
         order = wrong[np.argsort(-share[wrong], kind="stable")][:WORST]
         mistakes = [Mistake(part.x[i], int(i), f"{100 * share[i]:.0f} % of the places decided wrongly") for i in order]
     limits = (float(part.x.min()), float(part.x.max())) if len(part) else (0.0, 1.0)
-    kind = describe(dataset.name).kind
+    images = len(dataset.shape) == 3 and dataset.shape[0] in {1, 3}
+    kind = describe(dataset.name).kind if dataset.name in names() else "image" if images else "table"
     return Evaluation(dataset, kind, split, confusion, mistakes, len(wrong), limits)
 
 
 def _mistake(dataset: Dataset, part: Split, counts: Counts, i: int) -> Mistake:
     true, taken = int(part.y[i]), int(counts[i].argmax())
-    names = dataset.class_names
-    return Mistake(part.x[i], i, f"{names[true]}, taken for {names[taken]} ({counts[i, true]} to {counts[i, taken]})")
+    classes = dataset.class_names
+    return Mistake(
+        part.x[i], i, f"{classes[true]}, taken for {classes[taken]} ({counts[i, true]} to {counts[i, taken]})"
+    )
 
 
 def gates_by_level(circuit: Circuit) -> dict[int, dict[str, int]]:
