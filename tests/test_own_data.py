@@ -14,6 +14,7 @@ from gatewright.data import Dataset, Shares
 from gatewright.errors import DataError, GatewrightError, OptionError
 from gatewright.formats.c.row import _fields
 from gatewright.runs.own import predict_own, samples_from
+from gatewright.sklearn import GatewrightClassifier
 from support import commands
 from support.tools import run, tool  # noqa: F401 - fixtures
 
@@ -140,6 +141,16 @@ def test_what_a_table_lacks_is_named(trained):
     fresh.assign(prediction=1).to_csv(trained / "twice.csv", index=False)
     with pytest.raises(DataError, match="has a column 'prediction'"):
         predict_own(engine, trained / "twice.csv", trained / "none.csv")
+
+
+def test_categories_that_look_like_numbers_stay_texts(tmp_path):
+    frame = pd.DataFrame({"code": ["01", "7", "x"] * 40, "y": ["a", "a", "b"] * 40})
+    frame.to_csv(tmp_path / "codes.csv", index=False)
+    model = GatewrightClassifier(width=20, steps=100, random_state=0).fit(frame[["code"]], frame.y)
+    engine = gw.Engine(model.circuit_)
+    frame[frame.code != "x"].drop(columns="y").to_csv(tmp_path / "some.csv", index=False)
+    assert predict_own(engine, tmp_path / "some.csv", tmp_path / "out.csv") == 80
+    assert set(pd.read_csv(tmp_path / "out.csv").prediction) == {"a"}
 
 
 def draw(folder, n, seed):

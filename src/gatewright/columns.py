@@ -338,10 +338,10 @@ def _numbers(column: Column, table: Values, kind: str, dtype: str, name: str) ->
         ends = np.iinfo(values.dtype)
         top = ends.max if high >= float(ends.max) else int(high)
         whole = np.clip(values, max(ends.min, int(low)), top)
-    return _rounded_down(whole, dtype)
+    return rounded_down(whole, dtype)
 
 
-def _rounded_down(whole: Array, dtype: str) -> Array:
+def rounded_down(whole: Array, dtype: str) -> Array:
     """Whole numbers in a type that holds them, but for those of float64 beyond 2^53: these are cut to a multiple below."""
     if whole.dtype.kind in "iu" and whole.dtype.itemsize == 8 and dtype == "float64":
         wide = (whole > EXACT) | (whole < -EXACT) if whole.dtype.kind == "i" else whole > EXACT

@@ -136,6 +136,13 @@ def test_a_typed_circuit_is_saved_run_proven_and_exported(tmp_path, tool, run): 
     assert "PASS 200" in run("vvp", tmp_path / "sim", cwd=tmp_path)
 
 
+def test_arrays_of_64_bits_are_cut_below_not_rounded():
+    encoder = Encoder([0], [2.0**60], (1,), "float64", types=("int64",))
+    circuit = Circuit(1, [], [], [], [0], encoder)
+    x = np.array([[2**60 - 1], [2**60], [-(2**63)], [2**63 - 1]], np.int64)
+    assert encode(circuit, x)[:, 0].tolist() == Engine(circuit).outputs(x)[:, 0].tolist() == [False, True, False, True]
+
+
 def test_narrow_types_make_cheap_encoders():
     encoder = Encoder(range(8), [1] * 8, (8,), "int32")
     wide = Circuit(8, [], [], [], range(8), encoder=encoder, head=Head([0, 1] * 4, [0, 0]))

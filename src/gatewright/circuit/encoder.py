@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.parts import Array, Parts, as_stored, as_texts
-from gatewright.columns import Column, read_columns
+from gatewright.columns import Column, read_columns, rounded_down
 from gatewright.errors import FormatError, GatewrightError, shown
 from gatewright.features import (
     COARSE,
@@ -138,6 +138,8 @@ class Encoder(Parts):
         if self.columns and is_table(x):
             return read_columns(self.columns, self.types, x, self.dtype, name)
         given = check_samples(x, self.shape, self.dtype, name, self.feature_names)
+        if self.dtype == WIDE and given.dtype.kind in "iu":
+            given = rounded_down(given, WIDE)
         if self.dtype == WIDE and self.is_float.any():  # those features are float32 in hardware
             given = given.reshape(len(given), -1).astype(WIDE)
             given[:, self.is_float] = given[:, self.is_float].astype(np.float32)

@@ -337,9 +337,9 @@ def predict(
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Classify the samples of a NumPy file, the rows of a table, or the images of a folder.
+    """Classify the samples of a file or folder.
 
-    A NumPy file may be larger than memory.
+    A NumPy file, which may be larger than memory; the rows of a table; or the images of a folder.
     """
     from gatewright.data.tables import SUFFIXES
     from gatewright.engine import Engine

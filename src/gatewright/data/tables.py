@@ -30,11 +30,12 @@ MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 _MOST_CLASSES = 1000
 
 
-def read_table(path: str | Path) -> Any:
+def read_table(path: str | Path, texts: Sequence[str] = ()) -> Any:
     """Read a file as a data frame of pandas; whole numbers stay exact, also where values are missing.
 
     Args:
         path: A file named as one of `SUFFIXES`; `.csv` and `.tsv` have names of columns in their first line.
+        texts: Columns of a CSV file that are texts even where all of them look like numbers.
 
     Raises:
         FormatError: The file is of another kind, or damaged.
@@ -56,6 +57,7 @@ def read_table(path: str | Path) -> Any:
                 na_values=list(MISSING),
                 keep_default_na=False,
                 dtype_backend="numpy_nullable",
+                dtype=dict.fromkeys(texts, "string"),
             )
         require_extra("pyarrow", "data")
         if source.suffix == ".parquet":

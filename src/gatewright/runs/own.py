@@ -102,7 +102,7 @@ def samples_from(circuit: Circuit, path: Path, target: str = "") -> tuple[npt.ND
     target = target or circuit.metadata.get("target", "")
     if not target:
         raise OptionError(f"--target must name the column of {path} that has the labels")
-    frame = tables.read_table(path)
+    frame = tables.read_table(path, _texts(circuit))
     y = tables.labels_of(tables.column_of(frame, target), names, f"column {target!r} of {path}")
     return _features(circuit, frame, path), y
 
@@ -136,7 +136,7 @@ def predict_own(engine: Engine, source: Path, out: Path, result: str = "classes"
         x = _images(engine.circuit, files)
         kept = pandas.DataFrame({"file": [str(file.relative_to(source)) for file in files]})
     else:
-        frame = tables.read_table(source)
+        frame = tables.read_table(source, _texts(engine.circuit))
         x = _features(engine.circuit, frame, source)
         read = {column.name for column in engine.circuit.encoder.columns} if engine.circuit.encoder else set()
         kept = frame[[name for name in frame.columns if str(name) not in read]]
@@ -158,6 +158,12 @@ def _class_names(circuit: Circuit, source: Path) -> tuple[str, ...]:
     if circuit.encoder is None or circuit.head is None or circuit.head.places:
         raise UnsupportedError(f"the circuit does not give one class for samples with features, as {source} has them")
     return circuit.head.class_names or tuple(str(k) for k in range(circuit.head.n_classes))
+
+
+def _texts(circuit: Circuit) -> list[str]:
+    """Columns that are categories, whatever their texts look like in one file."""
+    columns = circuit.encoder.columns if circuit.encoder is not None else ()
+    return [column.name for column in columns if column.kind == "category"]
 
 
 def _features(circuit: Circuit, frame: Any, source: Path) -> npt.NDArray[Any]:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright import data
 from gatewright.card import Entry
 from gatewright.circuit import Circuit, cost
 from gatewright.circuit.cost import lut6
@@ -150,7 +149,7 @@ def measure(
             )
             if result is None:
                 return None
-            dataset = data.load_dataset(job.config.data.name, data_root, progress=progress)
+            dataset = job.config.data.read(data_root, progress=progress)
             compiled = compile_run(load_run(folder), dataset, timeout=timeout)
     except BusyError:
         return None
