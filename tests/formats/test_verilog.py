@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.circuit import Circuit, Encoder
 from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
 from gatewright.formats import to_verilog
@@ -267,6 +268,14 @@ def test_every_name_inside_of_the_files_is_known(tmp_path):
                 assert left <= {"features", "class_index", "scores"}, (path.name, left)
 
 
+@pytest.mark.parametrize("adders", ADDERS)
+def test_each_kind_of_adders_is_proven_in_the_file(tmp_path, adders):
+    circuit = random_circuit(3, 16, 120, 60, classes=3)
+    (module,) = to_verilog(circuit, tmp_path, adders=adders)
+    proof = verify(circuit, module)
+    assert proof.equal, proof.detail
+
+
 def test_bad_options_are_refused_by_name(tmp_path):
     circuit = random_circuit(1, n_outputs=5)
     for name in ("module", "2net", "a b", "net;", "logic"):
@@ -274,6 +283,8 @@ def test_bad_options_are_refused_by_name(tmp_path):
             to_verilog(circuit, tmp_path, name=name)
     with pytest.raises(OptionError, match="pipeline is -1"):
         to_verilog(circuit, tmp_path, pipeline=-1)
+    with pytest.raises(OptionError, match="adders 'lut9'"):
+        to_verilog(circuit, tmp_path, adders="lut9")
     with pytest.raises(OptionError, match="scores need a head"):
         to_verilog(circuit, tmp_path, head=False, scores=True)
     with pytest.raises(ShapeError):

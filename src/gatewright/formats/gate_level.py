@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.arithmetic import argmax, feature_bits, with_encoder_gates
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.evaluate import classify, counts, encode, evaluate
 from gatewright.circuit.head_gates import class_counts
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import FormatError, OptionError, UnsupportedError
+from gatewright.errors import FormatError, OptionError, UnsupportedError, unknown_name
 from gatewright.features import FEATURE_BITS
 
 
@@ -136,8 +137,11 @@ def to_gate_level(
         adders: One of `gatewright.circuit.adders.ADDERS`.
 
     Raises:
+        OptionError: `adders` is unknown.
         UnsupportedError: There would be no output, the head has places, or counts would exceed 62 bits.
     """
+    if adders not in ADDERS:
+        raise unknown_name("kind of adders", adders, ADDERS)
     source = circuit
     outputs: tuple[tuple[str, int], ...] = (("outputs", circuit.n_outputs),)
     score_bits = score_base = 0

@@ -15,11 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.cost import used_inputs
 from gatewright.circuit.simplify import simplify
-from gatewright.errors import OptionError, ToolError, unknown_name
+from gatewright.errors import OptionError, ToolError
 from gatewright.formats.gate_level import GateLevel, to_gate_level
 from gatewright.formats.verilog.module import to_verilog
 from gatewright.hardware.density import choose_device, keep_empty
@@ -66,11 +65,9 @@ def synth(
         raise OptionError(f"timeout is {timeout!r}, expected seconds, more than 0")
     start = time.perf_counter()
     family = replace(family, adders=adders or family.adders)
-    if family.adders not in ADDERS:
-        raise unknown_name("kind of adders", family.adders, ADDERS)
+    netlist = to_gate_level(circuit, encoder=True, head=True, adders=family.adders)
     if circuit.head is None:
         family = replace(family, adders="ops")  # nothing is added, so nothing limits the mapping
-    netlist = to_gate_level(circuit, encoder=True, head=True, adders=family.adders)
     pnr = find_pnr(family) if place and family.devices else None
     device: Device | None = None
     with tempfile.TemporaryDirectory(prefix="gatewright-") as name:
