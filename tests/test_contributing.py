@@ -30,11 +30,12 @@ train: {steps: 30, batch: 32, eval_every: 10}
 
 def lists():
     """All lists that the examples add to."""
+    from gatewright.foreign import FILES
     from gatewright.formats import WRITERS
     from gatewright.hardware import TARGETS
     from gatewright.training.config import HEADS, LAYERS
 
-    return [HEADS.sections, LAYERS.sections, WRITERS, READERS, TARGETS]
+    return [HEADS.sections, LAYERS.sections, WRITERS, FILES, READERS, TARGETS]
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def trained(tmp_path, **changes):
 
 
 def test_every_section_has_a_test_and_an_example():
-    tested = {"head", "layer", "gate-level pass", "export", "data set", "hardware target"}
+    tested = {"head", "layer", "gate-level pass", "export", "importer", "data set", "hardware target"}
     assert set(SECTIONS) == tested
     assert all(text.count("```python") == 1 for text in SECTIONS.values())
 
@@ -116,6 +117,14 @@ def test_an_export(example, tmp_path):
     assert done.json == {"files": {"dot": [str(tmp_path / "digits.dot")]}}
     with pytest.raises(gw.GatewrightError, match="did you mean 'name'"):
         gw.export(circuit, "dot", tmp_path, nam="net")
+
+
+def test_an_importer(example, tmp_path):
+    example("importer")
+    (tmp_path / "majority.tt").write_text("00010111\n")
+    done = gatewright("import", tmp_path / "majority.tt", "-o", tmp_path / "majority.gw", "--json")
+    assert done.code == 0, done.err
+    assert done.json["logic_ops"] == 4
 
 
 def test_a_data_set(example, tmp_path):

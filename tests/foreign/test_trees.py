@@ -63,8 +63,9 @@ def test_votes_are_exact_ties_included(model, n_classes, dtype):
     fresh, _ = table(1, n_classes, dtype=dtype, n=2000)
     assert (classes(circuit, fresh) == model.predict(fresh)).all()
     small = gw.simplify(circuit)
-    assert (gw.Engine(small).predict(fresh) == model.predict(fresh)).all()
-    assert gw.prove(circuit, small).equal
+    assert (classes(small, fresh) == model.predict(fresh)).all()
+    if dtype == "uint8":
+        assert gw.prove(circuit, small).equal
 
 
 def test_scores_of_three_classes_are_the_mean_of_votes():
@@ -195,6 +196,10 @@ DAMAGED = {
         (("learner", "gradient_booster", "model", "trees", 0, "left_children", 0), 0, "do not form trees"),
         (("learner", "gradient_booster", "model", "trees", 0, "left_children"), [1], "not XGBoost's model"),
         (("learner", "gradient_booster", "model", "trees", 0, "split_indices", 0), 99, "no feature of 0..5"),
+        (("learner", "gradient_booster", "model", "trees", 0, "split_indices", 0), -1, "negative number"),
+        (("learner", "gradient_booster", "model", "trees", 0, "left_children", 0), 1.5, "no whole numbers"),
+        (("learner", "gradient_booster", "model", "tree_info", 0), -1, "do not serve"),
+        (("learner", "learner_model_param", "num_class"), "1000000000", "1000000000 classes, but 5 trees"),
         (("learner", "learner_model_param"), {}, "not XGBoost's model"),
     ],
     "lightgbm-three.json": [
@@ -204,6 +209,9 @@ DAMAGED = {
         (("tree_info", 0, "tree_structure", "left_child"), {}, "not LightGBM's model"),
         (("tree_info", 0, "tree_structure", "threshold"), "1||2", "not LightGBM's model"),
         (("num_tree_per_iteration",), 2, "whole rounds"),
+        (("num_tree_per_iteration",), 10**9, "whole rounds"),
+        (("tree_info", 0, "tree_structure", "split_feature"), -1, "compares feature -1"),
+        (("tree_info", 0, "tree_structure", "split_feature"), 1.5, "compares feature 1.5"),
     ],
 }
 

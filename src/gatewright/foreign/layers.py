@@ -20,8 +20,10 @@ from gatewright.runtime.registry import Registry
 
 def _difflogic_layer(module: Any, lowering: Lowering) -> Nodes:
     nodes = _flat(lowering, int(module.in_dim))
-    a, b = (nodes[array(index)] for index in module.indices)
-    return lowering.builder.append(array(module.weights.argmax(-1)), a, b)
+    width, wiring = int(module.out_dim), [array(index) for index in module.indices]
+    if tuple(module.weights.shape) != (width, 16) or [index.shape for index in wiring] != [(width,)] * 2:
+        raise UnsupportedError(f"{lowering.name} is no layer of difflogic with 16 gates and two inputs per neuron")
+    return lowering.builder.append(array(module.weights.argmax(-1)), nodes[wiring[0]], nodes[wiring[1]])
 
 
 def _compactlogic_choice(module: Any, tables: list[Any]) -> list[npt.NDArray[Any]]:
@@ -100,7 +102,7 @@ def _flat(lowering: Lowering, width: int) -> Nodes:
     return lowering.nodes
 
 
-def _threshold_less(_module: Any, lowering: Lowering) -> Nodes:
+def _unchanged(_module: Any, lowering: Lowering) -> Nodes:
     return lowering.nodes
 
 
@@ -118,7 +120,7 @@ LAYERS: Registry[Callable[[Any, Lowering], Nodes]] = Registry(
         "torchlogix.LogicDense": torchlogix.dense,
         "torchlogix.LogicConv2d": torchlogix.convolution,
         "torchlogix.OrPooling2d": torchlogix.or_pooling,
-        "torchlogix.DummyBinarization": _threshold_less,
+        "torchlogix.DummyBinarization": _unchanged,
         "torchlogix.GroupSum": _group_sum,
     },
 )

@@ -29,14 +29,13 @@ def from_lightgbm(model: Any) -> Forest:
             raise UnsupportedError(
                 f"{library}: this objective is no classification that is read; expected {_OBJECTIVES}"
             )
-        per_stage = int(model["num_tree_per_iteration"])
+        per_stage, trees = int(model["num_tree_per_iteration"]), len(model["tree_info"])
+        if not 0 < per_stage <= trees or trees % per_stage:
+            raise FormatError(f"{library}: {trees} trees are not whole rounds of {per_stage}")
         classes = max(2, per_stage)
         nodes = _Nodes(library, classes)
         for i, tree in enumerate(model["tree_info"]):
             nodes.add(tree["tree_structure"], i % per_stage if per_stage > 1 else 1)
-        stages = len(nodes.roots) // per_stage
-        if not nodes.roots or len(nodes.roots) % per_stage:
-            raise FormatError(f"{library}: {len(nodes.roots)} trees are not whole rounds of {per_stage}")
         return Forest(
             root=np.array(nodes.roots),
             feature=np.array(nodes.feature, np.int64),
@@ -48,7 +47,7 @@ def from_lightgbm(model: Any) -> Forest:
             n_features=int(model["max_feature_idx"]) + 1,
             library=library,
             compares_float32=False,
-            divisor=float(stages) if model["average_output"] else 1.0,
+            divisor=float(trees // per_stage) if model["average_output"] else 1.0,
             feature_names=tuple(map(str, model["feature_names"])),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -98,5 +97,7 @@ class _Nodes:
             )
         if node["missing_type"] == "Zero":
             raise UnsupportedError(f"{self._library}: zeros are missing values (zero_as_missing), which is not read")
-        self.feature[here] = int(node["split_feature"])
+        if not isinstance(node["split_feature"], int) or node["split_feature"] < 0:
+            raise FormatError(f"{self._library}: a node compares feature {shown(node['split_feature'])}")
+        self.feature[here] = node["split_feature"]
         self.threshold[here] = float(node["threshold"])

@@ -41,6 +41,8 @@ def from_xgboost(tree: Any) -> Forest:
         if int(parameters.get("num_target", "1")) != 1:
             raise UnsupportedError(f"{library}: it decides several things at once; a circuit decides one")
         scores = max(1, int(parameters["num_class"]))
+        if scores > len(booster["model"]["trees"]):
+            raise FormatError(f"{library}: {scores} classes, but {len(booster['model']['trees'])} trees")
         first = parse_json(str(parameters["base_score"]), "base_score")
         base = np.broadcast_to(np.asarray(first, np.float64).ravel(), (scores,))
         if objective == _LOGISTIC:  # kept as a probability
@@ -53,10 +55,20 @@ def from_xgboost(tree: Any) -> Forest:
         raise FormatError(f"not XGBoost's model in JSON: {type(error).__name__} {str(error)[:100]}") from error
 
 
+def _whole(numbers: Any) -> npt.NDArray[np.int64]:
+    """A list of whole numbers as an array."""
+    found = np.asarray(numbers)
+    if found.dtype.kind not in "iu":
+        raise ValueError(f"{shown(numbers)} are no whole numbers")
+    return found.astype(np.int64)
+
+
 def _forest(
     model: Any, library: str, base: npt.NDArray[np.float64], n_features: int, feature_names: tuple[str, ...]
 ) -> Forest:
     classes = max(2, len(base))
+    if len(model["trees"]) < len(base) or set(model["tree_info"]) - set(range(len(base))):
+        raise FormatError(f"{library}: {len(model['trees'])} trees do not serve the {len(base)} scores")
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("feature", "threshold", "left", "right", "value")}
     roots, count = [], 0
     for tree, place in zip(model["trees"], model["tree_info"], strict=True):
@@ -66,11 +78,11 @@ def _forest(
             )
         if int(tree["tree_param"].get("size_leaf_vector", "1")) > 1:
             raise UnsupportedError(f"{library}: leaves hold several values (multi_strategy), which is not read")
-        left, right, feature = (
-            np.array(tree[name], np.int64) for name in ("left_children", "right_children", "split_indices")
-        )
+        left, right, feature = (_whole(tree[name]) for name in ("left_children", "right_children", "split_indices"))
         condition = np.array(tree["split_conditions"], np.float64)
         leaf = left < 0
+        if (feature[~leaf] < 0).any():
+            raise FormatError(f"{library}: a node compares a feature of negative number")
         value = np.zeros((len(leaf), classes))
         value[:, place if len(base) > 1 else 1] = np.where(leaf, condition, 0)
         parts["feature"].append(np.where(leaf, -1, feature))

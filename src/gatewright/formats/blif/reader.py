@@ -13,6 +13,7 @@ import numpy as np
 from gatewright.circuit.circuit import Circuit
 from gatewright.errors import FormatError, UnsupportedError, shown
 from gatewright.formats.blif.statements import Cover, parse
+from gatewright.formats.blif.tables import Function, function_of, gates_of
 from gatewright.formats.gate_level import with_interface
 from gatewright.gates import Gate
 from gatewright.runtime.files import read_bytes
@@ -119,6 +120,8 @@ class _Netlist:
         self._source = source
         # By name, the number of registers between the inputs and a value; None for constants.
         self._delay: dict[str, int | None] = dict.fromkeys(inputs, 0)
+        self._functions = {name: found for name, cover in covers.items() if (found := function_of(cover)) is not None}
+        self._gates_of = gates_of(self._functions.values())
 
     def node(self, name: str) -> int:
         """The node of a name; makes the gates that it depends on."""
@@ -135,7 +138,7 @@ class _Netlist:
                 raise FormatError(f"{self._source}: {shown(top)} is used but never defined")
             missing = [i for i in cover.inputs if i not in self._nodes]
             if not missing:
-                self._nodes[top] = self._make(cover)
+                self._nodes[top] = self._make(cover, self._functions.get(top))
                 self.made[top] = cover
                 delay = self.common_delay(cover.inputs, f"line {cover.line}: {shown(top)} reads")
                 self._delay[top] = delay + 1 if cover.register and delay is not None else delay
@@ -159,9 +162,15 @@ class _Netlist:
         self.gates.append((gate, a, b))
         return self._n_inputs + len(self.gates) - 1
 
-    def _make(self, cover: Cover) -> int:
+    def _make(self, cover: Cover, function: Function | None) -> int:
         inverted = cover.value == "0"
         operands = [self._nodes[i] for i in cover.inputs]
+        if function is not None:
+            gates, output = self._gates_of[function]
+            for gate, a, b in gates:
+                constant = gate in {Gate.FALSE, Gate.TRUE}
+                operands.append(self._append(gate) if constant else self._append(gate, operands[a], operands[b]))
+            return operands[output]
         if len(operands) > 2:
             products = [
                 self._tree([(n, c == "0") for n, c in zip(operands, cube, strict=True) if c != "-"], conjunction=True)
