@@ -6,6 +6,7 @@ session. A block is left alone if the comment `<!-- not run: reason -->` stands 
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+import gatewright
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -65,6 +68,14 @@ def test_code_blocks_run(page, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+def test_the_api_page_lists_every_promised_name():
+    listed = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(name.rpartition(".")[2] for name in listed) == sorted(gatewright.__all__)
+    for name in listed:
+        module, _, attribute = name.rpartition(".")
+        assert getattr(importlib.import_module(module), attribute) is getattr(gatewright, attribute)
 
 
 def test_blocks_are_found_in_order():

@@ -217,17 +217,20 @@ def test_data_that_do_not_fit_are_refused_by_name(tmp_path):
 
 
 def test_columns_of_categories_are_one_field_and_numbers_begin_between_their_thresholds(tmp_path):
-    names = ("age", "sex=f", "sex=m", "job=a", "hours", "x=1", "x=2")
-    encoder = Encoder([0, 0, 0, 1, 2, 3, 4, 5, 6], [20, 40, 60, 1, 1, 1, 35, 1, 1], (7,), "int32", names)
-    model = model_of(tmp_path, Circuit(9, [], [], [], np.arange(9), encoder))
+    names = ("age", "sex=f", "sex=m", "job=a", "hours", "x=1", "x=2", "t=low", "t=high")
+    features, thresholds = [0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8], [20, 40, 60, 1, 1, 1, 35, 1, 1, 1, 3]
+    encoder = Encoder(features, thresholds, (9,), "int32", names)
+    model = model_of(tmp_path, Circuit(11, [], [], [], np.arange(11), encoder))
     assert model["view"]["fields"] == [
         {"column": "", "indices": [0]},
         {"column": "sex", "indices": [1, 2]},
         {"column": "", "indices": [3]},
         {"column": "", "indices": [4]},
         {"column": "x", "indices": [5, 6]},
+        {"column": "", "indices": [7]},
+        {"column": "", "indices": [8]},  # compared with 3: a number
     ]
-    assert model["typical"] == [40, 0, 0, 1, 35, 0, 0]
+    assert model["typical"] == [40, 0, 0, 1, 35, 0, 0, 1, 3]
 
 
 def test_typical_values_of_a_table_are_medians_and_most_frequent_categories(tmp_path):

@@ -20,7 +20,7 @@ def synth(
     no_place: Annotated[
         bool, typer.Option("--no-place", help="Map only, without a device and without timing.")
     ] = False,
-    word: Annotated[int, typer.Option(help="Microcontrollers: samples per evaluation (8, 16, 32 or 64).")] = 32,
+    word: Annotated[int, typer.Option(help="Microcontrollers: samples per evaluation (8, 16, 32 or 64).")] = 8,
     timeout: Annotated[float, typer.Option(help="Time limit of each tool in seconds.", min=1)] = 1800.0,
     json: JsonFlag = False,
 ) -> None:

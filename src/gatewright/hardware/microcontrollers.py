@@ -86,13 +86,14 @@ class Footprint:
         return [(name, f"{value:,} bytes" if name in sizes else str(value)) for name, value in self.as_dict().items()]
 
 
-def footprint(circuit: Circuit, target: str = "cortex-m4", *, word: int = 32, timeout: float = 600.0) -> Footprint:
+def footprint(circuit: Circuit, target: str = "cortex-m4", *, word: int = 8, timeout: float = 600.0) -> Footprint:
     """Compile the C export of a circuit for size, link it without any C library, and measure.
 
     Args:
         circuit: Any circuit; it is simplified first.
         target: A name in `CORES`.
-        word: Bits of a word, see `gatewright.formats.to_c`.
+        word: Bits of a word, see `gatewright.formats.to_c`. Controllers mostly evaluate one sample at a time, for which
+            the smallest word takes the least memory.
         timeout: Time limit for each run of the compiler, in seconds.
 
     Raises:

@@ -25,7 +25,7 @@ from gatewright.circuit.packed import check_booleans
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError, UnsupportedError, shown
 from gatewright.formats.gate_level import refuse_places
-from gatewright.formats.html.known import NOTED, Known, between, fields_of, known
+from gatewright.formats.html.known import NOTED, Known, between, binary_features, fields_of, known
 from gatewright.formats.names import check_name
 from gatewright.runtime.files import write_files
 
@@ -162,7 +162,9 @@ def _view(circuit: Circuit, white: float | None, of_data: Known) -> dict[str, An
         n = encoder.n_features if encoder else circuit.n_inputs
         names = encoder.feature_names if encoder else ()
         view["features"] = list(names) or [f"{'feature' if encoder else 'input'} {i}" for i in range(n)]
-        view["fields"] = [{"column": column, "indices": indices} for column, indices in fields_of(view["features"])]
+        binary = binary_features(encoder) if encoder else np.ones(n, np.bool_)
+        fields = fields_of(view["features"], binary)
+        view["fields"] = [{"column": column, "indices": indices} for column, indices in fields]
     if head is not None:
         view["classes"] = list(head.class_names) or [str(k) for k in range(head.n_classes)]
         sizes = np.bincount(head.group, minlength=head.n_classes)

@@ -94,16 +94,20 @@ def _seen(info: DatasetInfo, dataset: Dataset, about: Mapping[str, str]) -> Know
     )
 
 
-def fields_of(feature_names: Sequence[str]) -> list[tuple[str, list[int]]]:
+def fields_of(feature_names: Sequence[str], binary: npt.NDArray[np.bool_]) -> list[tuple[str, list[int]]]:
     """Features as fields of a form: a column `name=value`, `name=other` ... is one field, as is every other feature.
 
-    >>> fields_of(["age", "sex=f", "sex=m"])
+    >>> fields_of(["age", "sex=f", "sex=m"], np.array([False, True, True]))
     [('', [0]), ('sex', [1, 2])]
+
+    Args:
+        feature_names: One per feature.
+        binary: bool [features], which of them are only ever 0 or 1; only these are values of a column.
     """
 
     def column(item: tuple[int, str]) -> str:
         before, equals, _ = item[1].partition("=")
-        return before if equals else ""
+        return before if equals and binary[item[0]] else ""
 
     fields: list[tuple[str, list[int]]] = []
     for name, items in groupby(enumerate(feature_names), column):
@@ -116,12 +120,19 @@ def _typical(dataset: Dataset) -> npt.NDArray[Any]:
     """The median of each number, and the most frequent value of each category."""
     x = dataset.train.x.reshape(len(dataset.train), -1)
     values = np.median(x, axis=0)
-    for name, indices in fields_of(dataset.feature_names):
+    for name, indices in fields_of(dataset.feature_names, dataset.binary_features):
         if name:
             values[indices] = 0
             values[indices[int(x[:, indices].sum(axis=0).argmax())]] = 1
     typical: npt.NDArray[Any] = values.astype(x.dtype)
     return typical
+
+
+def binary_features(encoder: Encoder) -> npt.NDArray[np.bool_]:
+    """Which features are compared with nothing but 0 to 1 (exclusive to inclusive): bool [features]."""
+    binary = np.ones(encoder.n_features, np.bool_)
+    binary[encoder.feature[(encoder.threshold <= 0) | (encoder.threshold > 1)]] = False
+    return binary
 
 
 def between(encoder: Encoder) -> npt.NDArray[Any]:
@@ -131,7 +142,7 @@ def between(encoder: Encoder) -> npt.NDArray[Any]:
         Numbers [features] of the encoder's type; all 0 in columns of categories.
     """
     values = np.zeros(encoder.n_features, np.float64)
-    for name, indices in fields_of(encoder.feature_names or [""] * encoder.n_features):
+    for name, indices in fields_of(encoder.feature_names or [""] * encoder.n_features, binary_features(encoder)):
         if not name:
             thresholds = np.sort(encoder.threshold[encoder.feature == indices[0]])
             values[indices[0]] = thresholds[len(thresholds) // 2] if len(thresholds) else 0
