@@ -212,11 +212,13 @@ def evaluate(
     from gatewright.data.catalogue import names
     from gatewright.engine import Engine
     from gatewright.runs.confusion import Confusion
-    from gatewright.runs.own import is_own
+    from gatewright.runs.own import is_own, own_dataset
 
     circuit = read_circuit(file)
     if dataset not in names() and is_own(Path(dataset)):
-        loaded = _own(circuit, Path(dataset), target, split)
+        if split is not None:
+            raise OptionError(f"--split is of data sets, but {dataset} is evaluated as a whole; leave it out")
+        loaded = own_dataset(circuit, Path(dataset), target or "")
         split = "test"
     else:
         loaded = load_dataset(dataset, data, progress=not json)
@@ -252,22 +254,6 @@ def evaluate(
         about["mean IoU"] = percent(confusion.mean_iou)
     show_pairs({**about, "samples per second": speed})
     _show_classes(classes, confusion)
-
-
-def _own(circuit: Circuit, path: Path, target: str | None, split: str | None) -> Dataset:
-    """All samples of a file or folder, as the test part of a data set."""
-    from gatewright.data import Dataset, Split
-    from gatewright.runs.own import samples_from
-
-    if split is not None:
-        raise OptionError(f"--split is of data sets, but {path} is evaluated as a whole; leave it out")
-    x, y = samples_from(circuit, path, target or "")
-    encoder, head = circuit.encoder, circuit.head
-    if encoder is None or head is None:  # refused already
-        raise UnsupportedError(f"{path} cannot be classified")
-    none = Split(x[:0], y[:0])
-    names = head.class_names or tuple(str(k) for k in range(head.n_classes))
-    return Dataset(path.name, none, none, Split(x, y), encoder.shape, encoder.dtype, names, types=encoder.types)
 
 
 def _show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confusion: Confusion) -> None:

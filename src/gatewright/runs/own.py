@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit import Circuit
-from gatewright.data import folders, tables
+from gatewright.data import Dataset, Split, folders, tables
 from gatewright.errors import DataError, OptionError, ShapeError, UnsupportedError, require_extra
 from gatewright.runtime.files import write_atomically
 
@@ -105,6 +105,21 @@ def samples_from(circuit: Circuit, path: Path, target: str = "") -> tuple[npt.ND
     frame = tables.read_table(path, _texts(circuit))
     y = tables.labels_of(tables.column_of(frame, target), names, f"column {target!r} of {path}")
     return _features(circuit, frame, path), y
+
+
+def own_dataset(circuit: Circuit, path: Path, target: str = "") -> Dataset:
+    """All samples of a file or folder, as the test part of a data set; the arguments and errors are those of `samples_from`.
+
+    Raises:
+        UnsupportedError: The circuit has no encoder or no head.
+    """
+    encoder, head = circuit.encoder, circuit.head
+    if encoder is None or head is None:
+        raise UnsupportedError(f"{path} cannot be classified: the circuit has no {'head' if encoder else 'encoder'}")
+    x, y = samples_from(circuit, path, target)
+    none = Split(x[:0], y[:0])
+    names = head.class_names or tuple(str(k) for k in range(head.n_classes))
+    return Dataset(path.name, none, none, Split(x, y), encoder.shape, encoder.dtype, names, types=encoder.types)
 
 
 def predict_own(engine: Engine, source: Path, out: Path, result: str = "classes") -> int:
