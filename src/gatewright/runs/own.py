@@ -108,7 +108,7 @@ def samples_from(circuit: Circuit, path: Path, target: str = "") -> tuple[npt.ND
 
 
 def own_dataset(circuit: Circuit, path: Path, target: str = "") -> Dataset:
-    """All samples of a file or folder, as the test part of a data set; the arguments and errors are those of `samples_from`.
+    """All samples of a file or folder, as the test part of a data set; arguments and errors as for `samples_from`.
 
     Raises:
         UnsupportedError: The circuit has no encoder or no head.
