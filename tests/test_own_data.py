@@ -118,10 +118,14 @@ def test_tables_are_evaluated_and_predicted_with_their_ids(trained):
     )
     assert one["correct"] == two["correct"]
     assert one["samples"] == 200
+    gatewright("predict", "people.gw", "fresh.csv", "-o", "out.parquet", "--scores", cwd=trained)
     gatewright("predict", "people.gw", "fresh.parquet", "-o", "out.csv", "--probabilities", cwd=trained)
     out = pd.read_csv(trained / "out.csv")
     assert list(out.columns) == ["id", "label", "prediction", "probability of <=50K", "probability of >50K"]
     assert (out.id == fresh.id).all()
+    again = pd.read_parquet(trained / "out.parquet")
+    assert list(again.columns) == ["id", "label", "prediction", "score of <=50K", "score of >50K"]
+    assert (again.prediction == out.prediction).all()
     assert (out.prediction == fresh.label).sum() == one["correct"]
     model = gw.load(trained / "people.gw")
     assert (np.array(model.class_names)[model.predict(fresh)] == out.prediction).all()

@@ -123,6 +123,8 @@ class Encoder(Parts):
                 f"encoder.threshold[{i}] is {self.threshold[i]!r}, expected one that is exact and within the range of "
                 f"{kind} features"
             )
+        for column in self.columns:
+            as_texts([column.name, *column.categories], "encoder.columns")
         if self.columns and sum(column.n_features for column in self.columns) != self.n_features:
             raise FormatError(f"encoder.columns do not make the {self.n_features} features")
 
@@ -153,12 +155,12 @@ class Encoder(Parts):
     @property
     def is_float(self) -> npt.NDArray[np.bool_]:
         """Bool [features]: whether a feature is a float32."""
-        return self._each(lambda kind: kind == "float32").astype(np.bool_)
+        return self._each(lambda kind: kind == "float32", np.bool_)
 
     @property
     def widths(self) -> npt.NDArray[np.int64]:
         """int64 [features], bits of each in hardware."""
-        return self._each(type_bits).astype(np.int64)
+        return self._each(type_bits, np.int64)
 
     @property
     def first_bits(self) -> npt.NDArray[np.int64]:
@@ -174,17 +176,18 @@ class Encoder(Parts):
     @property
     def lowest(self) -> npt.NDArray[np.float64]:
         """float64 [features], the least value of each."""
-        return self._each(lambda kind: feature_range(kind)[0]).astype(np.float64)
+        return self._each(lambda kind: feature_range(kind)[0], np.float64)
 
     @property
     def highest(self) -> npt.NDArray[np.float64]:
         """float64 [features], the greatest value of each."""
-        return self._each(lambda kind: feature_range(kind)[1]).astype(np.float64)
+        return self._each(lambda kind: feature_range(kind)[1], np.float64)
 
-    def _each(self, figure: Callable[[str], Any]) -> Array:
+    def _each(self, figure: Callable[[str], Any], dtype: Any) -> Array:
+        """A figure of each feature's type; where all are of one type, without memory for each."""
         if not self.types:
-            return np.full(self.n_features, figure(self.dtype))
-        return np.array([figure(kind) for kind in self.types])
+            return np.broadcast_to(np.array(figure(self.dtype), dtype), self.n_features)
+        return np.array([figure(kind) for kind in self.types], dtype)
 
     @property
     def n_bits(self) -> int:
