@@ -19,8 +19,8 @@ optuna = pytest.importorskip("optuna")
 from gatewright.budget.study import About, Study  # noqa: E402
 
 COMMAND = [sys.executable, "-m", "gatewright", "search", "digits", "--max-total-ops", "1500", "--json"]
-OPTIONS = ["--trials", "3", "--steps", "200", "--pruner", "none", "--seeds", "1"]
-ABOUT = About("digits", Budget(total_ops=1500), pruner="none", steps=200)
+OPTIONS = ["--trials", "2", "--steps", "100", "--pruner", "none", "--seeds", "1"]
+ABOUT = About("digits", Budget(total_ops=1500), pruner="none", steps=100)
 
 
 def begin(out, *options):
@@ -81,7 +81,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(tmp_path):
     for out in (killed, tmp_path / "whole"):
         assert gw.cost(gw.load_circuit(out / "best.gw")).total_ops == again["figures"]["total_ops"] <= 1500
         front = json.loads((out / "front.json").read_text())
-        assert [row["trial"] for row in front["trials"]] == [0, 1, 2]
+        assert [row["trial"] for row in front["trials"]] == [0, 1]
         assert front["front"]
     preset = load_file(killed / "preset.yaml")
     assert preset == load_file(tmp_path / "whole" / "preset.yaml")
@@ -95,7 +95,7 @@ def test_processes_share_a_study(tmp_path):
     first, second = finished(one), finished(two)
     assert first | {"seconds": 0} == second | {"seconds": 0}
     trials = Study(ABOUT, tmp_path / "found").trials()
-    assert len(trials) >= 3
+    assert [trial.number for trial in trials] == [0, 1]
     assert all(trial.state.name == "COMPLETE" for trial in trials)
     assert first["trial"] == Study(ABOUT, tmp_path / "found").winner().number
 
@@ -117,4 +117,4 @@ def test_jobs_are_processes_and_end_with_their_parent(tmp_path):
                     study.study.tell(trial, state=optuna.trial.TrialState.FAIL)
                     break
             time.sleep(0.2)
-    assert not study.busy()
+    assert not study.trials(optuna.trial.TrialState.RUNNING)
