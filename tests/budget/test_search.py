@@ -1,7 +1,6 @@
 """Searches from end to end: killed, resumed, and shared by processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -41,6 +40,12 @@ def state(out):
     ]
 
 
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.stdout.close()
+    process.wait()
+
+
 def until(condition, process):
     deadline = time.monotonic() + 600
     while not condition():
@@ -67,12 +72,10 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(tmp_path):
     killed = tmp_path / "killed"
     process = begin(killed)
     until((killed / "trials" / "0001" / "checkpoint.safetensors").exists, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill(process)
     process = begin(killed)
     until((killed / "final").exists, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill(process)
     again = finished(begin(killed))
     assert state(killed) == state(tmp_path / "whole")
     assert {key: again[key] for key in ("trial", "validation", "test", "figures")} == {
@@ -105,8 +108,7 @@ def test_jobs_are_processes_and_end_with_their_parent(tmp_path):
     out = tmp_path / "found"
     process = begin(out, "--jobs", "2", "--steps", "20000")
     until((out / "trials" / "0001" / "checkpoint.safetensors").exists, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    kill(process)
     deadline = time.monotonic() + 60
     study = Study(About("digits", Budget(total_ops=1500), pruner="none", steps=20000), out)
     for _ in range(2):  # its lock is free once its process has ended
