@@ -1,7 +1,6 @@
 """Searches from end to end: killed, resumed, and shared by processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,8 +18,8 @@ optuna = pytest.importorskip("optuna")
 from gatewright.budget.study import About, Study  # noqa: E402
 
 COMMAND = [sys.executable, "-m", "gatewright", "search", "digits", "--max-total-ops", "1500", "--json"]
-OPTIONS = ["--trials", "3", "--steps", "200", "--pruner", "none", "--seeds", "1"]
-ABOUT = About("digits", Budget(total_ops=1500), pruner="none", steps=200)
+OPTIONS = ["--trials", "2", "--steps", "100", "--pruner", "none", "--seeds", "1"]
+ABOUT = About("digits", Budget(total_ops=1500), pruner="none", steps=100)
 
 
 def begin(out, *options):
@@ -39,6 +38,12 @@ def state(out):
         (each.number, each.state.name, each.params, each.intermediate_values, each.value, each.user_attrs["figures"])
         for each in Study(ABOUT, out).trials()
     ]
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.stdout.close()
+    process.wait()
 
 
 def until(condition, process):
@@ -67,12 +72,10 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(tmp_path):
     killed = tmp_path / "killed"
     process = begin(killed)
     until((killed / "trials" / "0001" / "checkpoint.safetensors").exists, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill(process)
     process = begin(killed)
     until((killed / "final").exists, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill(process)
     again = finished(begin(killed))
     assert state(killed) == state(tmp_path / "whole")
     assert {key: again[key] for key in ("trial", "validation", "test", "figures")} == {
@@ -81,7 +84,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(tmp_path):
     for out in (killed, tmp_path / "whole"):
         assert gw.cost(gw.load_circuit(out / "best.gw")).total_ops == again["figures"]["total_ops"] <= 1500
         front = json.loads((out / "front.json").read_text())
-        assert [row["trial"] for row in front["trials"]] == [0, 1, 2]
+        assert [row["trial"] for row in front["trials"]] == [0, 1]
         assert front["front"]
     preset = load_file(killed / "preset.yaml")
     assert preset == load_file(tmp_path / "whole" / "preset.yaml")
@@ -95,7 +98,7 @@ def test_processes_share_a_study(tmp_path):
     first, second = finished(one), finished(two)
     assert first | {"seconds": 0} == second | {"seconds": 0}
     trials = Study(ABOUT, tmp_path / "found").trials()
-    assert len(trials) >= 3
+    assert [trial.number for trial in trials] == [0, 1]
     assert all(trial.state.name == "COMPLETE" for trial in trials)
     assert first["trial"] == Study(ABOUT, tmp_path / "found").winner().number
 
@@ -105,8 +108,7 @@ def test_jobs_are_processes_and_end_with_their_parent(tmp_path):
     out = tmp_path / "found"
     process = begin(out, "--jobs", "2", "--steps", "20000")
     until((out / "trials" / "0001" / "checkpoint.safetensors").exists, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    kill(process)
     deadline = time.monotonic() + 60
     study = Study(About("digits", Budget(total_ops=1500), pruner="none", steps=20000), out)
     for _ in range(2):  # its lock is free once its process has ended
@@ -117,4 +119,4 @@ def test_jobs_are_processes_and_end_with_their_parent(tmp_path):
                     study.study.tell(trial, state=optuna.trial.TrialState.FAIL)
                     break
             time.sleep(0.2)
-    assert not study.busy()
+    assert not study.trials(optuna.trial.TrialState.RUNNING)

@@ -6,17 +6,17 @@ import math
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from time import sleep
 
 from optuna.trial import TrialState
 
 from gatewright import data
 from gatewright.budget.clock import Clock, seconds_of
-from gatewright.budget.finish import PLAN, SearchResult, finish, wait_for_others
+from gatewright.budget.finish import PLAN, SearchResult, finish
 from gatewright.budget.limits import Budget
 from gatewright.budget.space import Space
 from gatewright.budget.study import FINISHED, About, Study
@@ -124,11 +124,14 @@ def search(
     progress = _Progress(study, clock, report or _silent)
     progress.begin()
     if not (study.out / PLAN).exists():  # once it exists, the trials are over
+        worker = task.worker(study, space, stop, progress.look)
         if jobs == 1:
-            task.worker(study, space, stop, progress.look).run()
+            worker.run()
         else:
             _in_processes(task, stop, progress.look)
-        wait_for_others(study, clock, stop)
+        while study.busy() and not stop():  # the winner is chosen among all trials of this folder
+            sleep(0.5)
+            worker.run()  # what another process has left by being killed
     clock.save()
     if trials_only or stop():
         return None
@@ -148,7 +151,7 @@ def _in_processes(task: _Task, stop: Callable[[], bool], look: Callable[[], None
             if stop():
                 halt.set()
             look()
-            time.sleep(0.5)
+            sleep(0.5)
     finally:
         halt.set()
         for worker in workers:

@@ -199,10 +199,3 @@ def _measured(
     save_circuit(circuit, file)
     results.add(entry)
     return entry, circuit, study.about.budget.count(circuit)
-
-
-def wait_for_others(study: Study, clock: Clock, halt: Callable[[], bool]) -> None:
-    """Wait until no trial of this folder is running, as the winner is chosen among all."""
-    while study.busy() and not halt():
-        clock.save()
-        time.sleep(0.2)

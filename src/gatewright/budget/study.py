@@ -204,8 +204,16 @@ class Study:
             yield
 
     def busy(self) -> bool:
-        """Whether a trial of this place is still running."""
-        return bool(self._running())
+        """Whether somebody works on a trial of this place."""
+        with FileLock(self.out / "claim.lock"):
+            return any(map(self._has_holder, self._running()))
+
+    def _has_holder(self, trial: FrozenTrial) -> bool:
+        try:
+            with self._held(trial.number):
+                return False
+        except BusyError:
+            return True
 
     def winner(self) -> FrozenTrial | None:
         """The trial with the best validation accuracy whose circuit fits; of equals the smallest, then the first.

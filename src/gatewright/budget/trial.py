@@ -8,7 +8,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, isinf
+from pathlib import Path
 from typing import Any, cast
 
 import optuna
@@ -19,13 +21,14 @@ from gatewright.budget.clock import Clock
 from gatewright.budget.space import Space
 from gatewright.budget.study import RUNGS, Study
 from gatewright.circuit import Circuit, save_circuit, simplify
-from gatewright.errors import DataError, OptionError, ToolError
+from gatewright.errors import GatewrightError, OptionError
 from gatewright.lowering import lower
 from gatewright.runs.folder import RunFolder, lock_run
 from gatewright.runs.prune import prune
 from gatewright.runs.run import prepared
 from gatewright.training import load
 from gatewright.training.config import RunConfig
+from gatewright.training.metrics import read_lines
 from gatewright.training.processes import Ranks, pick_device
 from gatewright.training.trainer import Trainer
 
@@ -64,14 +67,17 @@ class Worker:
 
     def run(self) -> None:
         """Work until the time for trials is over, there are as many as wanted, or a stop is asked for."""
-        warm = self.space.warm_starts()
         while not self.halt() and self.clock.exploring > 0:
-            with self.study.claim(self.limit, warm) as trial:
+            with self.study.claim(self.limit, self._warm) as trial:
                 if trial is None:
                     return
                 self._work(trial)
             self.clock.save()
             self.done()
+
+    @cached_property
+    def _warm(self) -> list[dict[str, Any]]:
+        return self.space.warm_starts()
 
     def _work(self, trial: optuna.Trial) -> None:
         try:
@@ -88,7 +94,7 @@ class Worker:
                 if circuit is None:
                     return
                 circuit, figures = self._counted(trial, config, circuit)
-            except (DataError, ToolError) as error:
+            except GatewrightError as error:  # of this network, which says nothing of others
                 self._end(trial, TrialState.FAIL, str(error))
                 return
             save_circuit(circuit, path / "circuit.gw")
@@ -138,11 +144,17 @@ class Worker:
         """Train; returns the circuit of the best weights, or None if the trial was told otherwise, or has to wait."""
         behind = False
         reported = self._reported(trial)
+        kept = self.study.folder(trial.number)
         interval, steps = config.train.evaluation_interval, config.train.steps
         device = pick_device(config.train.device)
         with prepared(config, self.space.dataset, folder, device, Ranks()) as trainer:
             if folder.checkpoint_path.exists():
                 folder.resume(trainer, Ranks())
+                for step, accuracy in evaluations(kept, trainer.step):  # it may have been killed before it could tell
+                    if (rung := round(RUNGS * step / steps)) not in reported:
+                        reported.add(rung)
+                        trial.report(accuracy, rung)
+                        behind = rung < RUNGS and trial.should_prune()
             latest = self.clock.elapsed + SLOWEST * self._share() - trainer.seconds
 
             def watch(step: int, metrics: dict[str, Any]) -> None:
@@ -207,3 +219,9 @@ class Worker:
             trial.set_user_attr("why", why)
         value = trial.user_attrs["validation"] if state is TrialState.COMPLETE else None
         self.study.study.tell(trial, value, state=state)
+
+
+def evaluations(folder: Path, last: int) -> list[tuple[int, float]]:
+    """Steps and hard validation accuracies of a run's evaluations, up to the step of its checkpoint."""
+    lines = [line for line in read_lines(folder / "metrics.jsonl") if line["step"] <= last]
+    return [(line["step"], line["validation"]["hard"]) for line in lines if "validation" in line]
