@@ -225,7 +225,7 @@ def load(
     if path.suffix in READERS:
         raise OptionError(
             f"{path} is named as a netlist, which holds gates alone, and this needs a circuit (.gw): compare the two by "
-            f"`gatewright verify`, or read it with gatewright.verification.read({str(path)!r})"
+            f"`gatewright verify`, or make a circuit of it by `gatewright import` (gatewright.import_network)"
         )
     if source == path.name and path.suffix not in {".gw", ".xz"} and not path.is_file():
         from gatewright import zoo  # noqa: PLC0415 - cards need pydantic
