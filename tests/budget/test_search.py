@@ -101,22 +101,3 @@ def test_processes_share_a_study(tmp_path):
     assert [trial.number for trial in trials] == [0, 1]
     assert all(trial.state.name == "COMPLETE" for trial in trials)
     assert first["trial"] == Study(ABOUT, tmp_path / "found").winner().number
-
-
-@pytest.mark.slow
-def test_jobs_are_processes_and_end_with_their_parent(tmp_path):
-    out = tmp_path / "found"
-    process = begin(out, "--jobs", "2", "--steps", "20000")
-    until((out / "trials" / "0001" / "checkpoint.safetensors").exists, process)
-    kill(process)
-    deadline = time.monotonic() + 60
-    study = Study(About("digits", Budget(total_ops=1500), pruner="none", steps=20000), out)
-    for _ in range(2):  # its lock is free once its process has ended
-        while time.monotonic() < deadline:
-            with study.claim(2, ()) as trial:
-                if trial is not None:
-                    assert trial.number in {0, 1}
-                    study.study.tell(trial, state=optuna.trial.TrialState.FAIL)
-                    break
-            time.sleep(0.2)
-    assert not study.trials(optuna.trial.TrialState.RUNNING)
