@@ -69,6 +69,10 @@ NOT_VERILOG_OF_A_WIRE = {
         "assign outputs = bits[1]; endmodule",
         "could be the module",
     ),
+    "a port of a million bits": (
+        "module m(input [1:0] bits, output [1048576:0] outputs); assign outputs = {1048577{bits[0]}}; endmodule",
+        "bytes of source become a netlist of",
+    ),
     "no outputs": ("module m(input [1:0] bits); endmodule", "no outputs"),
     "undriven": (HEAD + "endmodule", "never driven"),
     "a misspelled name": (HEAD + "assign outputs = bits[1] ^ typo; endmodule", "'typo' is used but never driven"),

@@ -181,10 +181,10 @@ def _bits(names: Sequence[str]) -> dict[tuple[str, int], int]:
     return {(match[1], int(match[2] or 0)): i for i, match in enumerate(found) if match}
 
 
-def _called(ports: Mapping[tuple[str, int], int], name: str) -> Mapping[tuple[str, int], int]:
+def _called(ports: Mapping[tuple[str, int], int], name: str, n_bits: int) -> Mapping[tuple[str, int], int]:
     """The ports, where there is but one, with a name of the user's, under the name that exports give it."""
     names = {port for port, _ in ports}
-    if len(names) == 1 and not names & (_INPUTS | _OUTPUTS):
+    if len(names) == 1 and len(ports) == n_bits and not names & (_INPUTS | _OUTPUTS):
         return {(name, index): at for (_, index), at in ports.items()}
     return ports
 
@@ -245,7 +245,7 @@ def _aligned(
         _check(expected)
         wanted = expected.gates.replace(encoder=None if raw else encoder)
         names = [(name, j) for name, size in expected.outputs for j in range(size)]
-        order = _output_order(_called(ports, expected.outputs[0][0]), names, netlist, source)
+        order = _output_order(_called(ports, expected.outputs[0][0], netlist.n_outputs), names, netlist, source)
         got = _rewired(netlist, wanted.n_inputs, found, order).replace(encoder=wanted.encoder)
         return wanted, got, encoder if raw else None, small
     like = circuit
@@ -256,7 +256,9 @@ def _aligned(
             f"{source} has {netlist.n_outputs} outputs, expected {circuit.n_outputs} as in the circuit to compare it "
             f"with (or {like.n_outputs} as in that circuit simplified)"
         )
-    order = _output_order(_called(ports, "outputs"), [("outputs", j) for j in range(like.n_outputs)], netlist, source)
+    order = _output_order(
+        _called(ports, "outputs", netlist.n_outputs), [("outputs", j) for j in range(like.n_outputs)], netlist, source
+    )
     got = _rewired(netlist, circuit.n_inputs, found, order)
     return circuit, got.replace(encoder=like.encoder, head=like.head), None, None
 
@@ -295,7 +297,7 @@ def _positions(netlist: Circuit, circuit: Circuit, source: str) -> tuple[np.ndar
     name, size = ("features", n_raw) if raw else ("bits", circuit.n_inputs)
     if raw and encoder is None:
         raise ShapeError(f"{source} takes features, but the circuit to compare it with has no encoder")
-    known = {index: at for (port, index), at in _called(ports, name).items() if port == name}
+    known = {index: at for (port, index), at in _called(ports, name, netlist.n_inputs).items() if port == name}
     if len(known) == netlist.n_inputs and all(index < size for index in known):
         places = np.empty(netlist.n_inputs, np.int64)
         places[list(known.values())] = list(known)

@@ -41,6 +41,9 @@ _TO_GATES = (
     "write_blif -undef - $undef netlist.blif",
 )
 
+_LARGEST, _GROWTH = 2**23, 200
+"""Bytes that a file of yosys may have: so many, and so many per byte of the source. Our exports grow by less than 20."""
+
 _DERIVED = re.compile(r"\$paramod(?:\$[0-9a-f]+)?\\([^\\]+)")
 """A module with other parameters than its own; the group is the name of the module."""
 
@@ -103,6 +106,12 @@ def _read(folder: Path, source: str, timeout: float, *, stall: bool) -> Ports:
 
 
 def _check(folder: Path, source: str) -> Ports:
+    given = (folder / "source.v").stat().st_size
+    largest = max(path.stat().st_size for path in folder.iterdir())
+    if largest > _LARGEST + _GROWTH * given:
+        raise UnsupportedError(
+            f"{source}: {given:,} bytes of source become a netlist of {largest:,}; check the ranges of its ports and wires"
+        )
     before, after = (set(_modules(folder / name)) for name in ("before.txt", "after.txt"))
     used = after | {found[1] for found in map(_DERIVED.match, after) if found}
     modules = json.loads(_text(folder / "netlist.json"))["modules"]
