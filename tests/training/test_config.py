@@ -117,7 +117,7 @@ def test_bad_files_are_named(tmp_path, text, error, message):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FormatError, match=r"cannot read the config .*nowhere.yaml"):
+    with pytest.raises(OptionError, match=r"there is no preset, file or run '.*nowhere.yaml'"):
         load.load_file(tmp_path / "nowhere.yaml")
 
 

@@ -35,8 +35,8 @@ def zoo(
                 "test accuracy": percent(entry.test),
                 "validation accuracy": "none" if entry.validation is None else percent(entry.validation),
                 f"test accuracy over {len(over.seeds)} seed(s), %": f"{100 * over.accuracy:.2f}{spread}",
-                "logic ops": entry.logic_ops,
                 "total ops": entry.total_ops,
+                "logic ops": entry.logic_ops,
                 "encoder ops": entry.encoder_ops,
                 "head ops": entry.head_ops,
                 "depth": entry.depth,
@@ -53,14 +53,14 @@ def zoo(
         emit_json([card.model_dump(mode="json") for card in cards])
         return
     show_rows(
-        ["circuit", "data", "test accuracy", "logic ops", "total ops", "depth", "bytes", "licence of the data"],
+        ["circuit", "data", "accuracy", "total ops", "logic ops", "depth", "bytes", "licence of the data"],
         [
             (
                 card.name,
                 card.data.name,
                 percent(card.measured.test),
-                card.measured.logic_ops,
                 card.measured.total_ops,
+                card.measured.logic_ops,
                 card.measured.depth,
                 card.bytes,
                 card.data.licence,
