@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gatewright.circuit import Circuit, Encoder, Head, cost, load_circuit, prove, save_circuit, simplify
@@ -52,7 +52,9 @@ def samples(encoder, n=40, seed=0):
         near = encoder.threshold[encoder.feature == i]
         low, high = feature_range(kind)
         if kind == "float32":
-            values = np.concatenate([near, np.nextafter(near.astype(np.float32), np.float32(-np.inf)), [0.0, -0.0]])
+            with np.errstate(over="ignore"):  # below the least finite number is -inf
+                below = np.nextafter(near.astype(np.float32), np.float32(-np.inf))
+            values = np.concatenate([near, below, [0.0, -0.0]])
         else:
             values = np.concatenate([near, near - 1, [low, high]])
         x[:, i] = rng.choice(values, n)
@@ -77,6 +79,7 @@ def test_gates_compare_as_numbers_do(encoder):
 
 @settings(max_examples=40, deadline=None)
 @given(encoders())
+@example(Encoder([0, 1], [1.0, -float(np.finfo(np.float32).max)], (2,), "float32", types=("bool", "float32")))
 def test_samples_are_found_for_bits(encoder):
     x = samples(encoder, 8)
     circuit = Circuit(encoder.n_bits, [], [], [], range(encoder.n_bits), encoder=encoder)

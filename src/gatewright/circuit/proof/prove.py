@@ -241,7 +241,8 @@ def sample_of(encoder: Encoder, bits: BoolArray) -> npt.NDArray[Any]:
     np.maximum.at(met, encoder.feature[bits], encoder.threshold[bits])
     np.minimum.at(missed, encoder.feature[~bits], encoder.threshold[~bits])
     # The threshold last met; where none is, just below the first one missed; a feature without bits is 0.
-    single = np.nextafter(missed.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
+    with np.errstate(over="ignore"):  # below the least finite number is -inf
+        single = np.nextafter(missed.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
     below = np.where(encoder.is_float, single, missed - 1)
     value = np.where(np.isfinite(met), met, np.where(np.isfinite(missed), np.minimum(below, 0), 0))
     return np.clip(value, encoder.lowest, encoder.highest).astype(encoder.dtype).reshape(encoder.shape)
