@@ -367,7 +367,27 @@ def array_type(types: Sequence[str], table: Sequence[Values]) -> str:
     return "int32" if np.can_cast(needed, "int32") else needed
 
 
-def score_of_labels(labels: npt.NDArray[np.int64], weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """A number for each row by which `order_categories` sorts: whether it is of the most frequent class."""
-    most = int(np.bincount(labels, weight).argmax())
-    return np.asarray(labels != most, np.float64)
+def learn_columns(
+    table: Sequence[Values],
+    labels: npt.NDArray[np.int64],
+    weight: npt.NDArray[np.float64],
+    training: npt.NDArray[np.bool_] | None = None,
+    name: str = "x",
+) -> tuple[tuple[Column, ...], tuple[str, ...], Array]:
+    """What a table's columns are, the types of their features, and the features [rows, features]; see `describe_columns`.
+
+    Args:
+        table: The columns.
+        labels: Class of each row; categories are ordered by how often their rows are not of the most frequent class.
+        weight: What each training row counts.
+        training: Bool [rows]: the rows to learn from; None for all.
+        name: What to call the table in messages.
+    """
+    columns, types = describe_columns(table, training)
+    seen = table
+    if training is not None:
+        seen = [Values(called, values[training], missing[training]) for called, values, missing in table]
+        labels = labels[training]
+    score = np.asarray(labels != int(np.bincount(labels, weight).argmax()), np.float64)
+    columns = order_categories(columns, seen, score, weight)
+    return columns, types, read_columns(columns, types, table, array_type(types, table), name)

@@ -10,12 +10,9 @@ import pytest
 
 import gatewright as gw
 from gatewright.budget.limits import Budget
+from gatewright.budget.study import About, Study
 from gatewright.errors import OptionError
 from gatewright.training.load import load_file
-
-optuna = pytest.importorskip("optuna")
-
-from gatewright.budget.study import About, Study  # noqa: E402
 
 COMMAND = [sys.executable, "-m", "gatewright", "search", "digits", "--max-total-ops", "1500", "--json"]
 OPTIONS = ["--trials", "2", "--steps", "100", "--pruner", "none", "--seeds", "1"]

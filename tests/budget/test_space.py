@@ -1,13 +1,12 @@
 """The space of a search: everything in it is predicted to fit."""
 
+import optuna
 import pytest
 
 import gatewright as gw
 from gatewright.budget.limits import Budget
 from gatewright.budget.space import Space
 from gatewright.errors import OptionError, UnsupportedError
-
-optuna = pytest.importorskip("optuna")
 
 
 @pytest.fixture(scope="module")

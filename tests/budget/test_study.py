@@ -1,15 +1,11 @@
 """Studies: no trial is lost or has two workers, and the winner depends on the study alone."""
 
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from gatewright.budget.limits import Budget
+from gatewright.budget.study import About, Study, open_storage
 from gatewright.errors import OptionError
-
-optuna = pytest.importorskip("optuna")
-
-from optuna.trial import TrialState, create_trial  # noqa: E402
-
-from gatewright.budget.study import About, Study, open_storage  # noqa: E402
 
 ABOUT = About("digits", Budget(total_ops=1000))
 

@@ -2,20 +2,16 @@
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
 
 import gatewright as gw
 from gatewright.budget.clock import Clock
+from gatewright.budget.front import rows, write_front
 from gatewright.budget.limits import Budget
-
-optuna = pytest.importorskip("optuna")
-
-from optuna.trial import TrialState  # noqa: E402
-
-from gatewright.budget.front import rows, write_front  # noqa: E402
-from gatewright.budget.space import Space  # noqa: E402
-from gatewright.budget.study import About, Study  # noqa: E402
-from gatewright.budget.trial import Worker  # noqa: E402
-from gatewright.training.load import from_dict  # noqa: E402
+from gatewright.budget.space import Space
+from gatewright.budget.study import About, Study
+from gatewright.budget.trial import Worker
+from gatewright.training.load import from_dict
 
 ABOUT = About("digits", Budget(total_ops=1500), steps=40)
 

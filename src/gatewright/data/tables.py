@@ -9,15 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.columns import (
-    Column,
-    array_type,
-    describe_columns,
-    order_categories,
-    read_columns,
-    score_of_labels,
-    values_of,
-)
+from gatewright.columns import Column, learn_columns, values_of
 from gatewright.data.splitting import Rows, Shares, split_as_named, split_rows
 from gatewright.errors import DataError, FormatError, require_extra, shown, unknown_name
 
@@ -165,9 +157,5 @@ def table_of(
     values = values_of(frame[used], "the table")
     training = np.zeros(len(y), np.bool_)
     training[parts[0]] = True
-    columns, types = describe_columns(values, training)
-    seen = [each._replace(values=each.values[training], missing=each.missing[training]) for each in values]
-    ones = np.ones(len(parts[0]))
-    columns = order_categories(columns, seen, score_of_labels(y[training], ones), ones)
-    x = read_columns(columns, types, values, array_type(types, values), "the table")
+    columns, types, x = learn_columns(values, y, np.ones(len(parts[0])), training, "the table")
     return Table(x, y, parts, class_names, columns, types)

@@ -7,6 +7,8 @@ The head counts digit d of a class 2^d times.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy.typing as npt
 
 from gatewright.circuit.builder import Builder
 from gatewright.circuit.circuit import Circuit, Encoder, Head
-from gatewright.errors import FormatError, OptionError, UnsupportedError
+from gatewright.errors import FormatError, GatewrightError, OptionError, UnsupportedError
 from gatewright.features import check_samples
 from gatewright.foreign.thresholds import first_above
 from gatewright.gates import Gate
@@ -28,6 +30,17 @@ MOST_BITS = 10
 
 _MOST_COUNTED = 1 << 26
 _WORKING_VALUES = 1 << 22
+
+
+@contextmanager
+def reading(library: str) -> Iterator[None]:
+    """Report an entry that is missing or of another kind, while a library's model in JSON is read, as a FormatError."""
+    try:
+        yield
+    except GatewrightError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise FormatError(f"not {library}'s model in JSON: {type(error).__name__} {str(error)[:100]}") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from gatewright.errors import FormatError, UnsupportedError, shown
-from gatewright.foreign.forest import Forest
+from gatewright.foreign.forest import Forest, reading
 
 _OBJECTIVES = ("binary", "multiclass")
 
 
+@reading("LightGBM")
 def from_lightgbm(model: Any) -> Forest:
     """The forest in a model.
 
@@ -22,38 +23,31 @@ def from_lightgbm(model: Any) -> Forest:
         UnsupportedError: It is no classifier of trees that compare numbers.
         FormatError: An entry is missing or of another kind.
     """
-    try:
-        objective = str(model["objective"])
-        library = f"LightGBM {model['version']} {objective}"
-        if objective.split(" ", maxsplit=1)[0] not in _OBJECTIVES:
-            raise UnsupportedError(
-                f"{library}: this objective is no classification that is read; expected {_OBJECTIVES}"
-            )
-        per_stage, trees = int(model["num_tree_per_iteration"]), len(model["tree_info"])
-        if not 0 < per_stage <= trees or trees % per_stage:
-            raise FormatError(f"{library}: {trees} trees are not whole rounds of {per_stage}")
-        classes = max(2, per_stage)
-        nodes = _Nodes(library, classes)
-        for i, tree in enumerate(model["tree_info"]):
-            nodes.add(tree["tree_structure"], i % per_stage if per_stage > 1 else 1)
-        return Forest(
-            root=np.array(nodes.roots),
-            feature=np.array(nodes.feature, np.int64),
-            threshold=np.array(nodes.threshold, np.float64),
-            left=np.array(nodes.left, np.int64),
-            right=np.array(nodes.right, np.int64),
-            value=np.array(nodes.value, np.float64).reshape(-1, classes),
-            base=np.zeros(classes),
-            n_features=int(model["max_feature_idx"]) + 1,
-            library=library,
-            compares_float32=False,
-            divisor=float(trees // per_stage) if model["average_output"] else 1.0,
-            feature_names=tuple(map(str, model["feature_names"])),
-        )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        if isinstance(error, (FormatError, UnsupportedError)):
-            raise
-        raise FormatError(f"not LightGBM's model in JSON: {type(error).__name__} {str(error)[:100]}") from error
+    objective = str(model["objective"])
+    library = f"LightGBM {model['version']} {objective}"
+    if objective.split(" ", maxsplit=1)[0] not in _OBJECTIVES:
+        raise UnsupportedError(f"{library}: this objective is no classification that is read; expected {_OBJECTIVES}")
+    per_stage, trees = int(model["num_tree_per_iteration"]), len(model["tree_info"])
+    if not 0 < per_stage <= trees or trees % per_stage:
+        raise FormatError(f"{library}: {trees} trees are not whole rounds of {per_stage}")
+    classes = max(2, per_stage)
+    nodes = _Nodes(library, classes)
+    for i, tree in enumerate(model["tree_info"]):
+        nodes.add(tree["tree_structure"], i % per_stage if per_stage > 1 else 1)
+    return Forest(
+        root=np.array(nodes.roots),
+        feature=np.array(nodes.feature, np.int64),
+        threshold=np.array(nodes.threshold, np.float64),
+        left=np.array(nodes.left, np.int64),
+        right=np.array(nodes.right, np.int64),
+        value=np.array(nodes.value, np.float64).reshape(-1, classes),
+        base=np.zeros(classes),
+        n_features=int(model["max_feature_idx"]) + 1,
+        library=library,
+        compares_float32=False,
+        divisor=float(trees // per_stage) if model["average_output"] else 1.0,
+        feature_names=tuple(map(str, model["feature_names"])),
+    )
 
 
 class _Nodes:

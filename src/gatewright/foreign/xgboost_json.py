@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.errors import FormatError, UnsupportedError, shown
-from gatewright.foreign.forest import Forest
+from gatewright.foreign.forest import Forest, reading
 from gatewright.runtime.documents import parse_json
 
 _LOGISTIC = "binary:logistic"
 _OBJECTIVES = (_LOGISTIC, "binary:logitraw", "multi:softmax", "multi:softprob")
 
 
+@reading("XGBoost")
 def from_xgboost(tree: Any) -> Forest:
     """The forest in a model.
 
@@ -26,33 +27,26 @@ def from_xgboost(tree: Any) -> Forest:
         UnsupportedError: It is no classifier of trees that compare numbers.
         FormatError: An entry is missing or of another kind.
     """
-    try:
-        learner = tree["learner"]
-        parameters, objective = learner["learner_model_param"], learner["objective"]["name"]
-        version = ".".join(map(str, tree.get("version", [])))
-        library = f"XGBoost {version} {objective}"
-        booster = learner["gradient_booster"]
-        if objective not in _OBJECTIVES:
-            raise UnsupportedError(
-                f"{library}: this objective is no classification that is read; expected {_OBJECTIVES}"
-            )
-        if booster["name"] != "gbtree":
-            raise UnsupportedError(f"{library}: the booster is {shown(booster['name'])}, expected gbtree")
-        if int(parameters.get("num_target", "1")) != 1:
-            raise UnsupportedError(f"{library}: it decides several things at once; a circuit decides one")
-        scores = max(1, int(parameters["num_class"]))
-        if scores > len(booster["model"]["trees"]):
-            raise FormatError(f"{library}: {scores} classes, but {len(booster['model']['trees'])} trees")
-        first = parse_json(str(parameters["base_score"]), "base_score")
-        base = np.broadcast_to(np.asarray(first, np.float64).ravel(), (scores,))
-        if objective == _LOGISTIC:  # kept as a probability
-            base = np.array([math.log(base[0]) - math.log1p(-base[0])])
-        model = booster["model"]
-        return _forest(model, library, base, int(parameters["num_feature"]), tuple(learner.get("feature_names") or ()))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        if isinstance(error, (FormatError, UnsupportedError)):
-            raise
-        raise FormatError(f"not XGBoost's model in JSON: {type(error).__name__} {str(error)[:100]}") from error
+    learner = tree["learner"]
+    parameters, objective = learner["learner_model_param"], learner["objective"]["name"]
+    version = ".".join(map(str, tree.get("version", [])))
+    library = f"XGBoost {version} {objective}"
+    booster = learner["gradient_booster"]
+    if objective not in _OBJECTIVES:
+        raise UnsupportedError(f"{library}: this objective is no classification that is read; expected {_OBJECTIVES}")
+    if booster["name"] != "gbtree":
+        raise UnsupportedError(f"{library}: the booster is {shown(booster['name'])}, expected gbtree")
+    if int(parameters.get("num_target", "1")) != 1:
+        raise UnsupportedError(f"{library}: it decides several things at once; a circuit decides one")
+    scores = max(1, int(parameters["num_class"]))
+    if scores > len(booster["model"]["trees"]):
+        raise FormatError(f"{library}: {scores} classes, but {len(booster['model']['trees'])} trees")
+    first = parse_json(str(parameters["base_score"]), "base_score")
+    base = np.broadcast_to(np.asarray(first, np.float64).ravel(), (scores,))
+    if objective == _LOGISTIC:  # kept as a probability
+        base = np.array([math.log(base[0]) - math.log1p(-base[0])])
+    model = booster["model"]
+    return _forest(model, library, base, int(parameters["num_feature"]), tuple(learner.get("feature_names") or ()))
 
 
 def _whole(numbers: Any) -> npt.NDArray[np.int64]:

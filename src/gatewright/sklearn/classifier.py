@@ -13,15 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from gatewright.columns import (
-    Values,
-    array_type,
-    describe_columns,
-    order_categories,
-    read_columns,
-    score_of_labels,
-    values_of,
-)
+from gatewright.columns import Values, learn_columns, read_columns, values_of
 from gatewright.engine import Engine
 from gatewright.errors import DataError, OptionError, unknown_name
 from gatewright.runtime.ranges import COUNT
@@ -138,9 +130,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             raise DataError(f"y has one class only, {one}; give rows of two or more")
         labels, weight = labels.astype(np.int64), weight[counted]
         weight = weight * self._of_classes(classes, y[counted], weight)[labels]
-        columns, types = describe_columns(table)
-        columns = order_categories(columns, table, score_of_labels(labels, weight), weight)
-        x = read_columns(columns, types, table, array_type(types, table), "X")
+        columns, types, x = learn_columns(table, labels, weight, name="X")
         plain = all(column.kind != "category" and not column.missing for column in columns)
         named = (
             [name for column in columns for name in column.feature_names] if hasattr(self, "feature_names_in_") else []
