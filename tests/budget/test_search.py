@@ -1,15 +1,18 @@
 """Searches from end to end: killed, resumed, and shared by processes."""
 
+import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 import gatewright as gw
-from gatewright.budget.limits import Budget
+from gatewright.budget.limits import COUNTS, Budget
 from gatewright.budget.study import About, Study
 from gatewright.errors import OptionError
 from gatewright.training.load import load_file
@@ -29,11 +32,11 @@ def finished(process):
     return json.loads(output)
 
 
-def state(out):
+def state(out, about=ABOUT):
     """What decides: each trial's state, parameters, evaluations, accuracy and cost."""
     return [
         (each.number, each.state.name, each.params, each.intermediate_values, each.value, each.user_attrs["figures"])
-        for each in Study(ABOUT, out).trials()
+        for each in Study(about, out).trials()
     ]
 
 
@@ -98,3 +101,37 @@ def test_processes_share_a_study(tmp_path):
     assert [trial.number for trial in trials] == [0, 1]
     assert all(trial.state.name == "COMPLETE" for trial in trials)
     assert first["trial"] == Study(ABOUT, tmp_path / "found").winner().number
+
+
+@pytest.mark.slow
+def test_jobs_share_the_trials_and_a_killed_one_loses_none(tmp_path):
+    out = tmp_path / "found"
+    process = begin(out, "--trials", "4", "--jobs", "2", "--steps", "400")
+    until(lambda: len(list(out.glob("trials/*/checkpoint.safetensors"))) > 1, process)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(workers) == 2
+    os.kill(int(workers[0]), signal.SIGKILL)
+    process.communicate(timeout=900)
+    assert process.returncode == 2  # it says so; the other worker goes on until then
+    found = finished(begin(out, "--trials", "4", "--jobs", "2", "--steps", "400"))
+    about = dataclasses.replace(ABOUT, steps=400)
+    assert [(number, kind) for number, kind, *_ in state(out, about)] == [(i, "COMPLETE") for i in range(4)]
+    assert found["trial"] == Study(about, out).winner().number
+    alone = tmp_path / "alone"  # the first trials are drawn from no other, so one job finds the same ones
+    finished(begin(alone, "--steps", "400"))
+    assert state(alone, about) == state(out, about)[:2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("option", "limit", "name"),
+    [("--max-nand", 4000, "nand"), ("--max-lut6", 700, "lut6"), ("--max-flash", 16_000, "flash")],
+)
+def test_whole_searches_in_other_currencies(tmp_path, option, limit, name):
+    command = [sys.executable, "-m", "gatewright", "search", "digits", option, str(limit), "--json"]
+    process = subprocess.Popen([*command, *OPTIONS, "--out", str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    found = finished(process)
+    assert 0 < found["figures"][name] <= limit
+    assert COUNTS[name](gw.load_circuit(tmp_path / "best.gw")) == found["figures"][name]
+    assert found["test"] > 0.5

@@ -82,6 +82,9 @@ class Dense(Layer):
 
     With `gates: wires` they only choose a bit, as it is or inverted, and cost no gates: before the group sum, such a
     layer lets one gate count for several classes, or more than once.
+
+    `init` says how its neurons start, if not as `model.init` says: layers of `gates: logic` cannot start as wires, so
+    behind residual convolutions they are given `init: gaussian`.
     """
 
     learned: ClassVar[bool] = True
@@ -90,6 +93,7 @@ class Dense(Layer):
     width: Size
     inputs: CountOrNone = 0
     gates: Literal["all", "logic", "wires"] = "all"
+    init: Literal["gaussian", "residual"] | None = None
     repeat: Count = 1
 
     def out_shape(self, shape: Shape, k: int | None, where: str) -> Shape:
@@ -106,6 +110,8 @@ class Dense(Layer):
         from gatewright.nn import LogicDense
 
         gates = {"all": None, "logic": LOGIC, "wires": WIRES}[self.gates]
+        if self.init:
+            neurons = {**neurons, "init": self.init}
         return LogicDense(in_shape[0], out_shape[0], inputs=self.inputs, gates=gates, **neurons)
 
 
