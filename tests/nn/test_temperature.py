@@ -8,6 +8,7 @@ from torch import nn
 
 from gatewright import GroupSum, LogicDense, PixelGroupSum, WeightedSum, measure_temperature
 from gatewright.errors import UnsupportedError
+from gatewright.gates import LOGIC
 from gatewright.nn.temperature import FACTOR
 
 
@@ -61,3 +62,17 @@ def test_pixels():
 def test_a_network_without_head_is_refused():
     with pytest.raises(UnsupportedError, match="a LogicDense at the end"):
         measure_temperature(nn.Sequential(LogicDense(8, 4)), bits(10, 8))
+
+
+def test_trees_count_as_the_bits_at_their_leaves():
+    def trees(*before):
+        leaves = LogicDense(800, 400, gates=LOGIC, relaxation="hard")
+        return nn.Sequential(
+            *before, leaves, LogicDense(400, 200, inputs=2, gates=LOGIC, relaxation="hard"), GroupSum(2)
+        )
+
+    rule = GroupSum(2).rule(200)
+    assert measure_temperature(trees(), bits(2000, 800)) == pytest.approx(FACTOR * rule, rel=0.08)
+    assert measure_temperature(trees(Copies(100)), bits(2000, 8)) > 2 * FACTOR * rule
+    alone = nn.Sequential(LogicDense(800, 200, gates=LOGIC), GroupSum(2))  # one gate is no tree
+    assert measure_temperature(nn.Sequential(Copies(100), *alone), bits(2000, 8)) < 2 * FACTOR * rule

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewright.errors import UnsupportedError
+from gatewright.nn.dense import LogicDense
 from gatewright.nn.group_sum import GroupSum
 from gatewright.nn.weighted_sum import WeightedSum
 
@@ -26,6 +27,9 @@ def measure_temperature(model: nn.Sequential, x: Tensor) -> float:
     deviate over samples by d, up to seven times r. Part of that is common to all classes, like the brightness of an image,
     and does not enter the softmax, so d is too high a temperature as r is too low a one. `FACTOR * sqrt(r * max(r, d))`
     trains about as well as the best constant, from tables to convolutions (benchmarks/temperature.json).
+
+    Trees that were just drawn give independent bits whatever they read, but not for long. What counts is the bits at their
+    leaves: as many of them as there are trees stand for the trees.
 
     Args:
         model: A network that ends with a `GroupSum`, `PixelGroupSum` or `WeightedSum`; its temperature is set.
@@ -48,10 +52,28 @@ def measure_temperature(model: nn.Sequential, x: Tensor) -> float:
     if not isinstance(head, (GroupSum, WeightedSum)):
         raise UnsupportedError(f"a {type(head).__name__} at the end of a network has no temperature to measure")
     training = model.training
-    bits = model.eval()[:-1](x[:SAMPLES])
+    trees = _trees(model)
+    bits = model.eval()[: -1 - trees](x[:SAMPLES])
+    if trees:
+        bits = bits[:, _drawn(bits.shape[1], model[-2].out_features)]
     head.tau = 1.0
     counts = head(bits).double().movedim(1, -1).flatten(0, -2)
     rule = head.rule(bits.shape[1])
     head.tau = FACTOR * math.sqrt(rule * max(rule, float(counts.std(0).mean())))
     model.train(training)
     return head.tau
+
+
+def _trees(model: nn.Sequential) -> int:
+    """How many layers before the head are trees: dense layers of two inputs each, and the one that their leaves are in."""
+    depth = 0
+    for layer in reversed(model[:-1]):
+        if not isinstance(layer, LogicDense) or layer.inputs != 2 or layer.in_features != 2 * layer.out_features:
+            return depth + isinstance(layer, LogicDense) if depth else 0
+        depth += 1
+    return depth
+
+
+def _drawn(features: int, n: int) -> Tensor:
+    """Features that stand for n trees, always the same."""
+    return torch.randint(features, (n,), generator=torch.Generator().manual_seed(0))
