@@ -88,6 +88,14 @@ def test_the_import_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_the_first_import_is_next_to_nothing():
+    """Until `gatewright.__main__` is reached, Ctrl-C leaves a traceback; -S: site may import anything."""
+    code = "import gatewright.__main__, sys; print([m for m in ('typing', 're', 'collections') if m in sys.modules])"
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, "-S", "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_version_is_stated_once():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert "version" in project["project"]["dynamic"]

@@ -1,13 +1,20 @@
 """GatewrightClassifier on tables as they are: texts, missing values, 64-bit numbers, weights, limits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, recall_score
+from sklearn.multioutput import MultiOutputClassifier
 
 from gatewright import circuit as circuits
 from gatewright.engine import Engine
 from gatewright.errors import DataError, OptionError
-from gatewright.sklearn import GatewrightClassifier
+from gatewright.sklearn import GatewrightClassifier, GatewrightRegressor
+from gatewright.sklearn.calibration import fitted_temperature
 from gatewright.sklearn.rows import merged_rows
 
 SMALL = {"width": 20, "steps": 200, "random_state": 0}
@@ -72,9 +79,9 @@ def test_history_and_verbosity(capsys):
 def test_whole_numbers_are_exact(offset):
     x = np.arange(200, dtype=np.int64)[:, None] + offset
     y = x[:, 0] % 200 >= 100 if offset == 0 else x[:, 0] >= offset + 100
-    for given in (x, pd.DataFrame({"x": x[:, 0], "half": np.linspace(0, 0.5, 200) * 0 + 0.5})):
-        model = GatewrightClassifier(**SMALL | {"thresholds": 199}).fit(given, y)
-        assert model.score(given, y) == 1
+    for table in (x, pd.DataFrame({"x": x[:, 0], "half": np.linspace(0, 0.5, 200) * 0 + 0.5})):
+        model = GatewrightClassifier(**SMALL | {"thresholds": 199}).fit(table, y)
+        assert model.score(table, y) == 1
 
 
 def test_a_row_of_weight_two_is_a_row_that_comes_twice():
@@ -133,3 +140,85 @@ def test_equal_rows_are_put_together():
     assert rows.x.tolist() == [[1, 0], [1, 0], [2, 0]]
     assert rows.y.tolist() == [0, 1, 1]
     assert rows.weight.tolist() == [1, 2 / 0.75, 1 / 0.75]  # the lightest row counts one
+
+
+def rare(n=3000, seed=0):
+    """Rows of which 2 % are of a class that two columns give away, if not for sure."""
+    rng = np.random.default_rng(seed)
+    y = rng.random(n) < 0.02
+    x = rng.normal(size=(n, 5))
+    x[:, 0] += 1.5 * y
+    x[:, 1] -= 1.5 * y
+    return x, y
+
+
+def test_balanced_weights_find_a_class_of_two_percent():
+    (x, y), (fresh, truth) = rare(), rare(seed=1)
+    options = {"width": 40, "steps": 600, "random_state": 0}
+    plain = GatewrightClassifier(**options).fit(x, y).predict(fresh)
+    balanced = GatewrightClassifier(**options, class_weight="balanced").fit(x, y).predict(fresh)
+    assert recall_score(truth, balanced) > recall_score(truth, plain) + 0.3
+    assert balanced_accuracy_score(truth, balanced) > balanced_accuracy_score(truth, plain) + 0.1
+
+
+def test_probabilities_are_calibrated_on_held_out_rows():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 6))
+    y = (x[:, 0] + x[:, 1] + 1.5 * rng.normal(size=2000)) > 0  # what can be known is far from sure
+    model = GatewrightClassifier(width=100, steps=600, random_state=0).fit(x[:1000], y[:1000])
+    by_rule = model.circuit_.replace(head=replace(model.circuit_.head, tau=np.sqrt(50) / 2))
+
+    def loss(probabilities):
+        return -np.log(probabilities[np.arange(1000), y[1000:].astype(int)]).mean()
+
+    fresh = x[1000:].astype(np.float32)
+    assert loss(model.predict_proba(fresh)) < loss(Engine(by_rule).predict_proba(fresh)) - 0.01
+    share = np.average(model.predict_proba(x[1000:]).max(axis=1))
+    assert share == pytest.approx(model.score(x[1000:], y[1000:]), abs=0.05)
+
+
+@given(st.integers(0, 2**31), st.integers(2, 5), st.floats(0.3, 30))
+def test_the_fitted_temperature_has_the_least_loss(seed, classes, start):
+    rng = np.random.default_rng(seed)
+    counts, labels = rng.integers(0, 30, (200, classes)), rng.integers(0, classes, 200)
+    labels = np.where(rng.random(200) < 0.6, counts.argmax(axis=1), labels)
+    weight = rng.uniform(1, 3, 200)
+
+    def loss(tau):
+        scores = counts / tau
+        top = scores.max(axis=1)
+        logs = top + np.log(np.exp(scores - top[:, None]).sum(axis=1)) - scores[np.arange(200), labels]
+        return weight @ logs + (np.log(tau / start) / np.log(2)) ** 2 / 2
+
+    found = fitted_temperature(counts, labels, weight, start)
+    assert loss(found) <= min(loss(start), loss(found * 0.97), loss(found * 1.03)) + 1e-9
+
+
+def test_temperatures_without_rows_or_differences_stay():
+    none = np.zeros((0, 3), np.int64)
+    assert fitted_temperature(none, none[:, 0], none[:, 0].astype(float), 2.5) == 2.5
+    same = np.full((5, 3), 4)
+    assert fitted_temperature(same, np.zeros(5, np.int64), np.ones(5), 2.5) == 2.5
+    sure = np.array([[9, 0]] * 50)  # all right: the prior alone keeps the temperature from zero
+    assert 0.5 < fitted_temperature(sure, np.zeros(50, np.int64), np.ones(50), 2.0) < 2
+
+
+@pytest.mark.slow
+def test_processes_find_the_same_circuit():
+    frame, y = people()
+    options = {"steps": 40, "random_state": 0}
+    alone = GatewrightClassifier(**options).fit(frame, y)
+    assert GatewrightClassifier(**options, n_jobs=2).fit(frame, y).circuit_.same_as(alone.circuit_)
+
+
+def test_several_labels_and_ordered_ones_take_scikit_learns_wrappers():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 100, (400, 3))
+    labels = np.column_stack([x[:, 0] > 50, x[:, 1] > x[:, 2]])
+    options = {"width": 20, "steps": 300, "random_state": 0}
+    several = MultiOutputClassifier(GatewrightClassifier(**options)).fit(x, labels)
+    assert (several.predict(x) == labels).mean() > 0.9
+    assert [each.circuit_.n_inputs > 0 for each in several.estimators_] == [True, True]  # a circuit a label
+    grades = np.clip((x[:, 0] + x[:, 1]) // 40, 0, 4)
+    found = GatewrightRegressor(width=40, steps=300, random_state=0).fit(x, grades).predict(x)
+    assert np.abs(np.clip(np.rint(found), 0, 4) - grades).mean() < 0.4

@@ -7,7 +7,9 @@ imports no torch. Only these names are promised; modules may change between vers
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+
+# Not from `typing`, whose import takes longer than all else here: until it is done, Ctrl-C would leave a traceback.
+TYPE_CHECKING = False
 
 __version__ = "0.2.0"
 
@@ -83,7 +85,7 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 __all__ = list(_MODULE_OF)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'gatewright' has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)

@@ -367,9 +367,14 @@ def array_type(types: Sequence[str], table: Sequence[Values]) -> str:
     return "int32" if np.can_cast(needed, "int32") else needed
 
 
+def score_of_labels(labels: npt.NDArray[np.int64], weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """float64 [rows]: 1 where a row is not of the most frequent class."""
+    return np.asarray(labels != int(np.bincount(labels, weight).argmax()), np.float64)
+
+
 def learn_columns(
     table: Sequence[Values],
-    labels: npt.NDArray[np.int64],
+    score: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
     training: npt.NDArray[np.bool_] | None = None,
     name: str = "x",
@@ -378,7 +383,7 @@ def learn_columns(
 
     Args:
         table: The columns.
-        labels: Class of each row; categories are ordered by how often their rows are not of the most frequent class.
+        score: float64 [training rows]; categories are ordered by its mean. Of classes `score_of_labels`, of numbers these.
         weight: What each training row counts.
         training: Bool [rows]: the rows to learn from; None for all.
         name: What to call the table in messages.
@@ -387,7 +392,5 @@ def learn_columns(
     seen = table
     if training is not None:
         seen = [Values(called, values[training], missing[training]) for called, values, missing in table]
-        labels = labels[training]
-    score = np.asarray(labels != int(np.bincount(labels, weight).argmax()), np.float64)
     columns = order_categories(columns, seen, score, weight)
     return columns, types, read_columns(columns, types, table, array_type(types, table), name)

@@ -28,6 +28,7 @@ from gatewright.nn import (
     LogicDense,
     LogicLayer,
     NearestUpsample,
+    NumberSum,
     PixelGroupSum,
     Thermometer,
     WeightedSum,
@@ -254,7 +255,20 @@ def _group(module: GroupSum, lowering: Lowering, places: tuple[int, ...]) -> Nod
 
 @lower_module.register
 def _lower_weighted_sum(module: WeightedSum, lowering: Lowering) -> Nodes:
-    """A bit of weight w is counted abs(w) times, inverted if w is negative."""
+    outputs, group = _weighed(module, lowering)
+    lowering.head = Head(group=group, offset=module.offsets(), tau=module.tau, class_names=lowering.class_names)
+    return outputs
+
+
+@lower_module.register
+def _lower_number_sum(module: NumberSum, lowering: Lowering) -> Nodes:
+    outputs, group = _weighed(module, lowering)
+    lowering.head = Head(group=group, offset=np.zeros(1, np.int64), number=(module.base(), 1 / module.tau))
+    return outputs
+
+
+def _weighed(module: WeightedSum, lowering: Lowering) -> tuple[Nodes, Nodes]:
+    """Outputs and their groups: a bit of weight w is counted abs(w) times, inverted if w is negative."""
     nodes = lowering.nodes
     if nodes.shape != (module.features,):
         raise ShapeError(f"{lowering.name}: {module} expects ({module.features},), got {nodes.shape}")
@@ -264,7 +278,5 @@ def _lower_weighted_sum(module: WeightedSum, lowering: Lowering) -> Nodes:
     inverse[negative] = lowering.builder.append(Gate.NOT_A, nodes[negative], nodes[negative])
     group, feature = weight.nonzero()
     copies = np.abs(weight[group, feature])
-    lowering.head = Head(
-        group=np.repeat(group, copies), offset=module.offsets(), tau=module.tau, class_names=lowering.class_names
-    )
-    return np.repeat(np.where(weight[group, feature] < 0, inverse[feature], nodes[feature]), copies)
+    outputs = np.repeat(np.where(weight[group, feature] < 0, inverse[feature], nodes[feature]), copies)
+    return outputs, np.repeat(group, copies)

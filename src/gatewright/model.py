@@ -70,8 +70,8 @@ class Model:
         """One name per class; empty if the circuit has no head or its classes have no names."""
         return self.circuit.head.class_names if self.circuit.head else ()
 
-    def predict(self, x: Any) -> npt.NDArray[np.int64]:
-        """Classes int64 [n], or [n, *places] if the head decides for several places.
+    def predict(self, x: Any) -> npt.NDArray[Any]:
+        """Classes int64 [n], or [n, *places] if the head decides for several places; numbers float64 [n] if it gives these.
 
         Args:
             x: Raw samples [n, *shape] of the circuit's feature type; see `Engine.predict`.
@@ -98,7 +98,7 @@ class Model:
         Args:
             format: "c", "verilog", "aiger", "blif" or "html".
             directory: Where to write.
-            **options: Options of the format, for example `name="digits"`.
+            **options: Options of the format, for example `word=64`; `name` is by default that of the circuit.
 
         Returns:
             The files written.
@@ -106,8 +106,11 @@ class Model:
         Raises:
             OptionError: The format or an option is unknown.
         """
-        from gatewright.formats import export  # noqa: PLC0415 - only exports need the writers
+        from gatewright.formats import export, options_of  # noqa: PLC0415 - only exports need the writers
+        from gatewright.formats.names import own_name  # noqa: PLC0415
 
+        if "name" in options_of(format):
+            options.setdefault("name", own_name(self.circuit.metadata))
         return export(self.circuit, format, Path(directory), **options)
 
     def cost(self) -> Cost:
@@ -157,6 +160,8 @@ class Model:
         into = f"{encoder.dtype} {encoder.shape}" if encoder else f"{self.circuit.n_inputs:,} bits"
         if head is None:
             return f"{into} -> {self.circuit.n_outputs:,} bits"
+        if head.number:
+            return f"{into} -> a number"
         places = f" at each of {head.places}" if head.places else ""
         return f"{into} -> {head.n_classes} classes{places}"
 

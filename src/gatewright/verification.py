@@ -15,7 +15,7 @@ from gatewright.circuit import io
 from gatewright.circuit.adders import ADDERS
 from gatewright.circuit.arithmetic import index_bits
 from gatewright.circuit.builder import Builder
-from gatewright.circuit.circuit import Circuit, Encoder
+from gatewright.circuit.circuit import Circuit, Encoder, Head
 from gatewright.circuit.evaluate import encode, evaluate
 from gatewright.circuit.proof.prove import Proof, prove, sample_of_raw
 from gatewright.circuit.simplify import simplify
@@ -25,7 +25,7 @@ from gatewright.formats.gate_level import GateLevel, to_gate_level
 from gatewright.formats.second_reading import confirm
 
 _SAMPLES = 1024
-_INPUTS, _OUTPUTS = frozenset({"bits", "features"}), frozenset({"outputs", "class_index", "scores"})
+_INPUTS, _OUTPUTS = frozenset({"bits", "features"}), frozenset({"outputs", "class_index", "count", "scores"})
 """What exports call ports, unless the user chose other names."""
 
 _BIT = re.compile(r"\\?(\w+)(?:\[(\d+)\])?\Z", re.ASCII)
@@ -59,8 +59,8 @@ def verify(one: Circuit | str | Path, two: Circuit | str | Path, *, timeout: flo
 
     A netlist (AIGER, BLIF, Verilog) has gates only. Compared with a circuit, the names of its ports say how much of the
     circuit it contains: inputs `bits`, or the bits of raw `features`; outputs `outputs`, or `class_index`, optionally with
-    `scores`. Without such names (as after `export --set ports=pix,cls`), the numbers of ports decide. Two netlists are
-    compared port by port: by name if both have the same names, otherwise in order.
+    `scores`, or `count`. Without such names (as after `export --set ports=pix,cls`), the numbers of ports decide. Two
+    netlists are compared port by port: by name if both have the same names, otherwise in order.
 
     Flat adders over different gates are hard to compare. So if a netlist contains encoder or head, there are two proofs:
     the circuit equals its simplification, and the netlist equals that simplification with the comparators, adders and
@@ -114,7 +114,7 @@ def in_interface_of(like: Circuit, netlist: Circuit, source: str) -> Circuit:
     """
     found, raw = _positions(netlist, like, source)
     outputs = _names(netlist, "outputs")
-    if raw or any(name.startswith("class_index") for name in outputs):
+    if raw or any(name.startswith(("class_index", "count")) for name in outputs):
         raise ShapeError(
             f"{source} contains the encoder or the head as gates, so it cannot get those of another circuit; import it "
             "without (no --like), or export the circuit again with encoder=false and head=false"
@@ -232,13 +232,14 @@ def _aligned(
     found, raw = _positions(netlist, circuit, source)
     ports = _bits(_names(netlist, "outputs"))
     said = {name for name, _ in ports} & _OUTPUTS
-    width = index_bits(head.n_classes) if head is not None else -1
+    width = -1 if head is None else _result_bits(head)
     scores = "scores" in said
-    classes = "class_index" in said or (
+    classes = bool(said & {"class_index", "count"}) or (
         not said and head is not None and netlist.n_outputs == width != circuit.n_outputs
     )
     if classes and head is None:
-        raise ShapeError(f"{source} gives classes, but the circuit to compare it with has no head")
+        what = "a count" if "count" in said else "classes"
+        raise ShapeError(f"{source} gives {what}, but the circuit to compare it with has no head")
     if classes or raw:
         small = simplify(circuit)
         expected = _like(netlist, small, encoder=raw, head=classes, scores=scores)
@@ -261,6 +262,13 @@ def _aligned(
     )
     got = _rewired(netlist, circuit.n_inputs, found, order)
     return circuit, got.replace(encoder=like.encoder, head=like.head), None, None
+
+
+def _result_bits(head: Head) -> int:
+    """Bits of the result of a head: of the class, or of the count of a head of numbers."""
+    if head.number:
+        return max(1, (int(head.offset[0]) + len(head.group)).bit_length())
+    return index_bits(head.n_classes)
 
 
 def _like(netlist: Circuit, circuit: Circuit, **parts: bool) -> GateLevel:

@@ -15,7 +15,7 @@ from gatewright.circuit.evaluate import classify, counts, encode, evaluate
 from gatewright.circuit.head_gates import with_head_gates
 from gatewright.errors import FormatError, ShapeError, UnsupportedError
 from gatewright.formats import export
-from gatewright.training.evaluate import predict
+from gatewright.training.objective import predict
 from support.circuits import random_circuit
 
 PLACES = (4, 6)

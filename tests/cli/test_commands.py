@@ -262,7 +262,7 @@ def test_a_text_file_is_no_circuit_and_its_size_is_no_matter(tmp_path):
 
 def test_verify_takes_names_of_the_zoo(tmp_path):
     gatewright("export", "monks-1", "--to", "blif", "-o", tmp_path)
-    done = gatewright("verify", "monks-1", tmp_path / "model.blif", "--json")
+    done = gatewright("verify", "monks-1", tmp_path / "monks_1.blif", "--json")
     assert done.json["equal"] is True
     wrong = gatewright("verify", "monks-1", "digits")
     assert wrong.code == 2

@@ -15,7 +15,7 @@ from gatewright.formats import to_c, to_verilog
 from gatewright.runs.compile import compile_run
 from gatewright.runs.run import load_run, train
 from gatewright.training import load
-from gatewright.training.evaluate import predict
+from gatewright.training.objective import predict
 
 CHANGES = [
     "train.steps=2000",

@@ -19,8 +19,9 @@ from gatewright.runs.result import RunResult
 from gatewright.runs.run import load_run, lower_run, train
 from gatewright.training import load
 from gatewright.training.batches import Feed
-from gatewright.training.evaluate import evaluate, predict
+from gatewright.training.evaluate import evaluate
 from gatewright.training.metrics import MetricsLog, read_lines
+from gatewright.training.objective import predict
 from gatewright.training.processes import pick_device
 from gatewright.training.sampler import DataOrder
 from gatewright.training.trainer import Trainer

@@ -9,6 +9,7 @@ Conventions, stated once and followed by every back end:
 - **Packing.** Where samples are packed into words, sample s is bit `s % 64` (least significant first) of word `s // 64`.
 - **Outputs.** Output j is the value of node `outputs[j]`; the same node may be listed more than once.
 - **Head.** `count[k] = offset[k] + number of true outputs j with group[j] == k`; the score of class k is `count[k] / tau`.
+- **Numbers.** A head may give a number in the place of classes: `base + scale * count[0]` in float64, of its one count.
 - **Places.** A head may decide for several places (the pixels of an image), each with the same classes. Its groups are then
   numbered `place * classes + class`, places in C order, and counts, scores and classes have the places' shape after the
   sample's axis: [n, *places, classes] and [n, *places].
@@ -42,6 +43,9 @@ _MOST_NODES = (1 << 31) - 1
 _MOST_OFFSET = 1 << 62
 """Counts are int64."""
 
+_MOST_COUNT, _MOST_SCALE = 1 << 29, float(np.finfo(np.float32).max)
+"""Of heads of numbers: the product of such a count and a float32 has at most 53 binary digits."""
+
 _MOST_SILENT_INPUTS, _SILENT_INPUTS = 1 << 24, 16
 """Inputs of a file that says nothing of each: so many, or so many for each gate and output."""
 
@@ -73,6 +77,10 @@ class Head(Parts):
         class_names: One name per class, or empty.
         places: Shape of the places that are decided for, each on its own: (height, width) for the pixels of an image; ()
             for one decision per sample.
+        number: (base, scale) of a head that gives a number, `base + scale * count`, in the place of a class; () for
+            classes. Such a head has one group, whose count is 0 or more and less than 2^29, and the scale has no more
+            digits than a float32 holds: so the product is exact in float64, only the sum is rounded, and every
+            processor gets the same bits.
 
     Example:
         >>> from gatewright.circuit import Head
@@ -85,6 +93,7 @@ class Head(Parts):
     tau: float = 1.0
     class_names: tuple[str, ...] = ()
     places: tuple[int, ...] = ()
+    number: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         self._set(
@@ -92,6 +101,7 @@ class Head(Parts):
             offset=as_stored(self.offset, np.int64, "head.offset"),
             class_names=as_texts(self.class_names, "head.class_names"),
             places=tuple(int(n) for n in self.places),
+            number=tuple(float(n) for n in self.number),
         )
         if min(self.places, default=1) < 1:
             raise FormatError(f"head.places must be positive sizes, got {shown(self.places)}")
@@ -111,9 +121,29 @@ class Head(Parts):
             raise FormatError(f"head.tau must be a positive number from {TAU.low:g} to {TAU.high:g}, got {self.tau}")
         if self.class_names and len(self.class_names) != self.n_classes:
             raise FormatError(f"{len(self.class_names)} class names for {self.n_classes} classes")
+        if self.number:
+            self._check_number()
+
+    def _check_number(self) -> None:
+        if len(self.number) != 2 or not all(math.isfinite(n) for n in self.number):
+            raise FormatError(f"head.number is {shown(self.number)}, expected two finite numbers, base and scale")
+        scale = self.number[1]
+        if scale == 0 or abs(scale) > _MOST_SCALE or float(np.float32(scale)) != scale:
+            raise FormatError(f"head.number has scale {scale!r}, expected a number other than 0 that a float32 holds")
+        if self.n_groups != 1 or self.places or self.class_names:
+            raise FormatError(
+                f"a head of numbers has one count, without places and class names, got {self.n_groups} groups, places "
+                f"{shown(self.places)} and {len(self.class_names)} names"
+            )
+        if not 0 <= int(self.offset[0]) < _MOST_COUNT - len(self.group):
+            raise FormatError(
+                f"head.offset is {int(self.offset[0])}, but a head of numbers counts from 0 to below {_MOST_COUNT}"
+            )
 
     def __repr__(self) -> str:
         places = f", places={self.places}" if self.places else ""
+        if self.number:
+            return f"Head(outputs={len(self.group)}, number={self.formula})"
         return f"Head(outputs={len(self.group)}, classes={self.n_classes}, tau={self.tau:g}{places})"
 
     @property
@@ -130,6 +160,17 @@ class Head(Parts):
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.offset) // self.n_places
+
+    @property
+    def formula(self) -> str:
+        """How a head of numbers makes its number from its count, in words."""
+        base, scale = self.number
+        return f"{base:g} + {scale:g} * count"
+
+    def numbers(self, counts: Array) -> Array:
+        """Numbers float64 [n] from counts [n, 1], of a head of numbers."""
+        base, scale = self.number
+        return np.asarray(base + scale * counts[:, 0].astype(np.float64), np.float64)
 
     def by_place(self, groups: Array) -> Array:
         """Numbers [n, groups] as [n, *places, classes]."""
@@ -220,7 +261,10 @@ class Circuit(Parts):
             ("gates", f"{self.n_gates:,}, {np.count_nonzero(IS_LOGIC[self.gate]):,} of them of two operands"),
             ("outputs", f"{self.n_outputs:,}"),
             ("encoder", "none" if encoder is None else f"{encoder.dtype} features of shape {encoder.shape}"),
-            ("head", "none" if head is None else classes + ", ".join(head.class_names)),
+            (
+                "head",
+                "none" if head is None else head.formula if head.number else classes + ", ".join(head.class_names),
+            ),
             *self.metadata.items(),
         ]
         cells = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)

@@ -28,7 +28,8 @@ def with_head_gates(circuit: Circuit, *, output: str = "index", adders: str = "o
         adders: One of `gatewright.circuit.adders.ADDERS`.
 
     Returns:
-        A circuit without head, not simplified, whose outputs are the class; with places, those of one after the other.
+        A circuit without head, not simplified, whose outputs are the class; with places, those of one after the other. Of a
+        head of numbers, the outputs are the bits of its count.
     """
     head = circuit.head
     if head is None:
@@ -38,6 +39,10 @@ def with_head_gates(circuit: Circuit, *, output: str = "index", adders: str = "o
     builder = Builder(circuit.n_inputs)
     nodes = builder.include(circuit, np.arange(circuit.n_inputs))
     index = head_gates(builder, circuit, nodes, head, adders)
+    if head.number:
+        if output != "index":
+            raise OptionError(f"output is {output!r}, but the head gives a number: its count is always binary")
+        return builder.build(index, encoder=circuit.encoder, metadata=circuit.metadata)
     width = index_bits(head.n_classes)
     places = [index[first : first + width] for first in range(0, len(index), width)]
     outputs = (
@@ -82,8 +87,10 @@ def head_gates(
         adders: One of `gatewright.circuit.adders.ADDERS`.
 
     Returns:
-        The binary class index; with places, that of each place one after the other.
+        The binary class index; with places, that of each place one after the other; of a head of numbers, the count.
     """
+    if head.number:
+        return class_counts(builder, circuit, nodes, head, adders)[0]
     sums = class_counts(builder, circuit, nodes, replace(head, offset=head.offset - head.offset.min()), adders)
     classes = head.n_classes
     return [bit for first in range(0, head.n_groups, classes) for bit in argmax(builder, sums[first : first + classes])]

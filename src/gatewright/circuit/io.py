@@ -72,7 +72,9 @@ class _EncoderFields(Section):
 class _HeadFields(Section):
     tau: float
     class_names: list[str]
-    places: list[int] = Field([])  # pydantic copies it; not in the file if empty, as in files before heads had places
+    # pydantic copies them; not in the file if empty, as in files before heads had places and numbers
+    places: list[int] = Field([])
+    number: list[float] = Field([])
 
 
 class _Fields(Section):

@@ -155,6 +155,7 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
             "tau": head.tau,
             "class_names": list(head.class_names),
             "places": list(head.places),
+            **({"number": head.formula} if head.number else {}),
         },
         "metadata": dict(circuit.metadata),
     }
@@ -288,6 +289,8 @@ def check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
         raise UnsupportedError(
             f"{file} has no {'encoder' if encoder is None else 'head'}, so it cannot classify samples"
         )
+    if head.number:
+        raise UnsupportedError(f"{file} gives a number ({head.formula}), so there are no classes to compare with")
     if (encoder.shape, encoder.dtype) != (dataset.shape, dataset.dtype):
         raise ShapeError(
             f"{file} takes {encoder.dtype} samples of shape {encoder.shape}, but {dataset.name} has {dataset.dtype} "

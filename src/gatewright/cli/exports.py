@@ -31,7 +31,10 @@ def export_(
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Write a circuit as C, Verilog, AIGER, BLIF or web page."""
+    """Write a circuit as C, Verilog, AIGER, BLIF or web page.
+
+    Files are called as the circuit, unless --set name=... says otherwise.
+    """
     files = export_files(read_circuit(file), to, out, settings or [])
     if json:
         emit_json({"files": files})
@@ -42,7 +45,7 @@ def export_(
 def export_files(
     circuit: Circuit, formats: list[str], folder: Path, settings: Sequence[str] = ()
 ) -> dict[str, list[str]]:
-    """Export to each format, with the settings (`KEY=VALUE`) that the format knows.
+    """Export to each format, with the settings (`KEY=VALUE`) that the format knows; by default under the circuit's name.
 
     Returns:
         The files by format.
@@ -52,6 +55,7 @@ def export_files(
     """
     from gatewright.errors import OptionError, unknown_name
     from gatewright.formats import export, options_of
+    from gatewright.formats.names import own_name
 
     known = {name: options_of(name) for name in formats}
     options = {}
@@ -66,6 +70,8 @@ def export_files(
     files = {}
     for name, keys in known.items():
         chosen = {key: value for key, value in options.items() if key in keys}
+        if "name" in keys:
+            chosen.setdefault("name", own_name(circuit.metadata))
         files[name] = [str(path) for path in export(circuit, name, folder, **chosen)]
     return files
 

@@ -27,15 +27,18 @@ class Split:
 
     Attributes:
         x: Raw features [n, *shape], C-contiguous.
-        y: int64 [n], class indices; int64 [n, height, width] where every pixel has its own.
+        y: int64 [n], class indices; int64 [n, height, width] where every pixel has its own; float32 [n], numbers.
     """
 
     x: npt.NDArray[Any]
-    y: npt.NDArray[np.int64]
+    y: npt.NDArray[Any]
 
     def __post_init__(self) -> None:
-        if self.y.ndim not in {1, 3} or self.y.dtype != np.int64:
-            raise DtypeError(f"labels must be int64 [n] or [n, height, width], got {self.y.dtype} {list(self.y.shape)}")
+        if (self.y.ndim, self.y.dtype.name) not in {(1, "int64"), (3, "int64"), (1, "float32")}:
+            raise DtypeError(
+                "labels must be int64 [n] or [n, height, width], or float32 [n] for numbers, got "
+                f"{self.y.dtype} {list(self.y.shape)}"
+            )
         if self.x.ndim < 2 or len(self.x) != len(self.y):
             raise ShapeError(f"{len(self.y)} labels need features [{len(self.y)}, ...], got {list(self.x.shape)}")
         object.__setattr__(self, "x", np.ascontiguousarray(self.x))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.columns import Column, learn_columns, values_of
+from gatewright.columns import Column, learn_columns, score_of_labels, values_of
 from gatewright.data.splitting import Rows, Shares, split_as_named, split_rows
 from gatewright.errors import DataError, FormatError, require_extra, shown, unknown_name
 
@@ -157,5 +157,6 @@ def table_of(
     values = values_of(frame[used], "the table")
     training = np.zeros(len(y), np.bool_)
     training[parts[0]] = True
-    columns, types, x = learn_columns(values, y, np.ones(len(parts[0])), training, "the table")
+    weight = np.ones(len(parts[0]))
+    columns, types, x = learn_columns(values, score_of_labels(y[training], weight), weight, training, "the table")
     return Table(x, y, parts, class_names, columns, types)

@@ -25,9 +25,10 @@ class Engine:
     """Evaluates a circuit on packed bits, 64 samples per word, on all cores.
 
     Every method takes raw features or, to skip the encoder, `PackedBits`. A head that decides for several places (the
-    pixels of an image) gives classes [n, *places], and counts, scores and probabilities [n, *places, classes]. Results do
-    not depend on the number of threads or the size of a block. Several threads may use one engine. Engines can be pickled
-    and copied; the copy plans anew, for the machine it is on.
+    pixels of an image) gives classes [n, *places], and counts, scores and probabilities [n, *places, classes]. A head of
+    numbers gives these in the place of classes, and neither scores nor probabilities. Results do not depend on the number
+    of threads or the size of a block. Several threads may use one engine. Engines can be pickled and copied; the copy
+    plans anew, for the machine it is on.
 
     Args:
         circuit: Any circuit, simplified or not; with an encoder it takes raw features, with a head it gives classes.
@@ -100,12 +101,13 @@ class Engine:
         gives = f"{circuit.n_outputs:,} outputs"
         if head:
             gives = f"{head.n_classes:,} classes" + (f" at places {list(head.places)}" if head.places else "")
+            gives = "a number" if head.number else gives
         takes = f"{dtype} [{', '.join(map(str, ('n', *shape)))}]"
         about = {"gates": f"{circuit.n_gates:,}", "takes": takes, "gives": gives}
         return {**about, "threads": self.threads, "block": self.block}
 
-    def predict(self, x: Any) -> npt.NDArray[np.int64]:
-        """Classes int64 [n], the lowest among those with the greatest count.
+    def predict(self, x: Any) -> npt.NDArray[Any]:
+        """Classes int64 [n], the lowest among those with the greatest count; of a head of numbers, these, float64 [n].
 
         Args:
             x: One of
@@ -123,6 +125,8 @@ class Engine:
             DataError: x contains NaN or missing values, or is a table with other columns.
             UnsupportedError: The circuit has no head.
         """
+        if self._head().number:
+            return self._head().numbers(self.counts(x))
         if self._head().places:
             return np.asarray(self.counts(x).argmax(axis=-1), np.int64)
         return self._numbers(x, kernels.CLASSES, 1).reshape(-1)
@@ -134,6 +138,8 @@ class Engine:
 
     def scores(self, x: Any) -> npt.NDArray[np.float32]:
         """Scores float32 [n, classes], counts / tau; arguments and errors as for `predict`."""
+        if self._head().number:
+            raise UnsupportedError("the circuit gives a number, so no class has a score; use predict() or counts()")
         return np.asarray(self.counts(x) / self._head().tau, np.float32)
 
     def predict_proba(self, x: Any) -> npt.NDArray[np.float32]:
@@ -154,7 +160,7 @@ class Engine:
 
         Args:
             arrays: Samples as for `predict`, in parts.
-            result: One of `RESULTS`: "classes" as `predict` gives them, "scores", or "probabilities".
+            result: One of `RESULTS`: "classes" (or numbers) as `predict` gives them, "scores", or "probabilities".
 
         Raises:
             OptionError: `result` is unknown.

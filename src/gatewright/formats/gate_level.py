@@ -28,12 +28,14 @@ class GateLevel:
         source: The circuit it was made from.
         gates: Simplified circuit without encoder and head; its outputs are those of `outputs`, one port after the other.
         raw: Whether the inputs are the bits of raw features; otherwise they are the circuit's Boolean inputs.
-        decides: Whether the first output is the class; otherwise the only output is the circuit's outputs.
+        decides: Whether the first output is the class, or the count of a head of numbers; otherwise the only output is the
+            circuit's outputs.
         input_name: Name of the input port: "features" or "bits", unless the user chose another.
         feature_bits: Bits of one feature (1 for Boolean inputs): bit i of feature f is input `f * feature_bits + i`;
             0 where features have types of their own: bit i is then input `source.encoder.first_bits[f] + i`.
         outputs: (name, width) of each output port, least significant bit first: ("outputs", n) without a head, otherwise
-            ("class_index", bits) and, on request, ("scores", classes * score_bits), unless the user chose other names.
+            ("class_index", bits) and, on request, ("scores", classes * score_bits), or ("count", bits) of a head of
+            numbers, unless the user chose other names.
         score_bits: Bits of one score, an unsigned number to which `score_base` is to be added; 0 without scores.
         score_base: The least offset of the head.
     """
@@ -86,6 +88,11 @@ class GateLevel:
         inputs = [self.input_name] if self.gates.n_inputs else []
         return [f".{port}({port})" for port in [*(port for port, _ in self.outputs), *inputs]]
 
+    @property
+    def counts_one(self) -> bool:
+        """Whether the output is the count of a head of numbers."""
+        return self.decides and self.source.head is not None and bool(self.source.head.number)
+
     def expected(self, x: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Inputs bool [n, inputs] and outputs bool [n, outputs] for samples, by the reference evaluation.
 
@@ -96,6 +103,8 @@ class GateLevel:
         bits = encode(circuit, x) if self.raw else np.asarray(x)
         if not self.decides:
             out = evaluate(circuit, bits)
+        elif self.counts_one:
+            out = _binary(counts(circuit, bits), self.outputs[0][1])
         else:
             out = _binary(classify(circuit, bits)[:, None], self.outputs[0][1])
             if self.score_bits:
@@ -133,11 +142,11 @@ def to_gate_level(
         circuit: Any circuit.
         encoder: Turn the encoder, if the circuit has one, into gates; without, the Boolean inputs are the interface.
         head: Turn the head, if the circuit has one, into gates; without, the outputs are the interface.
-        scores: Make the counts of the classes outputs, after the class.
+        scores: Make the counts of the classes outputs, after the class; not of a head of numbers.
         adders: One of `gatewright.circuit.adders.ADDERS`.
 
     Raises:
-        OptionError: `adders` is unknown.
+        OptionError: `adders` is unknown, or scores are wanted of a head of numbers.
         UnsupportedError: There would be no output, the head has places, or counts would exceed 62 bits.
     """
     if adders not in ADDERS:
@@ -147,15 +156,26 @@ def to_gate_level(
     score_bits = score_base = 0
     if head and circuit.head is not None:
         refuse_places(circuit, "gates")
-        score_base = int(circuit.head.offset.min())
-        offset = circuit.head.offset - score_base
+        if scores and circuit.head.number:
+            raise OptionError(
+                "scores are counts of classes, but the head gives a number: its count is the output already"
+            )
+        counting = circuit.head
+        if counting.number:  # constants and inverse pairs would make the count wider than it can become
+            circuit = simplify(circuit)
+            counting = circuit.head or counting
+        score_base = 0 if counting.number else int(counting.offset.min())
+        offset = counting.offset - score_base
         if int(offset.max()) + circuit.n_outputs >= 1 << 62:
             raise UnsupportedError("the head's offsets are too far apart for gates that count exactly")
         builder = Builder(circuit.n_inputs)
         nodes = builder.include(circuit, np.arange(circuit.n_inputs))
-        sums = class_counts(builder, circuit, nodes, replace(circuit.head, offset=offset), adders)
-        index = argmax(builder, sums)
-        outputs, result = (("class_index", len(index)),), list(index)
+        sums = class_counts(builder, circuit, nodes, replace(counting, offset=offset), adders)
+        if counting.number:
+            name, index = "count", sums[0] or [builder.constant(value=False)]
+        else:
+            name, index = "class_index", argmax(builder, sums)
+        outputs, result = ((name, len(index)),), list(index)
         if scores:
             score_bits = max(1, *(len(number) for number in sums))
             zero = builder.constant(value=False)

@@ -47,7 +47,7 @@ VERILOG_TOOLS = frozenset("mailbox process randomize semaphore std glbl work".sp
 """What tools define: SystemVerilog's package `std`, Xilinx' `glbl`, the library `work`."""
 
 VERILOG_RESERVED = (
-    VERILOG_KEYWORDS | VERILOG_TOOLS | frozenset("bits class_index clk enable features outputs scores".split())
+    VERILOG_KEYWORDS | VERILOG_TOOLS | frozenset("bits class_index clk count enable features outputs scores".split())
 )
 """Those, what tools define, and our ports."""
 
@@ -77,6 +77,22 @@ def check_name(name: str, reserved: frozenset[str] = frozenset(), *, option: str
         raise OptionError(
             f"{option} {name!r} is a reserved word of the target language, or of its tools; choose another"
         )
+
+
+def own_name(metadata: Mapping[str, str]) -> str:
+    """A name for exports of a circuit: what its metadata call it, as an identifier of all targets; else "model".
+
+    >>> own_name({"name": "mnist-8k"}), own_name({"name": "8 bits"}), own_name({"name": "table"}), own_name({})
+    ('mnist_8k', 'model_8_bits', 'table_model', 'model')
+    """
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", metadata.get("name", "")).strip("_")
+    if not plain:
+        return "model"
+    if plain[0].isdigit():
+        plain = f"model_{plain}"
+    if plain in C_KEYWORDS | VERILOG_RESERVED | VERILOG_INSIDE:
+        plain += "_model"
+    return plain[:_LONGEST].rstrip("_")
 
 
 def remarks(metadata: Mapping[str, str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from gatewright.circuit.circuit import Circuit
 from gatewright.circuit.simplify import simplify
 from gatewright.formats.c import to_c
+from gatewright.formats.c.interface import Results
 from gatewright.runtime.programs import find_program, run_program
 from gatewright.runtime.registry import Registry
 
@@ -126,7 +127,7 @@ def _entry(circuit: Circuit) -> str:
     else:
         call = "model_gates(in, out, work.value);"
         if circuit.head:
-            call = "model_classify(in, MODEL_WORD_BITS, (int32_t *)out, 0, &work);"
+            call = f"model_{Results.of(circuit.head).function}(in, MODEL_WORD_BITS, 0, (int32_t *)out, &work);"
         if circuit.encoder:
             call = "model_encode((const model_feature *)in, MODEL_WORD_BITS, work.input);\n    " + call
     return (

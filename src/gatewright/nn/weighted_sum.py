@@ -67,11 +67,6 @@ class _Round(Function):
         return grads[0].masked_fill(outward, 0), None
 
 
-def _lacking(weight: Tensor) -> Tensor:
-    """Offset from counts to scores: w x = abs(w) (1 - x) - abs(w) where w < 0, and half the weights are subtracted."""
-    return weight.clamp(max=0).sum(1) - (weight.sum(1) / 2).floor()
-
-
 class WeightedSum(nn.Module):
     """Score of class k = sum over bits of `w[k, i] (x[i] - 1/2)`, divided by tau; w are integers in -limit..limit.
 
@@ -149,6 +144,13 @@ class WeightedSum(nn.Module):
         Raises:
             ShapeError: The input has another shape.
         """
+        scores = self._balanced(x)
+        if not self.training:
+            scores = scores - self._lacking().min()
+        return scores.T / self.tau
+
+    def _balanced(self, x: Tensor) -> Tensor:
+        """Sums [C, N] of `w (x - 1/2)`, rounded down."""
         if x.ndim != 2 or x.shape[1] != self.features:
             hint = "; put torch.nn.Flatten() before it" if x.ndim > 2 else ""
             raise ShapeError(f"{self} expects (N, {self.features}), got shape {tuple(x.shape)}{hint}")
@@ -162,16 +164,19 @@ class WeightedSum(nn.Module):
         half = weight.sum(1) / 2
         # Forward drops the fraction; the gradient is that of the half.
         half = half - (half - half.floor()).detach()
-        if not self.training:
-            half = half + _lacking(weight.detach()).min()
-        return (sums - half[:, None]).T / self.tau
+        return sums - half[:, None]
+
+    def _lacking(self) -> Tensor:
+        """[C], from counts to scores: w x = abs(w) (1 - x) - abs(w) where w < 0, and half the weights are subtracted."""
+        weight = self._rounded().detach()
+        return weight.clamp(max=0).sum(1) - (weight.sum(1) / 2).floor()
 
     def offsets(self) -> npt.NDArray[np.int64]:
         """int64 [C]: what to add to a class's count to get its score.
 
         The count is the sum of abs(w) over the bits that agree with the sign of their weights.
         """
-        lacking = _lacking(self._rounded().detach().cpu())
+        lacking = self._lacking().cpu()
         return (lacking - lacking.min()).to(torch.int64).numpy()
 
     def extra_repr(self) -> str:

@@ -17,7 +17,7 @@ from gatewright.runs.confusion import Confusion
 from gatewright.runs.prune import prune
 from gatewright.runs.run import TrainedRun, lower_run
 from gatewright.training.batches import EVALUATION_BATCH
-from gatewright.training.evaluate import predict
+from gatewright.training.objective import predict
 
 
 @dataclass(frozen=True)

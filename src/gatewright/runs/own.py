@@ -114,6 +114,8 @@ def own_dataset(circuit: Circuit, path: Path, target: str = "") -> Dataset:
         UnsupportedError: The circuit has no encoder or no head.
     """
     encoder, head = circuit.encoder, circuit.head
+    if head is not None and head.number:
+        _class_names(circuit, path)  # refuses
     if encoder is None or head is None:
         raise UnsupportedError(f"{path} cannot be classified: the circuit has no {'head' if encoder else 'encoder'}")
     x, y = samples_from(circuit, path, target)
@@ -129,7 +131,7 @@ def predict_own(engine: Engine, source: Path, out: Path, result: str = "classes"
         engine: The engine of a circuit.
         source: A table, or a folder of images, which may be in folders of their own.
         out: The table to write. It has the columns of the source that the circuit does not read, ids among them (for images
-            the file), then `prediction`, and with other results a column for each class.
+            the file), then `prediction` (a class, or a number), and with other results a column for each class.
         result: One of `engine.RESULTS`.
 
     Returns:
@@ -142,7 +144,8 @@ def predict_own(engine: Engine, source: Path, out: Path, result: str = "classes"
     pandas = require_extra("pandas", "data")
     if out.suffix not in tables.SUFFIXES:
         raise OptionError(f"{out} is no name of a table, which ends with one of {', '.join(tables.SUFFIXES)}")
-    names = _class_names(engine.circuit, source)
+    head = engine.circuit.head
+    names = () if head is not None and head.number else _class_names(engine.circuit, source)
     if source.is_dir():
         places = [source, *sorted(child for child in source.iterdir() if child.is_dir())]
         files = [file for place in places for file in folders.image_files(place)]
@@ -155,7 +158,8 @@ def predict_own(engine: Engine, source: Path, out: Path, result: str = "classes"
         x = _features(engine.circuit, frame, source)
         read = {column.name for column in engine.circuit.encoder.columns} if engine.circuit.encoder else set()
         kept = frame[[name for name in frame.columns if str(name) not in read]]
-    columns = {"prediction": np.array(names, object)[engine.predict(x)]}
+    predicted = engine.predict(x)
+    columns = {"prediction": np.array(names, object)[predicted] if names else predicted}
     if result != "classes":
         numbers = engine.scores(x) if result == "scores" else engine.predict_proba(x)
         columns |= {
@@ -170,6 +174,10 @@ def predict_own(engine: Engine, source: Path, out: Path, result: str = "classes"
 
 
 def _class_names(circuit: Circuit, source: Path) -> tuple[str, ...]:
+    if circuit.head is not None and circuit.head.number:
+        raise UnsupportedError(
+            f"the circuit gives a number ({circuit.head.formula}), so {source} has no classes for it"
+        )
     if circuit.encoder is None or circuit.head is None or circuit.head.places:
         raise UnsupportedError(f"the circuit does not give one class for samples with features, as {source} has them")
     return circuit.head.class_names or tuple(str(k) for k in range(circuit.head.n_classes))

@@ -7,27 +7,17 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from gatewright.columns import Values, learn_columns, read_columns, values_of
-from gatewright.engine import Engine
-from gatewright.errors import DataError, OptionError, unknown_name
-from gatewright.runtime.ranges import COUNT
-from gatewright.runtime.tables import column_names, is_table, without_table
-from gatewright.sklearn.learning import Features, Options, learn
-from gatewright.sklearn.rows import held_out_weight, merged_rows
-
-RELAXATIONS = ("hard", "soft")
-
-_MOST_SHUFFLED = 10_000
-"""Rows by which importances are measured, at most."""
+from gatewright.columns import score_of_labels
+from gatewright.errors import DataError, OptionError
+from gatewright.sklearn.estimator import TableEstimator
+from gatewright.sklearn.tasks import Classes
 
 
-class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Classifies the rows of a table with a circuit of two-input gates that is learned from them.
 
     Features are compared with thresholds at their quantiles; layers of logic gates, whose connections are learned by
@@ -45,12 +35,14 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         thresholds: Most thresholds per number; between few values there is one each, between categories up to 64.
         candidates: Gates with connections that each neuron chooses from.
         relaxation: How neurons compute while they learn: `hard` (best candidate forwards) or `soft` (their mixture).
-        steps: Optimizer steps.
+        steps: Optimizer steps. None for 2,000, or fewer on small tables: no row then comes more than about 50 times.
         batch: Rows per step.
         max_ops: Most total ops of the circuit, encoder and head included; None for any number.
         class_weight: What rows of each class count: a mapping from labels, `balanced`, or None for 1 each.
         validation_fraction: Share of each class's training rows that is held out to choose weights on, 0 or more and
             less than 1. Without such rows (0, or classes of a few rows each) the last weights are kept.
+        n_jobs: Processes that try widths at the same time, where `width` is None: -1 for one per core, None for one. The
+            circuit does not depend on it.
         verbose: Whether to print a line per evaluation.
         random_state: Seed, `numpy.random.RandomState` or None, for held-out rows, wiring and batches. The same seed
             and data give the same circuit, in whatever order the rows come.
@@ -88,6 +80,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         max_ops: int | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         validation_fraction: float = 0.1,
+        n_jobs: int | None = None,
         verbose: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -101,6 +94,7 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.max_ops = max_ops
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
+        self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
 
@@ -118,44 +112,18 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             ValueError: X or y has a wrong shape, or contains infinity or a value that is no number or text.
             DataError: y has one class only, or X has numbers beyond float32 or 64 bits.
         """
-        options = self._options()
-        table, y = self._table(X, without_table(y, "y") if isinstance(y, np.ma.MaskedArray) else y)
+        table, y, weight = self._rows(X, y, sample_weight)
         check_classification_targets(y)
-        weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-        counted = weight > 0
-        table = [Values(name, values[counted], missing[counted]) for name, values, missing in table]
-        classes, labels = np.unique(y[counted], return_inverse=True)
+        classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             one = f"{classes[0]!r} in all {len(labels)} rows" if len(classes) else "and no rows that count"
             raise DataError(f"y has one class only, {one}; give rows of two or more")
-        labels, weight = labels.astype(np.int64), weight[counted]
-        weight = weight * self._of_classes(classes, y[counted], weight)[labels]
-        columns, types, x = learn_columns(table, labels, weight, name="X")
-        plain = all(column.kind != "category" and not column.missing for column in columns)
-        named = (
-            [name for column in columns for name in column.feature_names] if hasattr(self, "feature_names_in_") else []
-        )
-        random = check_random_state(self.random_state)
-        rows = merged_rows(x, labels, weight)
-        learned = learn(
-            rows,
-            held_out_weight(rows.y, self.validation_fraction, random, rows.weight),
-            Features(
-                types,
-                tuple(named),
-                () if plain and not named else columns,
-                [each for column in columns for each in [column.kind == "category", False][: column.n_features]],
-                tuple(str(label) for label in classes),
-            ),
-            options,
-            int(random.randint(2**31 - 1)),
+        labels = labels.astype(np.int64)
+        weight = weight * self._of_classes(classes, y, weight)[labels]
+        self._learn(
+            table, labels, score_of_labels(labels, weight), weight, Classes(tuple(str(label) for label in classes))
         )
         self.classes_ = classes
-        self.circuit_, self.validation_score_ = learned.circuit, learned.score
-        self.history_, self.width_ = learned.history, learned.width
-        self._columns, self._types = columns, types
-        self._engine = Engine(self.circuit_)
-        self.feature_importances_ = self._importances(x, labels, weight)
         return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -175,6 +143,9 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """Softmax of the classes' scores, float32 [rows, classes], in the order of `classes_`.
+
+        The temperature of the scores is fitted to the held-out rows, if there are any, so that probabilities are neither
+        too sure nor too doubtful.
 
         Args:
             X: As for `predict`.
@@ -204,30 +175,6 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         x = self._features(X)
         return self._engine.scores(x).astype(np.float64)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
-        return tags
-
-    def _table(self, X: Any, y: Any = None) -> tuple[list[Values], Any]:
-        """The columns of X, after scikit-learn's checks of shapes and names; with y in `fit`."""
-        given = values_of(X, "X") if is_table(X) else None
-        shown = without_table(X, "X") if given is None else _outline(X)
-        options: dict[str, Any] = {"dtype": None, "ensure_all_finite": False}
-        if y is None:
-            checked = validate_data(self, shown, reset=False, **options)
-        else:
-            checked, y = validate_data(self, shown, y, **options)
-        if given is not None:
-            return given, y
-        return values_of(checked, "X"), y
-
-    def _features(self, X: Any) -> npt.NDArray[Any]:
-        check_is_fitted(self, "circuit_")
-        encoder = self._engine.circuit.encoder
-        table, _ = self._table(X)
-        return read_columns(self._columns, self._types, table, encoder.dtype, "X")  # type: ignore[union-attr] # it has one
-
     def _of_classes(
         self, classes: npt.NDArray[Any], y: Any, weight: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
@@ -236,55 +183,3 @@ class GatewrightClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         if not (np.isfinite(each) & (each > 0)).all():
             raise OptionError(f"class_weight is {self.class_weight!r}, expected positive numbers")
         return np.asarray(each, np.float64)
-
-    def _importances(
-        self, x: npt.NDArray[Any], labels: npt.NDArray[np.int64], weight: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.float64]:
-        """Loss of accuracy when the values of a column are shuffled, divided by that of all columns."""
-        random = np.random.RandomState(0)
-        few = random.permutation(len(x))[:_MOST_SHUFFLED]
-        x, labels, weight = x[few], labels[few], weight[few]
-
-        def accuracy(x: npt.NDArray[Any]) -> float:
-            return float(np.average(self._engine.predict(x) == labels, weights=weight))
-
-        whole, losses, first = accuracy(x), [], 0
-        for column in self._columns:
-            own = slice(first, first + column.n_features)
-            shuffled = x.copy()
-            shuffled[:, own] = x[random.permutation(len(x)), own]
-            losses.append(max(0.0, whole - accuracy(shuffled)))
-            first = own.stop
-        total = sum(losses)
-        return np.array(losses) / total if total > 0 else np.zeros(len(losses))
-
-    def _options(self) -> Options:
-        """What a training takes of the parameters, checked."""
-        optional = ("width", "max_ops")
-        names = ("width", "layers", "thresholds", "candidates", "steps", "batch", "max_ops")
-        options: dict[str, Any] = {}
-        for name in names:
-            value = getattr(self, name)
-            if value is None and name in optional:
-                options[name] = None
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                none = ", or None" if name in optional else ""
-                raise OptionError(f"{name} is {value!r}, expected a whole number of at least 1{none}")
-            options[name] = COUNT.whole(name, value)
-        if self.relaxation not in RELAXATIONS:
-            raise unknown_name("relaxation", str(self.relaxation), RELAXATIONS)
-        share: Any = self.validation_fraction
-        is_number = isinstance(share, (int, float, np.integer, np.floating)) and not isinstance(share, bool)
-        if not is_number or not 0 <= share < 1:
-            raise OptionError(f"validation_fraction is {share!r}, expected a number of 0 or more and less than 1")
-        return Options(**options, relaxation=self.relaxation, verbose=bool(self.verbose))
-
-
-def _outline(table: Any) -> Any:
-    """Something of a table's shape and column names, for checks that would make floats of its columns."""
-    import pandas as pd  # noqa: PLC0415 - whoever has a table has it, or a library that brings it
-
-    names = column_names(table)
-    columns = list(names) if names is not None else range(table.shape[1])
-    return pd.DataFrame(np.zeros(table.shape, np.float32), columns=columns)

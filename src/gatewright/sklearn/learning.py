@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
+from sklearn.utils.parallel import Parallel, delayed
 
 from gatewright.circuit import Circuit, cost, simplify
 from gatewright.columns import Column
 from gatewright.errors import OptionError
 from gatewright.sklearn.rows import Rows, Weights
+from gatewright.sklearn.tasks import Task
 
 if TYPE_CHECKING:
     from gatewright.nn.thermometer import Thermometer
@@ -24,13 +27,22 @@ Measured on Adult, see docs/sklearn.md.
 """
 
 
+MOST_STEPS, FEWEST_STEPS, MOST_PASSES = 2000, 100, 50
+"""Steps where none are given: as many as let each row come so many times, within these ends.
+
+Measured on scikit-learn's diabetes, see docs/sklearn.md.
+"""
+
+
 @dataclass(frozen=True)
 class Options:
-    """What learning takes of a classifier's parameters, checked.
+    """What learning takes of an estimator's parameters, checked.
 
     Attributes:
         width: Gates of each layer; None to choose among `WIDTHS`.
+        steps: Optimizer steps; None for a rule.
         max_ops: Most total ops of the circuit; None for any number.
+        n_jobs: Processes that try widths at the same time; None for this one alone, as joblib has it.
         verbose: Whether to print a line per evaluation.
     """
 
@@ -39,9 +51,10 @@ class Options:
     thresholds: int
     candidates: int
     relaxation: str
-    steps: int
+    steps: int | None
     batch: int
     max_ops: int | None
+    n_jobs: int | None
     verbose: bool
 
 
@@ -53,7 +66,6 @@ class Features:
     names: tuple[str, ...]
     columns: tuple[Column, ...]
     categories: list[bool]
-    class_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -62,24 +74,27 @@ class Learned:
 
     Attributes:
         circuit: Simplified.
-        score: Accuracy on what is held out, or None if nothing is.
+        score: Accuracy or R^2 on what is held out, or None if nothing is.
+        errors: float64 [rows held out], what each is predicted wrong by.
         history: Steps with their figures.
         width: Gates of each layer.
     """
 
     circuit: Circuit
     score: float | None
+    errors: npt.NDArray[np.float64]
     history: list[dict[str, Any]] = field(default_factory=list)
     width: int = 0
 
 
-def learn(rows: Rows, held_out: Weights, features: Features, options: Options, seed: int) -> Learned:
-    """Train networks and keep the smallest whose accuracy is within one standard error of the best.
+def learn(rows: Rows, held_out: Weights, features: Features, task: Task, options: Options, seed: int) -> Learned:
+    """Train networks and keep the smallest that is within one standard error of the best.
 
     Args:
         rows: What there is to learn from.
         held_out: What of each row is not learned from, but chosen on.
         features: What the features are.
+        task: What there is to learn.
         options: How to learn.
         seed: Of all randomness.
 
@@ -91,6 +106,9 @@ def learn(rows: Rows, held_out: Weights, features: Features, options: Options, s
     from gatewright.nn.thermometer import Thermometer  # noqa: PLC0415
 
     left = rows.weight - held_out
+    if options.steps is None:
+        few = math.ceil(MOST_PASSES * float(left.sum()) / options.batch)
+        options = replace(options, steps=min(MOST_STEPS, max(FEWEST_STEPS, few)))
     learned = left > 0
     lists = table_thresholds(
         options.thresholds,
@@ -102,33 +120,35 @@ def learn(rows: Rows, held_out: Weights, features: Features, options: Options, s
 
     def train(width: int) -> Learned:
         encoder = Thermometer(lists, rows.x.shape[1:], rows.x.dtype.name, types=features.types)
-        return _train(encoder, rows, held_out, features, options, width, seed)
+        return _train(encoder, rows, held_out, features, task, options, width, seed)
 
     if options.width is not None:
         found = train(options.width)
         return _checked(found, options.max_ops)
-    tried = [train(width) for width in WIDTHS]
+    tried = list(Parallel(n_jobs=options.n_jobs)(delayed(train)(width) for width in WIDTHS))
     if options.max_ops is not None:
         fitting = [each for each in tried if cost(each.circuit).total_ops <= options.max_ops]
         width = WIDTHS[0]
-        while not fitting and width > len(features.class_names):
-            width = max(width // 2, len(features.class_names))
+        while not fitting and width > task.outputs:
+            width = max(width // 2, task.outputs)
             smaller = train(width)
             tried.append(smaller)
             fitting = [smaller] if cost(smaller.circuit).total_ops <= options.max_ops else []
         if not fitting:
             return _checked(min(tried, key=lambda each: cost(each.circuit).total_ops), options.max_ops)
         tried = fitting
-    return _smallest_of_the_best(tried, float(held_out.sum()))
+    return _smallest_of_the_best(tried, task, held_out[held_out > 0])
 
 
-def _smallest_of_the_best(tried: Sequence[Learned], held_out: float) -> Learned:
-    scores = [each.score for each in tried if each.score is not None]
-    if len(scores) < len(tried):  # nothing is held out to choose on
+def _smallest_of_the_best(tried: Sequence[Learned], task: Task, weight: Weights) -> Learned:
+    if not len(weight):  # nothing is held out to choose on
         return tried[-1]
-    best = max(scores)
-    error = math.sqrt(best * (1 - best) / held_out)
-    good = [each for each in tried if each.score is not None and each.score >= best - error]
+
+    def wrong(each: Learned) -> float:
+        return float(np.average(each.errors, weights=weight))
+
+    best = min(tried, key=wrong)
+    good = [each for each in tried if wrong(each) - wrong(best) <= task.slack(each.errors, best.errors, weight)]
     return min(good, key=lambda each: cost(each.circuit).total_ops)
 
 
@@ -143,7 +163,14 @@ def _checked(found: Learned, max_ops: int | None) -> Learned:
 
 
 def _train(
-    encoder: Thermometer, rows: Rows, held_out: Weights, features: Features, options: Options, width: int, seed: int
+    encoder: Thermometer,
+    rows: Rows,
+    held_out: Weights,
+    features: Features,
+    task: Task,
+    options: Options,
+    width: int,
+    seed: int,
 ) -> Learned:
     import torch  # noqa: PLC0415
 
@@ -155,42 +182,50 @@ def _train(
     from gatewright.training.config import Recipe  # noqa: PLC0415
     from gatewright.training.sink import MemorySink  # noqa: PLC0415
 
-    classes = len(features.class_names)
-    width = math.ceil(width / classes) * classes
+    width = math.ceil(width / task.outputs) * task.outputs
     recipe = Recipe.model_validate(
         {
             "model": {
                 "relaxation": options.relaxation,
                 "candidates": options.candidates,
                 "layers": [{"type": "dense", "width": width, "repeat": options.layers}],
+                "head": task.head,
             },
             "optimizer": {"schedule": "one-cycle"},
             "connections": {"kind": "guided", "every": 20, "trials": 32, "stop": 0.8},
             "train": {"steps": options.steps, "batch": options.batch},
         }
     )
+    targets = task.targets(rows.y)
     device, generator = torch.device("cpu"), torch.Generator().manual_seed(seed)
 
     def feed(weight: Weights) -> Feed:
         used = weight > 0
-        return Feed(Split(rows.x[used], rows.y[used]), device, weight=weight[used])
+        return Feed(Split(rows.x[used], targets[used]), device, weight=weight[used])
 
-    plan = recipe.model.plan(encoder.out_shape, classes)
+    plan = recipe.model.plan(encoder.out_shape, task.outputs)
     model = plan.build(encoder, generator)
     validation = feed(held_out) if held_out.any() else None
     sink = MemorySink()
 
     def watch(step: int, values: dict[str, Any]) -> None:
         if options.verbose and "validation" in values and step % recipe.train.evaluation_interval == 0:
-            accuracy = 100 * values["validation"]["hard"]
-            print(f"width {width}, step {step} of {options.steps}: held-out accuracy {accuracy:.2f} %")
+            share = 100 * values["validation"]["hard"]
+            print(f"width {width}, step {step} of {options.steps}: held-out {task.figure} {share:.2f} %")
 
     with use_threads(recipe.train.thread_count(plan.candidates)):
-        trainer = build_trainer(recipe, model, feed(rows.weight - held_out), validation, generator, sink)
+        trainer = build_trainer(
+            recipe, model, feed(rows.weight - held_out), validation, generator, sink, objective=task.objective()
+        )
         trainer.fit(watch=watch)
         trainer.load_best()
     circuit = simplify(
-        lower(model, class_names=features.class_names, feature_names=features.names, columns=features.columns)
+        lower(model, class_names=task.class_names, feature_names=features.names, columns=features.columns)
     )
+    circuit = task.finished(circuit, rows, rows.weight - held_out, held_out)
+    used = held_out > 0
+    apart = Rows(rows.x[used], rows.y[used], held_out[used])
+    errors = task.errors(circuit, apart)
+    score = task.score(errors, apart, apart.weight) if used.any() else None
     history = [{"width": width, "step": step, **values} for step, values in sink.lines]
-    return Learned(circuit, None if trainer.best is None else trainer.best.accuracy, history, width)
+    return Learned(circuit, score, errors, history, width)

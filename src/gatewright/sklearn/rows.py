@@ -1,4 +1,4 @@
-"""The rows that a classifier learns from: equal ones together, with what they count, some of it held out."""
+"""The rows that an estimator learns from: equal ones together, with what they count, some of it held out."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Weights = npt.NDArray[np.float64]
 class Rows(NamedTuple):
     """Different rows, in an order that does not depend on that of the table.
 
-    A row that comes twice is a row that counts twice, so a classifier learns the same from either.
+    A row that comes twice is a row that counts twice, so an estimator learns the same from either.
 
     Attributes:
         x: Features [rows, features].
-        y: int64 [rows], classes.
+        y: Classes, int64 [rows], or numbers, float64 [rows].
         weight: float64 [rows], what each counts; at least 1 where all did, so that it says how many rows it stands for.
     """
 
     x: Array
-    y: npt.NDArray[np.int64]
+    y: Array
     weight: Weights
 
 
-def merged_rows(x: Array, y: npt.NDArray[np.int64], weight: Weights) -> Rows:
-    """Put equal rows of one class together.
+def merged_rows(x: Array, y: Array, weight: Weights) -> Rows:
+    """Put equal rows of one class or number together.
 
     Args:
         x: Features [rows, features], without NaN.
-        y: int64 [rows], classes.
+        y: Classes, int64 [rows], or numbers, float64 [rows].
         weight: float64 [rows], what each counts, positive.
     """
     keys = np.column_stack([x.astype(np.float64) + 0.0, y.astype(np.float64)])  # -0 is 0

@@ -41,7 +41,7 @@ class Feed:
         if self._x.is_floating_point() and bool(torch.isnan(self._x).any()):
             raise DataError("the samples contain NaN; a missing value has no bits: replace it before encoding")
         self.weight = None if weight is None else torch.as_tensor(weight, dtype=torch.float64, device=device)
-        self._y = torch.as_tensor(split.y).to(device=device, dtype=torch.int64)
+        self._y = torch.as_tensor(split.y).to(device)
 
     def __len__(self) -> int:
         return len(self._x)
@@ -52,7 +52,7 @@ class Feed:
         return self._y.numel() if self.weight is None else float(self.weight.sum())
 
     def batch(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Raw samples and int64 labels at these indices, augmented."""
+        """Raw samples and labels at these indices, augmented."""
         indices = indices.to(self._x.device)
         x = self._x.index_select(0, indices)  # copies rows as a whole, which indexing does not
         if self._augment is not None:

@@ -9,6 +9,7 @@ import torch
 from gatewright.training.batches import Feed
 from gatewright.training.config import Recipe
 from gatewright.training.learners import Learning
+from gatewright.training.objective import CLASSES, Objective
 from gatewright.training.processes import Ranks
 from gatewright.training.sink import Sink
 from gatewright.training.trainer import Trainer
@@ -22,6 +23,7 @@ def build_trainer(
     generator: torch.Generator,
     sink: Sink | None = None,
     processes: Ranks = Ranks(),  # noqa: B008 - immutable
+    objective: Objective = CLASSES,
 ) -> Trainer:
     """Build optimizer and learners from their options, and the trainer around them; the arguments are `Trainer`'s."""
     optimizer = recipe.optimizer.build(model, recipe.model)
@@ -38,6 +40,7 @@ def build_trainer(
         schedule=partial(recipe.optimizer.factor, steps=recipe.train.steps),
         clip=recipe.optimizer.clip,
         sink=sink,
+        objective=objective,
         processes=processes,
     )
 

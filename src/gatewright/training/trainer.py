@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from gatewright import nn
 from gatewright.errors import DataError, FormatError, shown
@@ -20,6 +19,7 @@ from gatewright.training.config import TrainOptions
 from gatewright.training.cuda_graph import GraphedStep
 from gatewright.training.evaluate import evaluate
 from gatewright.training.learners import Learner
+from gatewright.training.objective import CLASSES, Objective
 from gatewright.training.processes import Ranks
 from gatewright.training.sampler import DataOrder
 from gatewright.training.sink import MemorySink, Sink
@@ -53,6 +53,7 @@ class Trainer:
         sink: Where metrics, checkpoints and best weights go; None for a `MemorySink`.
         processes: The processes that train together; `train` and `validation` are the full splits in each. Only the
             main process uses its sink.
+        objective: What is minimised, and what evaluations add up.
 
     Raises:
         OptionError: There are no training samples.
@@ -73,6 +74,7 @@ class Trainer:
         clip: float | None = None,
         sink: Sink | None = None,
         processes: Ranks = Ranks(),  # noqa: B008 - immutable
+        objective: Objective = CLASSES,
     ) -> None:
         if validation is not None and not validation.decisions:
             raise DataError("the validation split has no samples; pass validation=None to keep the last weights")
@@ -90,6 +92,7 @@ class Trainer:
         self._generator = generator
         self._schedule = schedule
         self._clip = clip
+        self._objective = objective
         self._processes = processes
         self._device = next(model.parameters()).device
         for group in optimizer.param_groups:
@@ -177,7 +180,7 @@ class Trainer:
         """Forward and backward; returns the loss."""
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16"):
-            loss = cross_entropy(self.model(x), y)
+            loss = self._objective.loss(self.model(x), y)
         if loss.requires_grad:  # not where every layer is frozen
             loss.backward()
         return loss.detach()
@@ -243,7 +246,7 @@ class Trainer:
             "frozen": sum(layer.frozen for layer in layers),
         }
         if self._validation is not None:
-            accuracy = evaluate(self.model, self._validation, self._processes)
+            accuracy = evaluate(self.model, self._validation, self._processes, self._objective)
             values["validation"] = accuracy._asdict()
             if self.options.keep == "best" and (self.best is None or accuracy.hard >= self.best.accuracy):
                 self.best = Best(self.step, accuracy.hard)

@@ -177,6 +177,9 @@ class _Question:
                 raise ShapeError(f"the circuits have {a.head.n_classes} and {b.head.n_classes} classes")
             if a.head.places != b.head.places:
                 raise ShapeError(f"the circuits decide for places of shape {a.head.places} and {b.head.places}")
+            if a.head.number != b.head.number:
+                given = [f"a number, {h.formula}" if h.number else "a class" for h in (a.head, b.head)]
+                raise ShapeError(f"the circuits make of their counts {given[0]} and {given[1]}")
         elif a.n_outputs != b.n_outputs:
             raise ShapeError(f"the circuits have {a.n_outputs} and {b.n_outputs} outputs")
         one, two = a.encoder, b.encoder

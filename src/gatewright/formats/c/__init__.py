@@ -17,7 +17,7 @@ from gatewright.formats.c.driver import driver_source
 from gatewright.formats.c.functions import split_into_functions
 from gatewright.formats.c.gates import LARGEST, LONGEST, gate_sources
 from gatewright.formats.c.header import header
-from gatewright.formats.c.interface import classify_function, encode_function, predict_functions
+from gatewright.formats.c.interface import encode_function, predict_functions, results_function
 from gatewright.formats.c.row import row_functions
 from gatewright.formats.c.word import WORDS, Word
 from gatewright.formats.gate_level import refuse_places
@@ -26,7 +26,7 @@ from gatewright.runtime.files import write_files
 
 
 def to_c(
-    circuit: Circuit, directory: str | Path, *, name: str = "model", word: int = 64, driver: bool = False
+    circuit: Circuit, directory: str | Path, *, name: str = "model", word: int = 8, driver: bool = False
 ) -> list[Path]:
     """Write a circuit as C99.
 
@@ -34,15 +34,18 @@ def to_c(
     each, and `NAME_predict_row` takes rows.
 
     Args:
-        circuit: Any circuit; with an encoder the code takes raw features, with a head it gives counts and classes.
+        circuit: Any circuit; with an encoder the code takes raw features, with a head it gives counts and classes, or
+            numbers: doubles of 64 bits, the same bits as `gatewright.Engine` gives.
         directory: Where to write `NAME.h`, `NAME.c`, for more than 50,000 gates `NAME_gates_0.c` and so on, and with
             `driver` `NAME_main.c`.
         name: Prefix of every name in the code.
-        word: Bits of a word, that is, samples evaluated at a time: 8, 16, 32 or 64 for C99; 128, 256 or 512 for the
-            vector extension of gcc and clang, fast if the processor has such registers and the compiler may use them
+        word: Bits of a word, that is, samples evaluated at a time. 8 suits single samples: scratch memory is smallest, an
+            eighth of that for 64. Batches are fastest with wide words: 16, 32 or 64 for C99; 128, 256 or 512 for the vector
+            extension of gcc and clang, fast if the processor has such registers and the compiler may use them
             (for example with `-mavx512f`).
         driver: Also write a program that reads raw samples from standard input (features as in memory; without an encoder
-            one byte 0 or 1 per input) and prints a line per sample: class and counts, or outputs as 0s and 1s.
+            one byte 0 or 1 per input) and prints a line per sample: class and counts, number and count, or outputs as 0s
+            and 1s.
 
     Returns:
         The files written, the header first.
@@ -69,11 +72,11 @@ def to_c(
     if circuit.encoder:
         source += encode_function(circuit.encoder, name, kind)
     if circuit.head:
-        source += classify_function(circuit.head, name, kind)
+        source += results_function(circuit.head, name, kind)
     if circuit.encoder and circuit.head:
-        source += predict_functions(name)
+        source += predict_functions(circuit.head, name)
         if circuit.encoder.columns:
-            source += ["", *row_functions(circuit.encoder, name)]
+            source += ["", *row_functions(circuit.encoder, circuit.head, name)]
     files = {f"{name}.h": header(circuit, split, name, kind), f"{name}.c": source}
     files |= {f"{name}_gates_{i}.c": part for i, part in enumerate(parts)}
     if driver:

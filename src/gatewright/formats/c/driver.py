@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gatewright.circuit.circuit import Circuit
+from gatewright.formats.c.interface import Results
 from gatewright.formats.c.word import Word
 
 
@@ -17,7 +18,9 @@ def driver_source(circuit: Circuit, name: str, word: Word) -> Iterator[str]:
     yield f"static {name}_workspace work;"
     yield f"static {kind} values[{upper}_WORD_BITS * ({size} + 1)];"
     if head:
-        yield f"static int32_t classes[{upper}_WORD_BITS], counts[{upper}_WORD_BITS * {upper}_CLASSES];"
+        results = Results.of(head)
+        yield f"static {results.kind} {results.many}[{upper}_WORD_BITS];"
+        yield f"static int32_t counts[{upper}_WORD_BITS * {upper}_CLASSES];"
     yield "\nint main(void)"
     yield "{"
     yield "    int32_t samples;"
@@ -35,12 +38,16 @@ def driver_source(circuit: Circuit, name: str, word: Word) -> Iterator[str]:
         yield from (f"            {line}" for line in lines)
         yield "        }"
     if head:
-        yield f"        {name}_classify(work.input, samples, classes, counts, &work);"
+        yield f"        {name}_{results.function}(work.input, samples, {results.many}, counts, &work);"
     else:
         yield f"        {name}_gates(work.input, work.output, work.value);"
     yield "        for (int32_t s = 0; s < samples; s++) {"
     if head:
-        yield '            printf("%ld", (long)classes[s]);'
+        yield (
+            '            printf("%.17g", numbers[s]);'
+            if head.number
+            else '            printf("%ld", (long)classes[s]);'
+        )
         yield f"            for (int32_t k = 0; k < {upper}_CLASSES; k++)"
         yield f'                printf(" %ld", (long)counts[s * {upper}_CLASSES + k]);'
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gatewright.circuit.circuit import Circuit
 from gatewright.formats.c.functions import Functions
-from gatewright.formats.c.interface import FEATURE_TYPES, n_planes
+from gatewright.formats.c.interface import FEATURE_TYPES, Results, n_planes
 from gatewright.formats.c.row import class_enum, row_declarations
 from gatewright.formats.c.word import Word
 from gatewright.formats.names import comment, remarks
@@ -24,7 +24,12 @@ def header(circuit: Circuit, split: Functions, name: str, word: Word) -> Iterato
     if encoder:
         yield f" * A sample is {encoder.n_features} features, those of shape {list(encoder.shape)} in C order."
         yield " * Input bit i is features[feature of i] >= threshold of i; features must not be NaN."
-    if head:
+    if head and head.number:
+        base, scale = head.number
+        yield " * count = offset + true outputs."
+        yield f" * The number is {base!r} + {scale!r} * count: the product is exact in a double of 64 bits, which is"
+        yield " * assumed, and so the number is the same with and without fused multiply-add."
+    elif head:
         yield f" * count[k] = offset[k] + true outputs of class k; the score of class k is count[k] / {head.tau!r}."
         yield " * The class is the lowest among those with the greatest count."
         for k, label in enumerate(head.class_names):
@@ -38,6 +43,8 @@ def header(circuit: Circuit, split: Functions, name: str, word: Word) -> Iterato
         yield f"#define {upper}_FEATURES {encoder.n_features}"
     if head:
         yield f"#define {upper}_CLASSES {head.n_classes}"
+    if head:
+        yield from class_enum(head, name)
     yield '\n#ifdef __cplusplus\nextern "C" {\n#endif\n'
     yield from word.definition()
     if encoder:
@@ -57,17 +64,20 @@ def header(circuit: Circuit, split: Functions, name: str, word: Word) -> Iterato
         yield f"/* Pack the input bits of up to {upper}_WORD_BITS samples that lie one after the other. */"
         yield f"void {name}_encode(const {name}_feature *features, int32_t samples, {name}_word *input);\n"
     if head:
-        yield f"/* Classes of up to {upper}_WORD_BITS samples from packed inputs. classes[samples] and"
+        results = Results.of(head)
+        many = results.many
+        yield f"/* {many.capitalize()} of up to {upper}_WORD_BITS samples from packed inputs. {many}[samples] and"
         yield f" * counts[samples * {upper}_CLASSES] may each be a null pointer. */"
-        yield f"void {name}_classify(const {name}_word *input, int32_t samples, int32_t *classes, int32_t *counts,"
-        yield f"    {name}_workspace *work);\n"
-    if encoder and head:
-        yield "/* Classes of any number of samples that lie one after the other; pointers as above. */"
-        yield f"void {name}_predict_batch(const {name}_feature *features, int32_t samples, int32_t *classes,"
+        yield f"void {name}_{results.function}(const {name}_word *input, int32_t samples, {results.kind} *{many},"
         yield f"    int32_t *counts, {name}_workspace *work);\n"
-        yield f"/* Class of one sample; counts[{upper}_CLASSES] may be a null pointer. */"
-        yield f"int32_t {name}_predict(const {name}_feature *features, int32_t *counts, {name}_workspace *work);\n"
+    if encoder and head:
+        results = Results.of(head)
+        many = results.many
+        yield f"/* {many.capitalize()} of any number of samples that lie one after the other; pointers as above. */"
+        yield f"void {name}_predict_batch(const {name}_feature *features, int32_t samples, {results.kind} *{many},"
+        yield f"    int32_t *counts, {name}_workspace *work);\n"
+        yield f"/* {results.words} of one sample; counts[{upper}_CLASSES] may be a null pointer. */"
+        yield f"{results.kind} {name}_predict(const {name}_feature *features, int32_t *counts, {name}_workspace *work);\n"
         if encoder.columns:
-            yield from class_enum(head, name)
-            yield from row_declarations(encoder, name)
+            yield from row_declarations(encoder, head, name)
     yield "#ifdef __cplusplus\n}\n#endif\n\n#endif"

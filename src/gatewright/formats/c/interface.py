@@ -1,8 +1,9 @@
-"""C around the gates: thresholds before them, counts and argmax after them, and everything in one call."""
+"""C around the gates: thresholds before them, counts and argmax (or a number) after them, and everything in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -73,8 +74,35 @@ def encode_function(encoder: Encoder, name: str, word: Word) -> Iterator[str]:
     yield "}\n"
 
 
-def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
-    """`NAME_classify`: packed bits of some samples to counts and classes."""
+@dataclass(frozen=True)
+class Results:
+    """What a head gives for each sample, as the functions call it.
+
+    Attributes:
+        kind: C type of one.
+        many: Name of an array of them.
+        one: Name of one.
+        function: What makes them of packed bits is `NAME_` and this.
+        words: One of them in words.
+    """
+
+    kind: str
+    many: str
+    one: str
+    function: str
+    words: str
+
+    @classmethod
+    def of(cls, head: Head) -> Results:
+        """Those of a head."""
+        if head.number:
+            return cls("double", "numbers", "number", "numbers", "Number")
+        return cls("int32_t", "classes", "best", "classify", "Class")
+
+
+def results_function(head: Head, name: str, word: Word) -> Iterator[str]:
+    """`NAME_classify`, or `NAME_numbers`: packed bits of some samples to counts and results."""
+    results = Results.of(head)
     upper, planes, kind, cast = name.upper(), n_planes(head), word.name, word.cast
     full_adder = [  # adds two numbers of plane p's weight to it; the carry of the next weight replaces the second one
         f"            const {kind} differ = {cast}(waiting[p] ^ plane[p]), both = {cast}(waiting[p] & plane[p]);",
@@ -89,6 +117,12 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     sizes = np.bincount(head.group, minlength=head.n_classes)
     yield from _table(_index_type(len(order)), f"{name}_class_size", map(str, sizes.tolist()))
     yield from _table("int32_t", f"{name}_offset_of", map(str, head.offset.tolist()))
+    if head.number:
+        base, scale = head.number
+        yield f"static double {name}_number(int32_t count)"
+        yield "{"
+        yield f"    return {base.hex()} + {scale.hex()} * (double)count; /* {base!r} + {scale!r} * count */"
+        yield "}\n"
     yield "/* Count all samples at once: bit s of plane[p] is bit p of the count of sample s. A number waits at each"
     yield " * weight for a second one; then a full adder makes three of a weight one, and a carry of the next weight. */"
     yield f"static void {name}_count(const {kind} *output, int32_t first, int32_t size, {kind} *plane)"
@@ -114,8 +148,8 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     yield "        }"
     yield "    }"
     yield "}\n"
-    yield f"void {name}_classify(const {kind} *input, int32_t samples, int32_t *classes, int32_t *counts,"
-    yield f"    {name}_workspace *work)"
+    yield f"void {name}_{results.function}(const {kind} *input, int32_t samples, {results.kind} *{results.many},"
+    yield f"    int32_t *counts, {name}_workspace *work)"
     yield "{"
     yield f"    {name}_gates(input, work->output, work->value);"
     yield f"    for (int32_t k = 0, first = 0; k < {upper}_CLASSES; k++) {{"
@@ -123,6 +157,15 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     yield f"        first += {name}_class_size[k];"
     yield "    }"
     yield "    for (int32_t s = 0; s < samples; s++) {"
+    if head.number:
+        yield f"        int32_t count = {name}_offset_of[0];"
+        yield f"        for (int32_t p = 0; p < {planes}; p++)"
+        yield f"            count += (int32_t){word.bit('work->plane[0][p]', 's')} << p;"
+        yield "        if (counts) counts[s] = count;"
+        yield f"        if (numbers) numbers[s] = {name}_number(count);"
+        yield "    }"
+        yield "}\n"
+        return
     yield "        int32_t best = 0, best_count = 0;"
     yield f"        for (int32_t k = 0; k < {upper}_CLASSES; k++) {{"
     yield f"            int32_t count = {name}_offset_of[k];"
@@ -139,25 +182,26 @@ def classify_function(head: Head, name: str, word: Word) -> Iterator[str]:
     yield "}\n"
 
 
-def predict_functions(name: str) -> Iterator[str]:
+def predict_functions(head: Head, name: str) -> Iterator[str]:
     """`NAME_predict_batch` and `NAME_predict`."""
-    upper = name.upper()
-    yield f"void {name}_predict_batch(const {name}_feature *features, int32_t samples, int32_t *classes,"
+    upper, results = name.upper(), Results.of(head)
+    many, one = results.many, results.one
+    yield f"void {name}_predict_batch(const {name}_feature *features, int32_t samples, {results.kind} *{many},"
     yield f"    int32_t *counts, {name}_workspace *work)"
     yield "{"
     yield "    while (samples > 0) {"
     yield f"        const int32_t now = samples < {upper}_WORD_BITS ? samples : {upper}_WORD_BITS;"
     yield f"        {name}_encode(features, now, work->input);"
-    yield f"        {name}_classify(work->input, now, classes, counts, work);"
+    yield f"        {name}_{results.function}(work->input, now, {many}, counts, work);"
     yield f"        features += (intptr_t)now * {upper}_FEATURES;"
-    yield "        classes = classes ? classes + now : classes;"
+    yield f"        {many} = {many} ? {many} + now : {many};"
     yield f"        counts = counts ? counts + (intptr_t)now * {upper}_CLASSES : counts;"
     yield "        samples -= now;"
     yield "    }"
     yield "}\n"
-    yield f"int32_t {name}_predict(const {name}_feature *features, int32_t *counts, {name}_workspace *work)"
+    yield f"{results.kind} {name}_predict(const {name}_feature *features, int32_t *counts, {name}_workspace *work)"
     yield "{"
-    yield "    int32_t best;"
-    yield f"    {name}_predict_batch(features, 1, &best, counts, work);"
-    yield "    return best;"
+    yield f"    {results.kind} {one};"
+    yield f"    {name}_predict_batch(features, 1, &{one}, counts, work);"
+    yield f"    return {one};"
     yield "}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gatewright.circuit.circuit import Encoder, Head
 from gatewright.columns import Column
 from gatewright.features import COARSE, EXACT, WIDE, feature_range, type_bits
+from gatewright.formats.c.interface import Results
 from gatewright.formats.names import C_KEYWORDS, comment
 
 _WORDS = (("<=", " LE "), (">=", " GE "), ("<", " LT "), (">", " GT "), ("+", " PLUS "), ("%", " PERCENT "))
@@ -25,6 +26,8 @@ _TAKEN = {
         "classify",
         "predict",
         "predict_batch",
+        "numbers",
+        "number",
         "class",
         "row",
     ),
@@ -93,15 +96,15 @@ def class_enum(head: Head, name: str) -> Iterator[str]:
     if not head.class_names:
         return
     taken: set[str] = set()
-    yield "/* The classes. */"
+    yield "\n/* The classes. */"
     yield f"enum {name}_class {{"
     for k, label in enumerate(head.class_names):
         short = identifier(label, set(), "N").upper()
         yield f"    {identifier(f'{name.upper()}_CLASS_{short}', taken, 'CLASS')} = {k}, /* {comment(label)} */"
-    yield "};\n"
+    yield "};"
 
 
-def row_declarations(encoder: Encoder, name: str) -> Iterator[str]:
+def row_declarations(encoder: Encoder, head: Head, name: str) -> Iterator[str]:
     """Types and functions for rows of a table."""
     fields = _fields(encoder, name)
     for field in fields:
@@ -129,8 +132,9 @@ def row_declarations(encoder: Encoder, name: str) -> Iterator[str]:
     yield f"}} {name}_row;\n"
     yield "/* The features of a row, in their order. */"
     yield f"void {name}_features_of_row(const {name}_row *row, {name}_feature *features);\n"
-    yield "/* Class of a row, as above. */"
-    yield f"int32_t {name}_predict_row(const {name}_row *row, int32_t *counts, {name}_workspace *work);\n"
+    results = Results.of(head)
+    yield f"/* {results.words} of a row, as above. */"
+    yield f"{results.kind} {name}_predict_row(const {name}_row *row, int32_t *counts, {name}_workspace *work);\n"
 
 
 def _type(field: _Field, name: str) -> str:
@@ -141,7 +145,7 @@ def _type(field: _Field, name: str) -> str:
     return "int32_t" if bits <= 32 else "int64_t"
 
 
-def row_functions(encoder: Encoder, name: str) -> Iterator[str]:
+def row_functions(encoder: Encoder, head: Head, name: str) -> Iterator[str]:
     """`NAME_features_of_row` and `NAME_predict_row`."""
     fields = _fields(encoder, name)
     yield f"static {name}_feature {name}_whole(int64_t value, int64_t low, int64_t high)"
@@ -173,7 +177,8 @@ def row_functions(encoder: Encoder, name: str) -> Iterator[str]:
         yield f"    features[{at}] = ({name}_feature)({number});"
         at += column.n_features
     yield "}\n"
-    yield f"int32_t {name}_predict_row(const {name}_row *row, int32_t *counts, {name}_workspace *work)"
+    kind = Results.of(head).kind
+    yield f"{kind} {name}_predict_row(const {name}_row *row, int32_t *counts, {name}_workspace *work)"
     yield "{"
     yield f"    {name}_feature features[{encoder.n_features}];"
     yield f"    {name}_features_of_row(row, features);"

@@ -78,12 +78,17 @@ def to_html(
         OptionError: `name` is not an identifier, `white` is not positive, `data` is unknown, or labels and samples differ
             in number.
         ShapeError: `samples` or `data` do not fit (also DtypeError, DataError).
-        UnsupportedError: Counts are too large for the numbers of JavaScript, or the head decides at several places.
+        UnsupportedError: Counts are too large for the numbers of JavaScript, or the head decides at several places or gives
+            a number.
     """
     check_name(name)
     if white is not None and not (type(white) in {int, float} and np.isfinite(white) and white > 0):
         raise OptionError(f"white is {white!r}, expected the positive value of a fully drawn pixel")
     refuse_places(circuit, "a web page")
+    if circuit.head is not None and circuit.head.number:
+        raise UnsupportedError(
+            "the circuit gives a number, and the web page shows classes; export it to C or Verilog instead"
+        )
     small = simplify(circuit)
     if small.head is not None and max(abs(int(o)) for o in small.head.offset) + small.n_outputs >= 1 << 53:
         raise UnsupportedError("the head's counts do not fit the numbers of JavaScript, exact below 2^53")

@@ -59,9 +59,10 @@ def to_verilog(
     and for float32 as IEEE 754 bits; where the encoder has types of their own for features, so many bits one after the
     other, as the module's comment says by name), or without encoder input `bits`; output `class_index` and, on request,
     `scores` (class k at bits `k * S +: S`, unsigned, to which a constant given in the module's comment is to be added),
-    or without head output `outputs`; with registers `clk`, with `stream` also `enable`, which stops the registers while
-    it is 0. `ports` gives input and outputs other names. Inputs that nothing depends on stay ports; outputs that are
-    constant stay outputs.
+    of a head of numbers `count` (unsigned; the comment says for which number `base + scale * count` it stands), or
+    without head output `outputs`; with registers `clk`, with `stream` also `enable`, which stops the registers while it
+    is 0. `ports` gives input and outputs other names. Inputs that nothing depends on stay ports; outputs that are constant
+    stay outputs.
 
     Args:
         circuit: Any circuit.
@@ -88,7 +89,7 @@ def to_verilog(
 
     Raises:
         OptionError: `name` or a port is not an identifier, or taken; there are more or fewer names than ports; `pipeline`
-            is negative, or `scores` without a head.
+            is negative, or `scores` without a head of classes.
         ShapeError: `samples` do not fit (also DtypeError, DataError).
         UnsupportedError: The circuit has no outputs.
 
@@ -156,7 +157,10 @@ def _meaning(netlist: GateLevel, pipeline: int) -> Iterator[str]:
         if width:
             yield f"{netlist.input_name}[f * {width} +: {width}] is feature f, {kind.get(encoder.dtype, 'unsigned')};"
         yield f"features are those of a sample of shape {list(encoder.shape)} in C order."
-    if netlist.decides:
+    if netlist.counts_one and head is not None:
+        base, scale = head.number
+        yield f"The result is the number {base!r} + {scale!r} * {netlist.outputs[0][0]}, an unsigned whole number."
+    elif netlist.decides:
         yield f"{netlist.outputs[0][0]} is the lowest class among those with the greatest count."
         if head is not None:
             yield from (f"class {k}: {comment(label)}" for k, label in enumerate(head.class_names))

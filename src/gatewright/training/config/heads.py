@@ -102,3 +102,32 @@ class WeightedHead(Head):
 
     def rate(self, default: float) -> float:
         return self.lr
+
+
+@HEADS.register
+class NumberHead(WeightedHead):
+    """A number in the place of classes, for targets of mean 0 and variance 1; data with classes are refused.
+
+    Attributes:
+        kind: `number`.
+        limit: Greatest magnitude of a weight.
+        lr: Learning rate of the weights, which follows the schedule of the gates'.
+    """
+
+    kind: Literal["number"]  # type: ignore[assignment]
+    limit: Annotated[int, Field(ge=1, le=127)] = 7
+    lr: Rate = 0.02
+
+    def check(self, width: int, classes: int, label_shape: Shape, where: str) -> None:
+        if label_shape or classes != 1:
+            raise OptionError(
+                f"model.head is number, which learns numbers, but the data have {classes} classes; "
+                "gatewright.sklearn.GatewrightRegressor learns from tables with a number per row"
+            )
+
+    def build(
+        self, width: int, classes: int, label_shape: Shape, *, tau: float | None, generator: torch.Generator
+    ) -> torch.nn.Module:
+        from gatewright.nn import NumberSum
+
+        return NumberSum(width, limit=self.limit, tau=tau, generator=generator)

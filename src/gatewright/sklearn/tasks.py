@@ -1,0 +1,217 @@
+"""What is learned from a table: classes, or a number per row, with its head, its loss, and which network is better."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewright.circuit import Circuit, Head, simplify
+from gatewright.engine import Engine
+from gatewright.errors import DataError
+from gatewright.sklearn.calibration import fitted_temperature
+from gatewright.sklearn.rows import Rows, Weights
+
+if TYPE_CHECKING:
+    from gatewright.training.objective import Objective
+
+Errors = npt.NDArray[np.float64]
+
+
+class Task(Protocol):
+    """What learning takes of a task."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes; empty for numbers."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """Scores of the network."""
+        ...
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """Its section of the config."""
+        ...
+
+    @property
+    def figure(self) -> str:
+        """What a score is called."""
+        ...
+
+    def objective(self) -> Objective:
+        """What training minimises; imports torch."""
+        ...
+
+    def targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What the network learns for each row."""
+        ...
+
+    def strata(self, y: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """Groups of rows, from 0, of each of which a share is held out."""
+        ...
+
+    def finished(self, circuit: Circuit, rows: Rows, learned: Weights, held_out: Weights) -> Circuit:
+        """The circuit with what its head says of counts fitted: to what is held out, or to what was learned from."""
+        ...
+
+    def errors(self, circuit: Circuit, rows: Rows) -> Errors:
+        """What each row is predicted wrong by, 0 or more: the less in the mean, the better the circuit."""
+        ...
+
+    def score(self, errors: Errors, rows: Rows, weight: Weights) -> float:
+        """The figure that scikit-learn has for rows of these weights."""
+        ...
+
+    def slack(self, errors: Errors, best: Errors, weight: Weights) -> float:
+        """By how much the mean of errors may be worse than the best and still count as equal: one standard error."""
+        ...
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Each row has a class. An error is 1; classes count their own share of the last layer's gates."""
+
+    class_names: tuple[str, ...]
+    figure: str = "accuracy"
+
+    @property
+    def outputs(self) -> int:
+        """A score per class."""
+        return len(self.class_names)
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """A group sum."""
+        return {"kind": "sum"}
+
+    def objective(self) -> Objective:
+        """Cross-entropy."""
+        from gatewright.training.objective import CLASSES  # noqa: PLC0415 - imports torch
+
+        return CLASSES
+
+    def targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The classes."""
+        return y
+
+    def strata(self, y: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The classes."""
+        return y
+
+    def finished(self, circuit: Circuit, rows: Rows, learned: Weights, held_out: Weights) -> Circuit:  # noqa: ARG002
+        """The circuit with the temperature that gives the best probabilities on what is held out."""
+        assert circuit.head is not None  # noqa: S101 - the network has one
+        used = held_out > 0
+        counts = Engine(circuit).counts(rows.x[used])
+        tau = fitted_temperature(counts, rows.y[used], held_out[used], circuit.head.tau)
+        return circuit.replace(head=replace(circuit.head, tau=tau))
+
+    def errors(self, circuit: Circuit, rows: Rows) -> Errors:
+        """1 where the class is wrong."""
+        return np.asarray(Engine(circuit).predict(rows.x) != rows.y, np.float64)
+
+    def score(self, errors: Errors, rows: Rows, weight: Weights) -> float:  # noqa: ARG002
+        """Accuracy."""
+        return 1 - float(np.average(errors, weights=weight))
+
+    def slack(self, errors: Errors, best: Errors, weight: Weights) -> float:  # noqa: ARG002
+        """Standard error of the best accuracy."""
+        wrong = float(np.average(best, weights=weight))
+        return math.sqrt(wrong * (1 - wrong) / float(weight.sum()))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Each row has a number. An error is squared; all gates of the last layer are weighed and added up.
+
+    Attributes:
+        mean: Mean of the numbers that are learned from.
+        deviation: Their standard deviation, or 1 if all are equal.
+    """
+
+    mean: float
+    deviation: float
+    figure: str = "R^2"
+
+    @classmethod
+    def of(cls, y: npt.NDArray[np.float64], weight: Weights) -> Numbers:
+        """The task of these numbers.
+
+        Raises:
+            DataError: They are so large or so close to each other that their deviation is no number.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(np.average(y, weights=weight))
+            deviation = math.sqrt(float(np.average((y - mean) ** 2, weights=weight)))
+        if not math.isfinite(deviation):
+            raise DataError(f"y reaches from {y.min():g} to {y.max():g}, too far for its variance; scale it")
+        if deviation and not 1e-30 < deviation < 1e30:
+            raise DataError(f"y has standard deviation {deviation:g}, expected 1e-30 to 1e30; scale it")
+        return cls(mean, deviation or 1.0)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    @property
+    def outputs(self) -> int:
+        """One score."""
+        return 1
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """Weighed bits."""
+        return {"kind": "number"}
+
+    def objective(self) -> Objective:
+        """Squared error."""
+        from gatewright.training.objective import NUMBERS  # noqa: PLC0415 - imports torch
+
+        return NUMBERS
+
+    def targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The numbers with mean 0 and variance 1, as float32."""
+        return np.asarray((y - self.mean) / self.deviation, np.float32)
+
+    def strata(self, y: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """All rows together."""
+        return np.zeros(len(y), np.int64)
+
+    def finished(self, circuit: Circuit, rows: Rows, learned: Weights, held_out: Weights) -> Circuit:  # noqa: ARG002
+        """The circuit with the base and scale of least squared error on what was learned from.
+
+        What is held out may be a few rows, which two numbers could fit by chance.
+        """
+        counts = Engine(circuit).counts(rows.x)[:, 0].astype(np.float64)
+        count, y = float(np.average(counts, weights=learned)), float(np.average(rows.y, weights=learned))
+        variance = float(np.average((counts - count) ** 2, weights=learned))
+        common = float(np.average((counts - count) * (rows.y - y), weights=learned))
+        scale = float(np.float32(common / variance)) if variance else 0.0
+        if scale == 0:  # nothing to learn: the mean for every row
+            none = np.zeros(0, np.int32)
+            return simplify(circuit.replace(outputs=none, head=Head(none, np.zeros(1, np.int64), number=(y, 1.0))))
+        assert circuit.head is not None  # noqa: S101 - the network has one
+        return circuit.replace(head=replace(circuit.head, number=(y - scale * count, scale)))
+
+    def errors(self, circuit: Circuit, rows: Rows) -> Errors:
+        """Squared errors, in units of the variance."""
+        return np.asarray(((Engine(circuit).predict(rows.x) - rows.y) / self.deviation) ** 2, np.float64)
+
+    def score(self, errors: Errors, rows: Rows, weight: Weights) -> float:
+        """The share of the variance explained, R^2; NaN where all numbers are equal."""
+        mean = np.average(rows.y, weights=weight)
+        variance = float(np.average(((rows.y - mean) / self.deviation) ** 2, weights=weight))
+        return 1 - float(np.average(errors, weights=weight)) / variance if variance else math.nan
+
+    def slack(self, errors: Errors, best: Errors, weight: Weights) -> float:
+        """Standard error of the difference to the best: less than that of each, as what is hard is hard for both."""
+        differences = errors - best
+        mean = np.average(differences, weights=weight)
+        return math.sqrt(float(np.average((differences - mean) ** 2, weights=weight)) / float(weight.sum()))
