@@ -120,40 +120,64 @@ def dlgn(
     return train
 
 
-ROWS: dict[str, tuple[str, str, Callable[[Dataset], Trained]]] = {
-    "mnist-tree": ("scikit-learn", "mnist", forest(DecisionTreeClassifier(max_leaf_nodes=256, random_state=0))),
+ROWS: dict[str, tuple[str, str, str, Callable[[Dataset], Trained]]] = {
+    "mnist-tree": (
+        "scikit-learn",
+        "mnist",
+        "one tree of 256 leaves",
+        forest(DecisionTreeClassifier(max_leaf_nodes=256, random_state=0)),
+    ),
     "mnist-forest-10x200": (
-        "scikit-learn", "mnist", forest(RandomForestClassifier(10, max_leaf_nodes=200, random_state=0), quantize=3)
+        "scikit-learn",
+        "mnist",
+        "10 trees of 200 leaves, 3 bits",
+        forest(RandomForestClassifier(10, max_leaf_nodes=200, random_state=0), quantize=3),
     ),
     "mnist-forest-50x500": (
-        "scikit-learn", "mnist", forest(RandomForestClassifier(50, max_leaf_nodes=500, random_state=0), quantize=4)
+        "scikit-learn",
+        "mnist",
+        "50 trees of 500 leaves, 4 bits",
+        forest(RandomForestClassifier(50, max_leaf_nodes=500, random_state=0), quantize=4),
     ),
-    "adult-tree": ("scikit-learn", "adult", forest(DecisionTreeClassifier(max_leaf_nodes=32, random_state=0))),
+    "adult-tree": (
+        "scikit-learn",
+        "adult",
+        "one tree of 32 leaves",
+        forest(DecisionTreeClassifier(max_leaf_nodes=32, random_state=0)),
+    ),
     "adult-forest-10x50": (
-        "scikit-learn", "adult", forest(RandomForestClassifier(10, max_leaf_nodes=50, random_state=0), quantize=4)
+        "scikit-learn",
+        "adult",
+        "10 trees of 50 leaves, 4 bits",
+        forest(RandomForestClassifier(10, max_leaf_nodes=50, random_state=0), quantize=4),
     ),
     "adult-boosting-20x8": (
         "scikit-learn",
         "adult",
+        "20 boosted trees of 8 leaves, 5 bits",
         forest(Boosting(max_iter=20, max_leaf_nodes=8, learning_rate=0.3, random_state=0), quantize=5),
     ),
     "adult-boosting-100x8": (
         "scikit-learn",
         "adult",
+        "100 boosted trees of 8 leaves, 6 bits",
         forest(Boosting(max_iter=100, max_leaf_nodes=8, learning_rate=0.1, random_state=0), quantize=6),
     ),
-    "mnist-dlgn-5x1000": ("torchlogix", "mnist", dlgn(torchlogix, 1000, 5, 2000, 0.01)),
+    "mnist-dlgn-5x1000": ("torchlogix", "mnist", "5 layers of 1,000", dlgn(torchlogix, 1000, 5, 2000, 0.01)),
     "mnist-learned-2x2000": (
-        "torchlogix", "mnist", dlgn(functools.partial(torchlogix, 8), 2000, 2, 3000, 0.05)
+        "torchlogix",
+        "mnist",
+        "2 layers of 2,000, learned connections",
+        dlgn(functools.partial(torchlogix, 8), 2000, 2, 3000, 0.05),
     ),
-    "mnist-difflogic-4x1000": ("difflogic", "mnist", dlgn(difflogic, 1000, 4, 3000, 0.01)),
-}  # fmt: skip
-"""Library, data set and training of each row."""
+    "mnist-difflogic-4x1000": ("difflogic", "mnist", "4 layers of 1,000", dlgn(difflogic, 1000, 4, 3000, 0.01)),
+}
+"""Library, data set, what it is, and training of each row."""
 
 
 def measure(name: str, circuits: Path | None) -> dict[str, Any]:
     """One row."""
-    library, dataset, train = ROWS[name]
+    library, dataset, label, train = ROWS[name]
     data = gw.load_dataset(dataset)
     begin = time.perf_counter()
     with contextlib.redirect_stdout(None):  # difflogic prints in each step
@@ -173,6 +197,7 @@ def measure(name: str, circuits: Path | None) -> dict[str, Any]:
         "library": library,
         "version": _version(library),
         "data": dataset,
+        "label": label,
         **about,
         **{key: circuit.metadata[key] for key in ("quantized",) if key in circuit.metadata},
         "test_of_library": round(float(np.mean(own == data.test.y)), 4),
