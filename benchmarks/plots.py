@@ -3,8 +3,8 @@
 python benchmarks/plots.py   # docs/pareto-DATA.png and .svg, docs/nand-DATA.png and .svg
 
 Accuracies are means over seeds (pareto.json). Total ops are those of the circuits in the zoo, counted anew (zoo_cost.json),
-where the zoo has the row. NAND gates and inverters are those of whole_cost.json and zoo_cost.json, with the accuracy of
-that one circuit.
+where the zoo has the row. Networks of other libraries that were trained here are those of rivals.json. NAND gates and
+inverters are those of whole_cost.json and zoo_cost.json, with the accuracy of that one circuit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from gatewright.runs.report.draw import draw, draw_nand
+from gatewright.runs.report.draw import Measured, draw, draw_nand
 from gatewright.runs.report.published import benchmark, published
 from gatewright.runs.results import Results
 
@@ -27,11 +27,17 @@ def main() -> None:
         row.model_copy(update={"total_ops": counted[row.name]["total_ops"]}) if row.name in counted else row
         for row in Results(HERE / "pareto.json").rows()
     ]
+    rivals = json.loads((HERE / "rivals.json").read_text()).values()
     for name in dict.fromkeys(row.data for row in rows):
         mine = [row for row in rows if row.data == name]
         others = [row for row in published() if row.data == name]
+        measured = sorted(
+            Measured(row["library"], row["total_ops"], row["logic_ops"], 100 * row["test"])
+            for row in rivals
+            if row["data"] == name
+        )
         if len(mine) > 1 or others:  # one point alone is no front
-            print(*draw(name, mine, others, DOCS), sep="\n")
+            print(*draw(name, mine, others, DOCS, measured=measured), sep="\n")
     for name in dict.fromkeys(row.data for row in benchmark()):
         points = {
             n: (r["nand_inv"], 100 * r["test"]) for n, r in counted.items() if r["data"] == name and r["nand_inv"]

@@ -18,6 +18,7 @@ _NAMES = {
     "gatewright.budget.driver": ("search",),
     "gatewright.circuit": ("Circuit", "Encoder", "Head", "load_circuit", "prove", "save_circuit"),
     "gatewright.circuit.cost": ("cost",),
+    "gatewright.circuit.lookup_tables": ("LookupTables",),
     "gatewright.circuit.simplify": ("simplify",),
     "gatewright.data": ("load_dataset",),
     "gatewright.engine": ("Engine", "PackedBits"),
@@ -25,6 +26,7 @@ _NAMES = {
     "gatewright.foreign": ("import_network",),
     "gatewright.formats": ("export",),
     "gatewright.gates": ("Gate",),
+    "gatewright.hardware.luts": ("map_luts",),
     "gatewright.learning": ("AdaptiveDiscretization", "AdaptiveResampling", "GuidedProposals"),
     "gatewright.lowering": ("lower",),
     "gatewright.model": ("Model", "load"),
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from gatewright.circuit import prove as prove
     from gatewright.circuit import save_circuit as save_circuit
     from gatewright.circuit.cost import cost as cost
+    from gatewright.circuit.lookup_tables import LookupTables as LookupTables
     from gatewright.circuit.simplify import simplify as simplify
     from gatewright.data import load_dataset as load_dataset
     from gatewright.engine import Engine as Engine
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from gatewright.foreign import import_network as import_network
     from gatewright.formats import export as export
     from gatewright.gates import Gate as Gate
+    from gatewright.hardware.luts import map_luts as map_luts
     from gatewright.learning import AdaptiveDiscretization as AdaptiveDiscretization
     from gatewright.learning import AdaptiveResampling as AdaptiveResampling
     from gatewright.learning import GuidedProposals as GuidedProposals

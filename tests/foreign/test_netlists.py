@@ -92,7 +92,7 @@ def test_pickles_are_not_read(tmp_path):
 def test_other_sources_are_refused_by_name(tmp_path):
     with pytest.raises(OptionError, match=r"unknown suffix of foreign networks '\.onnx'"):
         gw.import_network("model.onnx")
-    with pytest.raises(OptionError, match="is a folder"):
+    with pytest.raises(OptionError, match="holds no file of a foreign network"):
         gw.import_network(tmp_path)
     with pytest.raises(UnsupportedError, match=r"a builtins\.dict is not a network"):
         gw.import_network({})

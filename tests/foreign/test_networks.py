@@ -1,8 +1,10 @@
 """Logic networks of other libraries, against those libraries' own evaluation.
 
-The libraries are no dependencies of gatewright: each test is skipped unless its library can be imported. They were run with
-difflogic 0.1.0 (its Python path), torchlogix 0.2.2, torch_dwn 1.1.1 and CompactLogic of May 2026. The kernels that the last
-two have for GPUs alone are stated here in plain torch, as their sources define them.
+No script installs these libraries: difflogic, torch_dwn and CompactLogic build code for GPUs, torchlogix needs Python 3.12.
+So each test needs the Python files of its library on PYTHONPATH, as benchmarks/rivals.py says, and is skipped without them;
+files that the libraries wrote are in every run (test_state_dicts.py). They were run with difflogic 0.1.0 (its Python path),
+torchlogix 0.2.2, torch_dwn 1.1.1 and CompactLogic of May 2026. The kernels that the last two have for GPUs alone are stated
+here in plain torch, as their sources define them.
 """
 
 from __future__ import annotations
@@ -19,19 +21,24 @@ from gatewright.errors import OptionError, ShapeError, UnsupportedError
 pytestmark = pytest.mark.slow
 
 
+def files_of(name):
+    needed = f"needs the Python files of {name.partition('.')[0]} on PYTHONPATH: benchmarks/rivals.py"
+    return pytest.importorskip(name, reason=needed, exc_type=ImportError)
+
+
 @pytest.fixture
 def difflogic():
-    return pytest.importorskip("difflogic", exc_type=ImportError)
+    return files_of("difflogic")
 
 
 @pytest.fixture
 def torchlogix():
-    return pytest.importorskip("torchlogix.layers", exc_type=ImportError)
+    return files_of("torchlogix.layers")
 
 
 @pytest.fixture
 def torch_dwn(monkeypatch):
-    library = pytest.importorskip("torch_dwn", exc_type=ImportError)
+    library = files_of("torch_dwn")
 
     def forward(_ctx, x, mapping, luts, _alpha, _beta):
         """`efd_cuda_forward_kernel`: input l of a table is bit l of the entry's number."""
@@ -45,7 +52,7 @@ def torch_dwn(monkeypatch):
 
 @pytest.fixture
 def compactlogic(monkeypatch):
-    library = pytest.importorskip("compactlogic.compactlogic", exc_type=ImportError)
+    library = files_of("compactlogic.compactlogic")
 
     def gate(ids, a, b):
         return (ids.long() >> (3 - 2 * a - b).long() & 1).float()

@@ -192,7 +192,7 @@ DAMAGED = {
         (("learner", "gradient_booster", "name"), "gblinear", "expected gbtree"),
         (("learner", "objective", "name"), "reg:squarederror", "no classification"),
         (("learner", "learner_model_param", "num_target"), "2", "several things"),
-        (("learner", "gradient_booster", "model", "trees", 0, "split_type"), [1] * 13, "by category"),
+        (("learner", "gradient_booster", "model", "trees", 0, "split_type"), [1] * 13, "ask for categories"),
         (("learner", "gradient_booster", "model", "trees", 0, "left_children", 0), 0, "do not form trees"),
         (("learner", "gradient_booster", "model", "trees", 0, "left_children"), [1], "not XGBoost's model"),
         (("learner", "gradient_booster", "model", "trees", 0, "split_indices", 0), 99, "no feature of 0..5"),
@@ -204,7 +204,7 @@ DAMAGED = {
     ],
     "lightgbm-three.json": [
         (("objective",), "regression", "no classification"),
-        (("tree_info", 0, "tree_structure", "decision_type"), "==", "by category"),
+        (("tree_info", 0, "tree_structure", "decision_type"), "in", "decides by"),
         (("tree_info", 0, "tree_structure", "missing_type"), "Zero", "zero_as_missing"),
         (("tree_info", 0, "tree_structure", "left_child"), {}, "not LightGBM's model"),
         (("tree_info", 0, "tree_structure", "threshold"), "1||2", "not LightGBM's model"),
@@ -250,10 +250,6 @@ def test_what_is_no_forest_is_refused_by_name():
         gw.import_network(DecisionTreeClassifier())
     with pytest.raises(UnsupportedError, match="several things"):
         gw.import_network(DecisionTreeClassifier().fit(x, np.stack([y, y], 1)))
-    with pytest.raises(UnsupportedError, match="categorical"):
-        gw.import_network(
-            HistGradientBoostingClassifier(max_iter=2, categorical_features=[0]).fit(abs(x), y), quantize=4
-        )
     with pytest.raises(UnsupportedError, match="starts from a LogisticRegression"):
         gw.import_network(GradientBoostingClassifier(n_estimators=2, init=LogisticRegression()).fit(x, y), quantize=4)
 

@@ -11,7 +11,7 @@ import pytest
 
 from gatewright.circuit import Circuit, Head, cost
 from gatewright.errors import FormatError
-from gatewright.runs.report.draw import draw, draw_nand, front
+from gatewright.runs.report.draw import Measured, draw, draw_nand, front
 from gatewright.runs.report.published import benchmark, published
 from gatewright.runs.report.table import table
 from gatewright.runs.results import Entry, Results
@@ -128,12 +128,14 @@ def test_pictures(results, tmp_path):
     results.add(entry(1))
     results.add(entry(1, name="second", logic_ops=50, test=0.8))
     others = [row for row in published() if row.data in {"mnist", "fashion-mnist"}]
-    png, svg = draw("digits", results.rows(), others, tmp_path)
+    measured = [Measured("someone's library", 3_000, 900, 85.0)]
+    png, svg = draw("digits", results.rows(), others, tmp_path, measured=measured)
     assert png.read_bytes().startswith(b"\x89PNG")
     text = svg.read_text()
+    assert "library, measured by us" in text
     for shown in ("LILogicNet (reckoned)", ">LILogicNet<", "gates not stated", "second", "total ops"):
         assert shown in text
     nand = draw_nand("mnist", {"mine": (20_000, 97.5)}, [r for r in benchmark() if r.data == "mnist"], tmp_path)[1]
     assert all(shown in nand.read_text() for shown in ("boosted forest", "mine", "NAND"))
-    again = draw("digits", results.rows(), others, tmp_path / "again")[1]
+    again = draw("digits", results.rows(), others, tmp_path / "again", measured=measured)[1]
     assert again.read_text() == text

@@ -14,7 +14,9 @@ from gatewright.errors import OptionError
 
 
 def import_(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="A netlist, or a network that another library saved.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="A netlist, or a network that another library saved.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.gw", help="File to write.")],
     like: Annotated[
         Path | None, typer.Option(metavar="OTHER.gw|NAME", help="Netlists: circuit whose encoder and head it gets.")
@@ -25,6 +27,10 @@ def import_(
     classes: Annotated[int | None, typer.Option(help="State dicts: classes of the group sum at the end.")] = None,
     tau: Annotated[float | None, typer.Option(help="State dicts: temperature of the group sum.")] = None,
     inputs: Annotated[int | None, typer.Option(help="State dicts: number of inputs.")] = None,
+    thermometer: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="State dicts: thresholds of the inputs, [*shape, bits], in .npy or .json."),
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Data set that gives type, shape and classes, and on which accuracy is measured.")
     ] = None,
@@ -51,6 +57,7 @@ def import_(
         "classes": classes,
         "tau": tau,
         "inputs": inputs,
+        "thermometer": thermometer,
     }
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     samples = None
@@ -59,8 +66,10 @@ def import_(
 
         loaded = load_dataset(dataset, data, progress=not json)
         samples = loaded.split(split)
-        if source.suffix == ".json":
-            options = {"dtype": loaded.dtype, "shape": loaded.shape, "class_names": loaded.class_names, **options}
+        if source.suffix == ".json" or thermometer is not None:
+            options = {"dtype": loaded.dtype, "shape": loaded.shape, **options}
+        if source.suffix == ".json" or classes is not None:
+            options["class_names"] = loaded.class_names
         if quantize is not None:
             options["samples"] = (samples.x, samples.y)
     network = import_network(source, **options)

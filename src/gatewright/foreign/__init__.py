@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.circuit.circuit import Circuit
-from gatewright.errors import OptionError, UnsupportedError, unknown_name
+from gatewright.errors import UnsupportedError, unknown_name
+from gatewright.foreign.folders import network_of
 from gatewright.foreign.netlists import netlist_circuit
 from gatewright.foreign.networks import network_circuit
 from gatewright.foreign.state_dicts import state_dict_circuit
@@ -55,10 +56,11 @@ def import_network(source: Any, **options: Any) -> Circuit:
     `gatewright.prove` shows that both are equal. What is not fully understood is refused by name.
 
     Args:
-        source: A file with a suffix in `FILES`, or an object whose class a package in `LIBRARIES` defines.
+        source: A file with a suffix in `FILES`; a folder with one such file, and perhaps options for it in
+            `network.json`; or an object whose class a package in `LIBRARIES` defines.
         **options: Options of that kind of source: `like` for netlists; `dtype`, `shape`, `quantize`, `samples`,
             `class_names` and `feature_names` for trees; `shape`, `dtype`, `thermometer` and names for torch networks;
-            `classes`, `tau` and `inputs` for state dicts.
+            `classes`, `tau`, `inputs`, `thermometer`, `shape`, `dtype` and names for state dicts.
 
     Raises:
         OptionError: The source or an option is unknown.
@@ -83,7 +85,8 @@ def import_network(source: Any, **options: Any) -> Circuit:
                 f"save the circuit there: gatewright.save_circuit(gatewright.import_network(model), 'circuit.gw')"
             )
         if path.is_dir():
-            raise OptionError(f"{path} is a folder, expected a file; its suffix says what it holds: {', '.join(FILES)}")
+            path, described = network_of(path, FILES)
+            options = {**described, **options}
         if path.suffix not in FILES:
             raise unknown_name("suffix of foreign networks", path.suffix or path.name, FILES)
         with reading(path):

@@ -7,9 +7,10 @@ The head counts digit d of a class 2^d times.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,8 @@ class Forest:
         ties_to_last: Of two classes, whether the library takes the last one of equal scores; otherwise the first one.
         class_names: Names of the classes, or empty.
         feature_names: Names of the features, or empty.
+        flips: Of nodes that ask for categories, in place of a threshold: float64, ascending; a feature goes right if it is
+            at least an odd number of them (`gatewright.foreign.categories`).
         levels: Nodes by their depth, int64 [nodes of a depth] each.
         tree: int64 [nodes], the tree of each node.
     """
@@ -82,6 +85,7 @@ class Forest:
     ties_to_last: bool = False
     class_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
+    flips: Mapping[int, Float64Array] = field(default_factory=dict)
     levels: tuple[Int64Array, ...] = field(init=False, repr=False)
     tree: Int64Array = field(init=False, repr=False)
 
@@ -137,6 +141,9 @@ class Forest:
                 feature = self.feature[at]
                 compared = np.take_along_axis(block, np.maximum(feature, 0), 1)
                 right = compared > self.threshold[at] if self.at_threshold_left else compared >= self.threshold[at]
+                for node, values in self.flips.items():
+                    here = at == node
+                    right[here] = np.searchsorted(values, compared[here], side="right") % 2 == 1
                 at = np.where(feature < 0, at, np.where(right, self.right[at], self.left[at]))
             result[start : start + step] += self.value[at].sum(1)
         return result / self.divisor
@@ -259,20 +266,31 @@ def _whole(forest: Forest, quantize: int | None) -> tuple[Int64Array, Int64Array
 def _encoder(
     forest: Forest, dtype: str, shape: tuple[int, ...], feature_names: tuple[str, ...]
 ) -> tuple[Builder, Int64Array, Encoder]:
-    """A builder, the node of each inner node's comparison (whether it goes right), and the encoder."""
-    inner = np.flatnonzero(forest.feature >= 0)
-    threshold = first_above(
-        forest.threshold[inner], dtype, inclusive=not forest.at_threshold_left, float32=forest.compares_float32
+    """A builder, the node of each inner node's answer (whether a sample goes right), and the encoder."""
+    asking = np.array(sorted(forest.flips), np.int64)
+    comparing = np.setdiff1d(np.flatnonzero(forest.feature >= 0), asking)
+    node = np.concatenate([comparing, np.repeat(asking, [len(forest.flips[i]) for i in asking.tolist()])])
+    convert = partial(first_above, dtype=dtype, float32=forest.compares_float32)
+    threshold = np.concatenate(
+        [
+            convert(forest.threshold[comparing], inclusive=not forest.at_threshold_left),
+            *(convert(forest.flips[i], inclusive=True) for i in asking.tolist()),
+        ]
     )
-    feature = forest.feature[inner]
     possible = np.isfinite(threshold)
-    pairs, which = np.unique(np.stack([feature, threshold], 1)[possible], axis=0, return_inverse=True)
+    pairs, which = np.unique(np.stack([forest.feature[node], threshold], 1)[possible], axis=0, return_inverse=True)
     builder = Builder(len(pairs))
-    bits = np.full(len(forest.feature), -1, np.int64)
-    bits[inner[possible]] = which.ravel()
+    bit = np.full(len(node), -1, np.int64)
+    bit[possible] = which.ravel()
     for end in (-np.inf, np.inf):
         if (always := threshold == end).any():
-            bits[inner[always]] = builder.constant(end < 0)
+            bit[always] = builder.constant(end < 0)
+    bits = np.full(len(forest.feature), -1, np.int64)
+    bits[comparing] = bit[: len(comparing)]
+    for i in asking.tolist():
+        read, times = np.unique(bit[node == i], return_counts=True)
+        parts = read[times % 2 == 1].tolist() or [builder.constant(False)]
+        bits[i] = reduce(lambda a, b: int(builder.append(Gate.XOR, a, b)), parts)
     encoder = Encoder(pairs[:, 0].astype(np.int64), pairs[:, 1], shape, dtype, tuple(feature_names))
     return builder, bits, encoder
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gatewright.errors import FormatError, UnsupportedError, shown
+from gatewright.foreign.categories import flips
 from gatewright.foreign.forest import Forest, reading
 
 _OBJECTIVES = ("binary", "multiclass")
@@ -20,7 +22,7 @@ def from_lightgbm(model: Any) -> Forest:
         model: What the JSON holds.
 
     Raises:
-        UnsupportedError: It is no classifier of trees that compare numbers.
+        UnsupportedError: It is no classifier of trees.
         FormatError: An entry is missing or of another kind.
     """
     objective = str(model["objective"])
@@ -47,6 +49,7 @@ def from_lightgbm(model: Any) -> Forest:
         compares_float32=False,
         divisor=float(trees // per_stage) if model["average_output"] else 1.0,
         feature_names=tuple(map(str, model["feature_names"])),
+        flips=nodes.flips,
     )
 
 
@@ -61,6 +64,7 @@ class _Nodes:
         self.left: list[int] = []
         self.right: list[int] = []
         self.value: list[list[float]] = []
+        self.flips: dict[int, npt.NDArray[np.float64]] = {}
 
     def add(self, structure: Any, place: int) -> None:
         """Append a tree that adds to the score of one class."""
@@ -84,14 +88,21 @@ class _Nodes:
                 waiting += [(node["left_child"], self.left, here), (node["right_child"], self.right, here)]
 
     def _split(self, node: Any, here: int) -> None:
-        if node["decision_type"] != "<=":
+        if node["decision_type"] not in {"<=", "=="}:
             raise UnsupportedError(
-                f"{self._library}: a tree splits by category ({shown(node['decision_type'])}), which is not read: encode "
-                "categories as numbers"
+                f"{self._library}: a node decides by {shown(node['decision_type'])}, which is not known; expected '<=' or, "
+                "for categories, '=='"
             )
         if node["missing_type"] == "Zero":
             raise UnsupportedError(f"{self._library}: zeros are missing values (zero_as_missing), which is not read")
         if not isinstance(node["split_feature"], int) or node["split_feature"] < 0:
             raise FormatError(f"{self._library}: a node compares feature {shown(node['split_feature'])}")
         self.feature[here] = node["split_feature"]
-        self.threshold[here] = float(node["threshold"])
+        if node["decision_type"] == "<=":
+            self.threshold[here] = float(node["threshold"])
+            return
+        # Features are cut to whole numbers, so 0 begins behind -1; what is below, or unknown, goes right.
+        chosen = [int(category) for category in str(node["threshold"]).split("||")]
+        if min(chosen) < 0:
+            raise FormatError(f"{self._library}: category {min(chosen)}, expected whole numbers from 0 on")
+        self.flips[here] = flips([(c or float(np.nextafter(-1.0, 0)), c + 1) for c in set(chosen)], inside_right=False)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from gatewright.circuit.circuit import Circuit, Encoder
-from gatewright.errors import OptionError, ShapeError, UnsupportedError, shown
-from gatewright.foreign.thresholds import first_above
+from gatewright.circuit.circuit import Circuit
+from gatewright.errors import ShapeError
+from gatewright.foreign.thermometers import encoder_of
+from gatewright.foreign.thermometers import thermometer_bits as separate
 
 
 def network_circuit(
@@ -29,9 +27,10 @@ def network_circuit(
         shape: Shape of one sample: of raw features with a thermometer, of bits without. It may be left out if the first
             layer says how many inputs it has.
         dtype: Type of the raw features, if there is a thermometer.
-        thermometer: What made bits of raw features before the network: an object with `thresholds` (torch_dwn), or its
-            thresholds [*shape, bits]. Bit i of a feature is `x > threshold i`; a feature's bits stand together. A
-            thermometer that is the first module of the network (torchlogix) is found there.
+        thermometer: What made bits of raw features before the network: thresholds [*shape, bits], an object with such
+            `thresholds` (torch_dwn), or a file of them (`.npy`, or nested lists in `.json`). Bit i of a feature is
+            `x > threshold i`; a feature's bits stand together. A thermometer that is the first module of the network
+            (torchlogix) is found there.
         class_names: Names of the classes, or empty.
         feature_names: Names of the raw features, or empty.
 
@@ -48,9 +47,9 @@ def network_circuit(
     modules = prepare(model)
     encoder = None
     if thermometer is not None:
-        encoder, bits_shape = _encoder(*_separate(thermometer, shape), dtype, feature_names)
+        encoder, bits_shape = encoder_of(*separate(thermometer, shape), dtype, feature_names)
     elif modules and (found := thermometer_bits(modules[0], shape)) is not None:
-        encoder, bits_shape = _encoder(*found, dtype, feature_names)
+        encoder, bits_shape = encoder_of(*found, dtype, feature_names)
         modules = modules[1:]
     else:
         bits_shape = tuple(shape) or (first_shape(modules[0]) if modules else ())
@@ -60,34 +59,3 @@ def network_circuit(
     libraries = dict.fromkeys(type(module).__module__.partition(".")[0] for module in modules)
     about = {"imported": ", ".join(name for name in libraries if name != "torch") or "torch"}
     return circuit.replace(encoder=encoder, metadata=about)
-
-
-def _separate(thermometer: Any, shape: tuple[int, ...]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[int, ...]]:
-    """Feature and threshold of each bit of a thermometer in front of a network, flattened, and the shape of a sample."""
-    thresholds = getattr(thermometer, "thresholds", thermometer)
-    if thresholds is None:
-        raise OptionError("the thermometer has no thresholds: fit it first")
-    try:
-        table = np.asarray(thresholds, np.float64)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"thermometer is {shown(thermometer)}, expected thresholds [*shape, bits]") from error
-    if table.ndim < 2 or (shape and table.shape[:-1] != tuple(shape)):
-        if not shape or table.ndim > 2 or (table.ndim == 2 and len(table) != 1):
-            raise OptionError(f"the thermometer's thresholds have shape {table.shape}, expected [*shape, bits]")
-        table = np.broadcast_to(table.reshape(-1), (*shape, table.shape[-1]))  # one set for all features
-    features = np.arange(table[..., 0].size).reshape(table.shape[:-1])
-    return np.broadcast_to(features[..., None], table.shape).ravel(), table.ravel(), table.shape[:-1]
-
-
-def _encoder(
-    feature: npt.NDArray[Any],
-    threshold: npt.NDArray[Any],
-    shape: tuple[int, ...],
-    dtype: str,
-    feature_names: tuple[str, ...],
-) -> tuple[Encoder, tuple[int, ...]]:
-    """The encoder of bits `x > threshold`, and the shape of the bits."""
-    least = first_above(threshold, dtype, inclusive=False, float32=True)
-    if not np.isfinite(least).all():
-        raise UnsupportedError("a threshold of the thermometer is NaN or infinite, so its bit is constant or undefined")
-    return Encoder(feature.ravel(), least.ravel(), shape, dtype, tuple(feature_names)), feature.shape

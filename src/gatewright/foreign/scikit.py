@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewright.errors import NotFittedError, UnsupportedError
+from gatewright.errors import NotFittedError, UnsupportedError, shown
+from gatewright.foreign.categories import exactly, flips
 from gatewright.foreign.forest import Forest
 
 Float64Array = npt.NDArray[np.float64]
@@ -116,10 +117,6 @@ def _boosting(model: Any, library: str) -> Forest:
 
 
 def _histogram_boosting(model: Any, library: str) -> Forest:
-    if np.any(model.is_categorical_ if model.is_categorical_ is not None else False):
-        raise UnsupportedError(
-            f"this {type(model).__name__} has categorical features, whose sets are not read: encode them as numbers first"
-        )
     stages = model._predictors  # noqa: SLF001
     per_stage = model.n_trees_per_iteration_
     classes = max(2, per_stage)
@@ -127,13 +124,24 @@ def _histogram_boosting(model: Any, library: str) -> Forest:
     base[classes - per_stage :] = np.ravel(model._baseline_prediction)  # noqa: SLF001
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("feature", "threshold", "left", "right", "value")}
     roots, count = [], 0
+    column, known = _columns(model)
+    asked: dict[int, Float64Array] = {}
     for stage in stages:
         for place, predictor in enumerate(stage):
             nodes = predictor.nodes
             leaf = nodes["is_leaf"].astype(np.bool_)
             value = np.zeros((len(nodes), classes))
             value[:, classes - per_stage + place] = nodes["value"]
-            parts["feature"].append(np.where(leaf, -1, nodes["feature_idx"]))
+            parts["feature"].append(np.where(leaf, -1, column[np.where(leaf, 0, nodes["feature_idx"])]))
+            for i in np.flatnonzero(nodes["is_categorical"].astype(np.bool_) & ~leaf).tolist():
+                goes_left = np.unpackbits(
+                    predictor.raw_left_cat_bitsets[nodes["bitset_idx"][i]].view(np.uint8), bitorder="little"
+                ).astype(np.bool_)
+                others_left = bool(nodes["missing_go_to_left"][i])  # categories that training had not
+                differ = [
+                    exactly(c) for j, c in enumerate(known[nodes["feature_idx"][i]]) if goes_left[j] != others_left
+                ]
+                asked[count + i] = flips(differ, inside_right=others_left)
             parts["threshold"].append(np.where(leaf, 0, nodes["num_threshold"]))
             parts["left"].append(nodes["left"].astype(np.int64) + count)
             parts["right"].append(nodes["right"].astype(np.int64) + count)
@@ -141,7 +149,28 @@ def _histogram_boosting(model: Any, library: str) -> Forest:
             roots.append(count)
             count += len(nodes)
     joined = {name: np.concatenate(arrays) for name, arrays in parts.items()}
-    return _named(model, library, root=np.array(roots), base=base, compares_float32=False, **joined)
+    return _named(model, library, root=np.array(roots), base=base, compares_float32=False, flips=asked, **joined)
+
+
+def _columns(model: Any) -> tuple[npt.NDArray[np.int64], list[list[float]]]:
+    """The feature int64 [features] of each column that trees see, and the categories of the first columns, by their codes.
+
+    Raises:
+        UnsupportedError: Categories are no numbers.
+    """
+    if model.is_categorical_ is None:
+        return np.arange(model.n_features_in_), []
+    categorical = np.asarray(model.is_categorical_, np.bool_)
+    column = np.concatenate([np.flatnonzero(categorical), np.flatnonzero(~categorical)])
+    known = []
+    for values in model._preprocessor.named_transformers_["encoder"].categories_:  # noqa: SLF001
+        if np.asarray(values).dtype.kind not in "biuf":
+            raise UnsupportedError(
+                f"this {type(model).__name__} has categories that are no numbers ({shown(values[0])}, ...), and circuits "
+                "take numbers: fit it on codes"
+            )
+        known.append(np.asarray(values, np.float64).tolist())
+    return column, known
 
 
 KINDS: Mapping[str, Callable[[Any, str], Forest]] = {

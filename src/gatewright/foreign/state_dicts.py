@@ -16,6 +16,7 @@ from gatewright.circuit.circuit import Circuit, Head
 from gatewright.circuit.lookup import append_tables
 from gatewright.errors import FormatError, GatewrightError, OptionError, UnsupportedError, shown
 from gatewright.foreign.tensors import array
+from gatewright.foreign.thermometers import encoder_of, thermometer_bits
 from gatewright.runtime.files import read_bytes
 
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -31,18 +32,32 @@ SAVE_WIRING = (
 
 
 def state_dict_circuit(
-    path: str | Path, *, classes: int | None = None, tau: float = 1.0, inputs: int | None = None
+    path: str | Path,
+    *,
+    classes: int | None = None,
+    tau: float = 1.0,
+    inputs: int | None = None,
+    thermometer: Any = None,
+    shape: tuple[int, ...] = (),
+    dtype: str = "float32",
+    class_names: tuple[str, ...] = (),
+    feature_names: tuple[str, ...] = (),
 ) -> Circuit:
     """A state dict as a circuit, if it holds tables and wiring: dense layers of torchlogix, CompactLogic and torch_dwn.
 
-    The layers are read in order, each fed by the one before. A state dict says nothing of a group sum at the end, so the
-    options do.
+    The layers are read in order, each fed by the one before. A state dict says nothing of a group sum at the end, and
+    nothing of a thermometer at the beginning, so the options do.
 
     Args:
         path: A file of `torch.save` (read with `weights_only=True`, so no code in it runs) or safetensors.
         classes: The k of the group sum at the end; None for outputs without a head.
         tau: The tau of the group sum.
         inputs: Number of inputs, if the first layer reads fewer of them than there are.
+        thermometer: What makes bits of raw features: thresholds or a file of them, as in `gatewright.foreign.networks`.
+        shape: Shape of one raw sample, if the thresholds do not say it.
+        dtype: Type of the raw features, if there is a thermometer.
+        class_names: Names of the classes, or empty.
+        feature_names: Names of the raw features, or empty.
 
     Raises:
         UnsupportedError: Wiring or something else is not in the file; the message has the line that saves it.
@@ -50,7 +65,16 @@ def state_dict_circuit(
         OptionError: An option is out of range.
     """
     layers = _layers(_tensors(Path(path)), str(path))
-    width = _width(layers[0])
+    width, encoder = _width(layers[0]), None
+    if thermometer is not None:
+        encoder, (bits,) = encoder_of(*thermometer_bits(thermometer, shape), dtype, feature_names)
+        if bits != (inputs or bits):
+            raise OptionError(f"inputs is {inputs}, but the thermometer makes {bits} bits")
+        inputs = bits
+    elif shape or feature_names:
+        raise OptionError(
+            "shape and feature_names are of raw features, and nothing makes bits of them: give a thermometer"
+        )
     if inputs is not None and inputs < width:
         raise OptionError(f"inputs is {inputs}, but the first layer of {path} reads {width}")
     builder = Builder(inputs or width)
@@ -65,8 +89,10 @@ def state_dict_circuit(
     if classes is not None:
         if classes < 1 or len(nodes) % classes:
             raise OptionError(f"classes is {classes}, which does not divide the {len(nodes)} outputs of {path}")
-        head = Head(np.repeat(np.arange(classes), len(nodes) // classes), np.zeros(classes, int), tau)
-    return builder.build(nodes, head=head, metadata={"imported": Path(path).name})
+        head = Head(np.repeat(np.arange(classes), len(nodes) // classes), np.zeros(classes, int), tau, class_names)
+    elif class_names:
+        raise OptionError("class_names are given, but no classes: the k of the group sum")
+    return builder.build(nodes, encoder=encoder, head=head, metadata={"imported": Path(path).name})
 
 
 def _tensors(path: Path) -> dict[str, npt.NDArray[Any]]:

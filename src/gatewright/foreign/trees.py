@@ -72,7 +72,7 @@ def tree_file_circuit(
 
     Raises:
         FormatError: The file is truncated, or of another kind.
-        UnsupportedError: The model is no classifier of trees that compare numbers.
+        UnsupportedError: The model is no classifier of trees.
         OptionError: An option is out of range.
     """
     tree = parse_json(read_bytes(path), str(path))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.errors import FormatError, UnsupportedError, shown
+from gatewright.foreign.categories import flips
 from gatewright.foreign.forest import Forest, reading
 from gatewright.runtime.documents import parse_json
 
@@ -24,7 +25,7 @@ def from_xgboost(tree: Any) -> Forest:
         tree: What the JSON holds.
 
     Raises:
-        UnsupportedError: It is no classifier of trees that compare numbers.
+        UnsupportedError: It is no classifier of trees.
         FormatError: An entry is missing or of another kind.
     """
     learner = tree["learner"]
@@ -65,11 +66,8 @@ def _forest(
         raise FormatError(f"{library}: {len(model['trees'])} trees do not serve the {len(base)} scores")
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("feature", "threshold", "left", "right", "value")}
     roots, count = [], 0
+    asked: dict[int, npt.NDArray[np.float64]] = {}
     for tree, place in zip(model["trees"], model["tree_info"], strict=True):
-        if any(tree.get("split_type", ())) or tree.get("categories"):
-            raise UnsupportedError(
-                f"{library}: a tree splits by category, which is not read: encode categories as numbers"
-            )
         if int(tree["tree_param"].get("size_leaf_vector", "1")) > 1:
             raise UnsupportedError(f"{library}: leaves hold several values (multi_strategy), which is not read")
         left, right, feature = (_whole(tree[name]) for name in ("left_children", "right_children", "split_indices"))
@@ -85,6 +83,8 @@ def _forest(
         parts["left"].append(left + count)
         parts["right"].append(right + count)
         parts["value"].append(value)
+        for node, intervals in _categories(tree, leaf, library).items():
+            asked[count + node] = flips(intervals, inside_right=True)
         roots.append(count)
         count += len(leaf)
     if not roots:
@@ -99,5 +99,22 @@ def _forest(
         library=library,
         at_threshold_left=False,
         feature_names=feature_names,
+        flips=asked,
         **joined,
     )
+
+
+def _categories(tree: Any, leaf: npt.NDArray[np.bool_], library: str) -> dict[int, list[tuple[float, float]]]:
+    """Of nodes that ask for categories, those that go right: features are cut to whole numbers, all others go left."""
+    kinds = _whole(tree.get("split_type", np.zeros(len(leaf), np.int64)))
+    first, sizes, nodes, chosen = (
+        _whole(tree.get(f"categories{name}") or np.zeros(0, np.int64)) for name in ("_segments", "_sizes", "_nodes", "")
+    )
+    if kinds.shape != leaf.shape or set(np.flatnonzero((kinds != 0) & ~leaf).tolist()) != set(nodes.tolist()):
+        raise FormatError(f"{library}: the nodes that ask for categories are not those that have some")
+    if (chosen < 0).any():
+        raise FormatError(f"{library}: category {chosen.min()}, expected whole numbers from 0 on")
+    return {
+        node: [(c, c + 1) for c in set(chosen[begin : begin + size].tolist())]
+        for node, begin, size in zip(nodes.tolist(), first.tolist(), sizes.tolist(), strict=True)
+    }

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from gatewright.circuit.circuit import Circuit
+from gatewright.circuit.lookup import MOST_INPUTS
+from gatewright.circuit.lookup_tables import LookupTables
 from gatewright.errors import FormatError, UnsupportedError, shown
 from gatewright.formats.blif.statements import Cover, parse
-from gatewright.formats.blif.tables import Function, function_of, gates_of
+from gatewright.formats.blif.tables import Function, function_of, gates_of, table_of
 from gatewright.formats.gate_level import with_interface
 from gatewright.gates import Gate
 from gatewright.runtime.files import read_bytes
 
-_INVERSES = ((["0"], "1"), (["1"], "0"))
+_WIRE = 0b10
+"""The table of a wire."""
+
 # By whether the first operand is inverted, twice, and whether the second one is.
 _CONJUNCTIONS = (Gate.AND, Gate.A_AND_NOT_B, Gate.NOT_A_AND_B, Gate.NOR)
 _DISJUNCTIONS = (Gate.OR, Gate.A_OR_NOT_B, Gate.NOT_A_OR_B, Gate.NAND)
@@ -53,32 +54,42 @@ def from_blif(path: str | Path, *, like: Circuit | None = None, registers: bool 
     return with_interface(circuit, like, str(path))
 
 
-@dataclass(frozen=True)
-class Tables:
-    """Counts of the lookup tables in a BLIF file.
+def read_tables(path: str | Path) -> LookupTables:
+    """Read the lookup tables of a BLIF file as they are, up to eight inputs each: those that outputs depend on.
 
-    Attributes:
-        by_inputs: Number of tables by their number of inputs, two or more: without wires, inverters and constants.
-        inverters: Tables of one input that invert it, which later tools absorb.
-        levels: Tables of two or more inputs on the longest path from an input to an output.
+    Ports keep the order of the file. Wires vanish.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FormatError: Like `from_blif`.
+        UnsupportedError: Like `from_blif`; or a table has more than eight inputs.
     """
-
-    by_inputs: Mapping[int, int]
-    inverters: int
-    levels: int
-
-
-def read_tables(path: str | Path, *, like: Circuit | None = None) -> tuple[Circuit, Tables]:
-    """Like `from_blif`, with the same errors, and with counts of the file's tables."""
-    circuit, made = _read(path, str(path), registers=False)
-    sizes = Counter(len(cover.inputs) for cover in made.values())
-    inverters = sum(len(cover.inputs) == 1 and (cover.cubes, cover.value) in _INVERSES for cover in made.values())
-    by_inputs = {size: sizes[size] for size in sorted(sizes) if size > 1}
-    level: Counter[str] = Counter()  # 0 for inputs of the model
-    for name, cover in made.items():
-        level[name] = max((level[i] for i in cover.inputs), default=0) + (len(cover.inputs) > 1)
-    tables = Tables(by_inputs, inverters, max(level.values(), default=0))
-    return with_interface(circuit, like, str(path)), tables
+    inputs, outputs, netlist = _parsed(path, str(path), registers=False)
+    nodes = {name: i for i, name in enumerate(inputs)}
+    wiring, truth = [], []
+    for name, cover in netlist.made.items():
+        if len(cover.inputs) > MOST_INPUTS:
+            raise UnsupportedError(
+                f"{path}, line {cover.line}: {shown(name)} reads {len(cover.inputs)} values, and tables have at most "
+                f"{MOST_INPUTS} inputs"
+            )
+        table = table_of(cover)
+        if len(cover.inputs) == 1 and table == _WIRE:
+            nodes[name] = nodes[cover.inputs[0]]
+            continue
+        nodes[name] = len(inputs) + len(wiring)
+        wiring.append([nodes[i] for i in cover.inputs])
+        truth.append([table >> i & 1 for i in range(1 << len(cover.inputs))])
+    k = max(map(len, wiring), default=0)
+    return LookupTables(
+        len(inputs),
+        np.array([[*row, *[-1] * (k - len(row))] for row in wiring], np.int32).reshape(len(wiring), k),
+        np.array([[*row, *[0] * ((1 << k) - len(row))] for row in truth], np.bool_).reshape(len(wiring), 1 << k),
+        np.array([nodes[name] for name in outputs], np.int32),
+        np.array([len(row) for row in wiring], np.int32),
+    )
 
 
 def read_blif(path: str | Path, *, source: str, registers: bool) -> tuple[Circuit, int]:
@@ -96,12 +107,20 @@ def read_blif(path: str | Path, *, source: str, registers: bool) -> tuple[Circui
     return circuit, sum(cover.register for cover in covers.values())
 
 
-def _read(path: str | Path, source: str, *, registers: bool) -> tuple[Circuit, dict[str, Cover]]:
-    """The circuit, and the covers that its outputs depend on, each after its operands."""
+def _parsed(path: str | Path, source: str, *, registers: bool) -> tuple[list[str], list[str], _Netlist]:
+    """Names of inputs and outputs, and the gates of what the outputs depend on."""
     inputs, outputs, covers = parse(read_bytes(path), source, registers=registers)
     netlist = _Netlist(inputs, covers, source)
-    nodes = [netlist.node(name) for name in outputs]
+    for name in outputs:
+        netlist.node(name)
     netlist.common_delay(outputs, "the outputs are")
+    return inputs, outputs, netlist
+
+
+def _read(path: str | Path, source: str, *, registers: bool) -> tuple[Circuit, dict[str, Cover]]:
+    """The circuit, and the covers that its outputs depend on, each after its operands."""
+    inputs, outputs, netlist = _parsed(path, source, registers=registers)
+    nodes = [netlist.node(name) for name in outputs]
     names = {INPUT_NAMES: inputs, OUTPUT_NAMES: outputs}
     metadata = {key: json.dumps({str(i): name for i, name in enumerate(table)}) for key, table in names.items()}
     gate, a, b = np.array(netlist.gates, np.int64).reshape(-1, 3).T

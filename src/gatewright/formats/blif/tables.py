@@ -13,7 +13,7 @@ from gatewright.circuit.simplify import simplify
 from gatewright.formats.blif.statements import Cover
 
 _VARIABLES = {
-    k: [sum(1 << i for i in range(1 << k) if i >> (k - 1 - j) & 1) for j in range(k)] for k in range(3, MOST_INPUTS + 1)
+    k: [sum(1 << i for i in range(1 << k) if i >> (k - 1 - j) & 1) for j in range(k)] for k in range(MOST_INPUTS + 1)
 }
 """By the number of inputs, the table of each one: bit i is its value in combination i, the first input most significant."""
 
@@ -35,8 +35,12 @@ class Gates(NamedTuple):
 def function_of(cover: Cover) -> Function | None:
     """The function of a cover; None if it has fewer inputs, more, or a single cube, which is best left a product."""
     k = len(cover.inputs)
-    if k not in _VARIABLES or len(cover.cubes) < 2:
-        return None
+    return Function(k, table_of(cover)) if 3 <= k <= MOST_INPUTS and len(cover.cubes) > 1 else None
+
+
+def table_of(cover: Cover) -> int:
+    """The output in combination i as bit i, of a cover with up to eight inputs; the first input is most significant."""
+    k = len(cover.inputs)
     every = (1 << (1 << k)) - 1
     table = 0
     for cube in cover.cubes:
@@ -45,7 +49,7 @@ def function_of(cover: Cover) -> Function | None:
             if literal != "-":
                 product &= variable if literal == "1" else every ^ variable
         table |= product
-    return Function(k, table if cover.value == "1" else every ^ table)
+    return table if cover.value == "1" else every ^ table
 
 
 def gates_of(functions: Iterable[Function]) -> Mapping[Function, Gates]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatewright.data import describe
 from gatewright.errors import require_extra
@@ -13,8 +13,8 @@ from gatewright.runs.results import Row
 from gatewright.runtime.files import write_atomically
 
 OWN = "#1f4e9c"
-COLOURS = ("#d1495b", "#c98a00", "#66a182", "#8d6a9f", "#7a7a7a")
-MARKERS = ("s", "^", "D", "v", "P")
+COLOURS = ("#d1495b", "#c98a00", "#66a182", "#8d6a9f", "#7a7a7a", "#00798c", "#a0522d", "#c26fb0")
+MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">")
 
 Point = tuple[float, float]
 
@@ -28,10 +28,22 @@ def front(points: Sequence[Point]) -> list[Point]:
     return best
 
 
-def draw(data: str, rows: Sequence[Row], others: Sequence[Published], folder: Path) -> list[Path]:
-    """Draw gatewright's rows and the published ones of a data set, as `pareto-DATA.png` and `.svg` in a folder.
+class Measured(NamedTuple):
+    """A network of another library, trained and counted here; accuracy on test, of the circuit, in per cent."""
 
-    Total ops of published rows are reckoned (see `Published.reckoned_total`), so their marks are hollow.
+    library: str
+    total_ops: int
+    logic_ops: int
+    accuracy: float
+
+
+def draw(
+    data: str, rows: Sequence[Row], others: Sequence[Published], folder: Path, *, measured: Sequence[Measured] = ()
+) -> list[Path]:
+    """Draw gatewright's rows and those of others on a data set, as `pareto-DATA.png` and `.svg` in a folder.
+
+    Total ops of published rows are reckoned (see `Published.reckoned_total`), so their marks are hollow. Networks that
+    were measured here say so.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -47,9 +59,12 @@ def draw(data: str, rows: Sequence[Row], others: Sequence[Published], folder: Pa
             _own(axis, points, errors)
         totals = [(row.method, total, row.accuracy) for row, total in reckoned if total is not None]
         stated = [(row.method, row.gates, row.accuracy) for row in others if row.gates is not None]
-        methods = list(dict.fromkeys(row.method for row in others))
+        counted = [(f"{row.library}, measured by us", row) for row in measured]
+        methods = list(dict.fromkeys([*(row.method for row in others), *(name for name, _ in counted)]))
         _others(left, methods, totals, hollow=True)
         _others(right, methods, stated)
+        _others(left, methods, [(name, row.total_ops, row.accuracy) for name, row in counted])
+        _others(right, methods, [(name, row.logic_ops, row.accuracy) for name, row in counted])
         for row in others:
             if row.gates is None:
                 colour = COLOURS[methods.index(row.method) % len(COLOURS)]
