@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from conv_tables import conv_rows, conv_stacks
 from gatewright.data import describe
 from gatewright.runs.report.published import OPS_PER_BIT, OPS_PER_COMPARISON, benchmark, published
 from gatewright.runs.report.table import accuracy_text, table
@@ -358,6 +359,8 @@ PAGES = {
     ("docs/hardware.md", "hardware"): (hardware,),
     ("docs/engine.md", "engine"): (engine,),
     ("docs/connections.md", "connections"): (connections,),
+    ("docs/connections.md", "conv-rows"): (conv_rows,),
+    ("docs/connections.md", "conv-stacks"): (conv_stacks,),
     ("docs/ablation.md", "ablation"): (ablation,),
     ("docs/import.md", "rivals"): (rivals,),
     ("docs/import.md", "imports"): (imports,),
