@@ -68,7 +68,8 @@ def read_tables(path: str | Path) -> LookupTables:
     """
     inputs, outputs, netlist = _parsed(path, str(path), registers=False)
     nodes = {name: i for i, name in enumerate(inputs)}
-    wiring, truth = [], []
+    wiring: list[list[int]] = []
+    truth: list[list[int]] = []
     for name, cover in netlist.made.items():
         if len(cover.inputs) > MOST_INPUTS:
             raise UnsupportedError(
