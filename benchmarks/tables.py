@@ -280,6 +280,49 @@ def ablation() -> str:
     return "\n\n".join(parts)
 
 
+def comparison() -> str:
+    """The estimator beside others on 15 tables."""
+    lines = [
+        "| table | rows | classes | gatewright, % | random forest | gradient boosting | logistic regr. | total ops | s |",
+        f"|---|{'---:|' * 8}",
+    ]
+    near, found = 0, (read("tables_comparison") or {"tables": {}})["tables"]
+    for name, each in found.items():
+        folds = list(each["folds"].values())
+        texts, means = [], {}
+        for who in ("gatewright", "forest", "boosting", "logistic"):
+            scores = [100 * fold[who]["accuracy"] for fold in folds]
+            means[who] = statistics.mean(scores)
+            texts.append(f"{means[who]:.1f} ± {statistics.stdev(scores):.1f}")
+        near += means["gatewright"] >= max(means.values()) - 1
+        ops, seconds = (
+            statistics.median(fold["gatewright"][key] for fold in folds) for key in ("total_ops", "seconds")
+        )
+        lines.append(
+            f"| {name} | {each['rows']:,} | {each['classes']} | {' | '.join(texts)} | {ops:,.0f} | {seconds:.1f} |"
+        )
+    remark = (
+        f"Within one point of the best of the four on {near} of {len(found)} tables. Mean and sample standard deviation of "
+        "stratified five-fold cross-validation; total ops and seconds of a fit (of one processor core) are medians."
+    )
+    return "\n".join([*lines, "", remark])
+
+
+def microcontroller() -> str:
+    """Circuits and forests on a Cortex-M4."""
+    found = read("microcontroller")
+    lines = ["| | test, % | flash, bytes | RAM, bytes | instructions per sample |", f"|---|{'---:|' * 4}"]
+    for name, case in found["cases"].items():
+        for row in case["rows"]:
+            title = row["name"].removeprefix("gatewright, ").removeprefix(f"{name}, ")
+            if "trees" in row:
+                title = f"{row['name'].split(',')[0]}, {row['trees']} trees, {row['nodes']:,} nodes"
+            figures = " | ".join(f"{row[key]:,}" for key in ("flash", "ram", "instructions"))
+            lines.append(f"| {name}: {title} | {100 * row['test']:.2f} | {figures} |")
+    lines += ["", f"{found['compiler']}, {found['emulator'].split(' (')[0]} (`python benchmarks/microcontroller.py`)."]
+    return "\n".join(lines)
+
+
 def pictures() -> str:
     """The fronts that plots.py has drawn."""
     return _shown("pareto", "accuracy over cost")
@@ -301,6 +344,8 @@ PAGES = {
     ("docs/zoo.md", "results"): (complete,),
     ("docs/networks.md", "training"): (training,),
     ("docs/hardware.md", "hardware"): (hardware,),
+    ("docs/hardware.md", "microcontroller"): (microcontroller,),
+    ("docs/sklearn.md", "comparison"): (comparison,),
     ("docs/engine.md", "engine"): (engine,),
     ("docs/connections.md", "connections"): (connections,),
     ("docs/ablation.md", "ablation"): (ablation,),
