@@ -19,6 +19,7 @@ from gatewright.data import describe
 from gatewright.runs.report.published import OPS_PER_BIT, OPS_PER_COMPARISON, benchmark, published
 from gatewright.runs.report.table import accuracy_text, table
 from gatewright.runs.results import Results
+from rival_tables import comparison, imports, microcontroller, rivals
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -281,61 +282,6 @@ def ablation() -> str:
     return "\n\n".join(parts)
 
 
-RIVALS = (  # shown below the table
-    "*Total ops* are two-input gates with encoder, popcount and argmax. *Decided otherwise* counts test samples on "
-    "which the circuit differs from the library: none where leaf values are votes, some where they were rounded. Ours: "
-    "the circuit of the zoo whose preset is best on validation among those of no more total ops. All circuits were "
-    "proven equal to what was read."
-)
-
-
-def rivals() -> str:
-    """Networks of other libraries, trained and counted here, beside our circuits of no more total ops."""
-    titles = [
-        "network",
-        "library",
-        "its test, %",
-        "circuit's",
-        "decided otherwise",
-        "logic ops",
-        "total ops",
-        "NAND + INV",
-    ]
-    lines = [
-        f"| {' | '.join([*titles, 'LUT6', 'ours', 'its test, %', 'total ops'])} |",
-        f"|---|---|{'---:|' * 7}---|---:|---:|",
-    ]
-    for row in sorted(read("rivals").values(), key=lambda row: (row["data"], row["total_ops"])):
-        tools = ["-" if row.get(key) is None else f"{row[key]:,}" for key in ("nand_inv", "lut6")]
-        own = "none so small | | |"
-        if (best := row["ours"]) is not None:
-            own = f"`{best['preset']}` | {100 * best['test']:.2f} | {best['total_ops']:,} |"
-        lines.append(
-            f"| {row['data']}: {row['label']} | {row['library']} {row['version']} | {100 * row['test_of_library']:.2f} "
-            f"| {100 * row['test']:.2f} | {row['decided_otherwise']:,} of {row['samples_compared']:,} "
-            f"| {row['logic_ops']:,} | {row['total_ops']:,} | {' | '.join(tools)} | {own}"
-        )
-    return "\n".join([*lines, "", RIVALS])
-
-
-def imports() -> str:
-    """How many networks were compared with their libraries, and how long large ones take."""
-    found = dict(read("imports"))
-    size = found.pop("size")
-    lines = ["| library | version | networks | samples compared | otherwise |", "|---|---|---:|---:|---:|"]
-    for name, row in found.items():
-        lines.append(
-            f"| {name} | {row['version']} | {row['networks']} | {row['samples_compared']:,} | {row['otherwise']:,} |"
-        )
-    remark = (
-        f"`python benchmarks/imports.py`, imports.json; samples of boosting are compared by their scores, before any "
-        f"rounding. A state dict of {size['gates']:,} gates is read in {size['read_cpu_seconds']:.1f} s of processor time, "
-        f"{size['with_simplification_cpu_seconds']:.1f} s with simplification to {size['gates_simplified']:,} gates "
-        f"({size['machine']['processor']})."
-    )
-    return "\n".join([*lines, "", remark])
-
-
 def pictures() -> str:
     """The fronts that plots.py has drawn."""
     return _shown("pareto", "accuracy over cost")
@@ -357,6 +303,8 @@ PAGES = {
     ("docs/zoo.md", "results"): (complete,),
     ("docs/networks.md", "training"): (training,),
     ("docs/hardware.md", "hardware"): (hardware,),
+    ("docs/hardware.md", "microcontroller"): (microcontroller,),
+    ("docs/sklearn.md", "comparison"): (comparison,),
     ("docs/engine.md", "engine"): (engine,),
     ("docs/connections.md", "connections"): (connections,),
     ("docs/connections.md", "conv-rows"): (conv_rows,),

@@ -1,11 +1,13 @@
 """The space of a search: everything in it is predicted to fit."""
 
 import optuna
+import pandas as pd
 import pytest
 
 import gatewright as gw
 from gatewright.budget.limits import Budget
 from gatewright.budget.space import Space
+from gatewright.data import Dataset
 from gatewright.errors import OptionError, UnsupportedError
 
 
@@ -79,3 +81,13 @@ def test_a_budget_that_nothing_fits_says_what_the_smallest_takes(digits):
 def test_pixels_with_classes_are_refused():
     with pytest.raises(UnsupportedError, match="shapes has a class for every pixel"):
         Space(gw.load_dataset("shapes"), Budget(total_ops=1000))
+
+
+def test_features_of_different_types_have_thresholds_at_quantiles():
+    frame = pd.DataFrame({"price": range(2000), "sold": [0, 1] * 1000, "good": [0, 0, 1, 1] * 500})
+    space = Space(Dataset.from_frame(frame, "good"), Budget(total_ops=500))
+    points = drawn(space, 10)
+    assert {point.get("encoder", "quantile") for point in points} == {"quantile"}
+    assert all(
+        space.predictor.figures(space.build({**point, "network": "dense"}, lambda config: 1, 0)) for point in points[:2]
+    )

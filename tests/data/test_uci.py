@@ -52,6 +52,8 @@ def test_real_adult(real_data):
     at = {name: i for i, name in enumerate(data.feature_names)}
     numbers = ["age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week"]
     assert [data.feature_names[i] for i in np.flatnonzero(~data.binary_features)] == numbers
+    assert [data.types[at[name]] for name in numbers] == ["uint7", "uint21", "uint5", "uint17", "uint13", "uint7"]
+    assert {data.types[i] for i in np.flatnonzero(data.binary_features)} == {"bool"}
     first = data.train.x[0]
     assert [first[at[name]] for name in numbers] == [39, 77516, 13, 2174, 0, 40]
     on = {data.feature_names[i] for i in np.flatnonzero(first) if data.binary_features[i]}

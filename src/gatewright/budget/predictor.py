@@ -56,7 +56,7 @@ class EncoderSize:
         """The size of an encoder with thresholds from the training split, and the shape of its samples."""
         thermometer = options.build(dataset)
         feature, threshold = thermometer.feature.numpy(), thermometer.threshold.numpy()
-        encoder = Encoder(feature, threshold, thermometer.shape, thermometer.dtype)
+        encoder = Encoder(feature, threshold, thermometer.shape, thermometer.dtype, types=thermometer.types)
         none = np.zeros(0, np.int32)
         circuit = Circuit(feature.size, none, none, none, np.arange(feature.size), encoder=encoder)
         return cls(feature.size, cost(circuit).total_ops), thermometer.out_shape

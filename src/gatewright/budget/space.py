@@ -76,6 +76,11 @@ class Space:
     def _thresholds(self) -> Sequence[int]:
         return (1,) if self.dataset.dtype == "bool" or self.dataset.binary_features.all() else THRESHOLDS
 
+    @property
+    def _encoders(self) -> tuple[str, ...]:
+        """How thresholds may lie; features of different types have no common range to spread them over."""
+        return ("quantile",) if self.dataset.types else ("quantile", "uniform")
+
     @cached_property
     def networks(self) -> tuple[str, ...]:
         """Kinds of networks whose smallest member is predicted to fit."""
@@ -128,7 +133,7 @@ class Space:
         point: dict[str, Any] = {"network": trial.suggest_categorical("network", self.networks)}
         point["thresholds"] = trial.suggest_categorical("thresholds", self.thresholds)
         if not self.image and len(self.thresholds) > 1:
-            point["encoder"] = trial.suggest_categorical("encoder", ["quantile", "uniform"])
+            point["encoder"] = trial.suggest_categorical("encoder", self._encoders)
         if point["network"] == "dense":
             point["depth"] = trial.suggest_int("depth", 1, 3)
             point["taper"] = trial.suggest_float("taper", 0.3, 1.0) if point["depth"] > 1 else 1.0

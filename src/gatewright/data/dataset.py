@@ -328,6 +328,7 @@ class DatasetInfo(_Sizes):
         *,
         feature_names: tuple[str, ...] = (),
         binary_features: npt.NDArray[np.bool_] | None = None,
+        types: tuple[str, ...] = (),
     ) -> Dataset:
         """Build the described data set from its parts."""
         shared = ("name", "shape", "dtype", "class_names", "source", "licence", "citation")
@@ -338,6 +339,7 @@ class DatasetInfo(_Sizes):
             test=test,
             feature_names=feature_names,
             binary_features=np.zeros(0, np.bool_) if binary_features is None else binary_features,
+            types=types,
         )
 
 

@@ -1,0 +1,112 @@
+"""Tables of networks and models of other libraries beside ours, for `tables.py`."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+
+def read(name: str) -> Any:
+    """A result file, or None if it was not measured yet."""
+    path = Path(__file__).parent / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+RIVALS = (  # shown below the table
+    "*Total ops* are two-input gates with encoder, popcount and argmax. *Decided otherwise* counts test samples on "
+    "which the circuit differs from the library: none where leaf values are votes, some where they were rounded. Ours: "
+    "the circuit of the zoo whose preset is best on validation among those of no more total ops. All circuits were "
+    "proven equal to what was read."
+)
+
+
+def rivals() -> str:
+    """Networks of other libraries, trained and counted here, beside our circuits of no more total ops."""
+    titles = [
+        "network",
+        "library",
+        "its test, %",
+        "circuit's",
+        "decided otherwise",
+        "logic ops",
+        "total ops",
+        "NAND + INV",
+    ]
+    lines = [
+        f"| {' | '.join([*titles, 'LUT6', 'ours', 'its test, %', 'total ops'])} |",
+        f"|---|---|{'---:|' * 7}---|---:|---:|",
+    ]
+    for row in sorted(read("rivals").values(), key=lambda row: (row["data"], row["total_ops"])):
+        tools = ["-" if row.get(key) is None else f"{row[key]:,}" for key in ("nand_inv", "lut6")]
+        own = "none so small | | |"
+        if (best := row["ours"]) is not None:
+            own = f"`{best['preset']}` | {100 * best['test']:.2f} | {best['total_ops']:,} |"
+        lines.append(
+            f"| {row['data']}: {row['label']} | {row['library']} {row['version']} | {100 * row['test_of_library']:.2f} "
+            f"| {100 * row['test']:.2f} | {row['decided_otherwise']:,} of {row['samples_compared']:,} "
+            f"| {row['logic_ops']:,} | {row['total_ops']:,} | {' | '.join(tools)} | {own}"
+        )
+    return "\n".join([*lines, "", RIVALS])
+
+
+def imports() -> str:
+    """How many networks were compared with their libraries, and how long large ones take."""
+    found = dict(read("imports"))
+    size = found.pop("size")
+    lines = ["| library | version | networks | samples compared | otherwise |", "|---|---|---:|---:|---:|"]
+    for name, row in found.items():
+        lines.append(
+            f"| {name} | {row['version']} | {row['networks']} | {row['samples_compared']:,} | {row['otherwise']:,} |"
+        )
+    remark = (
+        f"`python benchmarks/imports.py`, imports.json; samples of boosting are compared by their scores, before any "
+        f"rounding. A state dict of {size['gates']:,} gates is read in {size['read_cpu_seconds']:.1f} s of processor time, "
+        f"{size['with_simplification_cpu_seconds']:.1f} s with simplification to {size['gates_simplified']:,} gates "
+        f"({size['machine']['processor']})."
+    )
+    return "\n".join([*lines, "", remark])
+
+
+def comparison() -> str:
+    """The estimator beside others on 15 tables."""
+    lines = [
+        "| table | rows | classes | gatewright, % | random forest | gradient boosting | logistic regr. | total ops | s |",
+        f"|---|{'---:|' * 8}",
+    ]
+    near, found = 0, (read("tables_comparison") or {"tables": {}})["tables"]
+    for name, each in found.items():
+        folds = list(each["folds"].values())
+        texts, means = [], {}
+        for who in ("gatewright", "forest", "boosting", "logistic"):
+            scores = [100 * fold[who]["accuracy"] for fold in folds]
+            means[who] = statistics.mean(scores)
+            texts.append(f"{means[who]:.1f} ± {statistics.stdev(scores):.1f}")
+        near += means["gatewright"] >= max(means.values()) - 1
+        ops, seconds = (
+            statistics.median(fold["gatewright"][key] for fold in folds) for key in ("total_ops", "seconds")
+        )
+        lines.append(
+            f"| {name} | {each['rows']:,} | {each['classes']} | {' | '.join(texts)} | {ops:,.0f} | {seconds:.1f} |"
+        )
+    remark = (
+        f"Within one point of the best of the four on {near} of {len(found)} tables. Mean and sample standard deviation of "
+        "stratified five-fold cross-validation; total ops and seconds of a fit (of one processor core) are medians."
+    )
+    return "\n".join([*lines, "", remark])
+
+
+def microcontroller() -> str:
+    """Circuits and forests on a Cortex-M4."""
+    found = read("microcontroller")
+    lines = ["| | test, % | flash, bytes | RAM, bytes | instructions per sample |", f"|---|{'---:|' * 4}"]
+    for name, case in found["cases"].items():
+        for row in case["rows"]:
+            title = row["name"].removeprefix("gatewright, ").removeprefix(f"{name}, ")
+            if "trees" in row:
+                title = f"{row['name'].split(',')[0]}, {row['trees']} trees, {row['nodes']:,} nodes"
+            figures = " | ".join(f"{row[key]:,}" for key in ("flash", "ram", "instructions"))
+            lines.append(f"| {name}: {title} | {100 * row['test']:.2f} | {figures} |")
+    lines += ["", f"{found['compiler']}, {found['emulator'].split(' (')[0]} (`python benchmarks/microcontroller.py`)."]
+    return "\n".join(lines)
