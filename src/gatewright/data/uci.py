@@ -2,8 +2,8 @@
 
 A number stays a number, a bin (`30-39`) becomes its lower bound, and a category becomes one 0/1 feature per value it
 has in the training file, in alphabetical order, a missing value (`?`) among them. A value that only the test file has
-leaves all of them 0. Where the numbers need more than 8 bits, each feature has the narrowest type that holds its values
-in the training file, as the columns of own tables have; that changes no value of an array, but what a circuit reads.
+leaves all of them 0. Each feature has the narrowest type that holds its values in the training file, as the columns of own
+tables have; that changes no value of an array, but what a circuit reads.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _read(info: DatasetInfo, root: Path, layout: _Layout, masks: Callable[[int],
     names, binary = layout.names(tables[0])
     test = files[1] if len(files) > 1 else test
     low, high = files[0].x.min(axis=0).tolist(), files[0].x.max(axis=0).tolist()
-    types = tuple(map(narrowest_type, low, high)) if info.dtype == "int32" else ()
+    types = tuple(map(narrowest_type, low, high))
     return info.dataset(train, validation, test, feature_names=names, binary_features=binary, types=types)
 
 
