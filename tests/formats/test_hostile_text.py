@@ -1,5 +1,6 @@
 """Names and metadata from files of others enter every export as text, and as nothing else."""
 
+import re
 import subprocess
 from html.parser import HTMLParser
 
@@ -39,6 +40,11 @@ def circuit():
     return Circuit(n, gate, list(a), list(b), outputs, encoder, head, {**{h: h for h in HOSTILE}, "name": HOSTILE[0]})
 
 
+def without_classes(text):
+    """C after the preprocessor without the enum of the classes, whose names become identifiers and nothing else."""
+    return re.sub(r"enum m_class \{\s*(M_CLASS_[A-Z0-9_]+ = [0-9]+,\s*)*\};\s*", "", text)
+
+
 def test_c_compiles_and_means_the_same(circuit, tmp_path):
     files = export(circuit, "c", tmp_path, name="m")
     plain = circuit.replace(metadata={}, head=Head(circuit.head.group, circuit.head.offset))
@@ -49,7 +55,7 @@ def test_c_compiles_and_means_the_same(circuit, tmp_path):
         subprocess.run(strict, cwd=folder, capture_output=True, text=True, check=True).stdout
         for folder in (tmp_path, other)
     ]
-    assert texts[0] == texts[1]
+    assert without_classes(texts[0]).split() == texts[1].split()
     assert files
 
 
@@ -172,7 +178,7 @@ def test_random_hostile_texts(seed, tmp_path, run, tool):
         export(circuit, "c", folder, name="m", driver=True)
         run(tool("gcc"), *strict, "-o", "m", "m.c", "m_main.c", cwd=folder)
         code.append(run(tool("gcc"), *strict, "-E", "-P", "m.c", cwd=folder))
-    assert code[0] == code[1]
+    assert without_classes(code[0]).split() == code[1].split()
     run(
         tool("g++"),
         "-trigraphs",

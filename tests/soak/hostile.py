@@ -144,7 +144,10 @@ def check_sources(kind: str, folder: Path, hostile: Circuit, harmless: Circuit, 
     for one_, two in zip(ours, theirs, strict=True):
         source = one_.read_bytes()
         splice = r"\\|\?\?/" if kind == "c" else r"\\"  # C has a trigraph for the backslash
-        if code(source.decode(), splice) != code(two.read_text(encoding="utf-8"), splice):
+        words = [" ".join(code(text, splice)) for text in (source.decode(), two.read_text(encoding="utf-8"))]
+        if kind == "c":  # names of classes become identifiers, and nothing else
+            words = [re.sub(r"enum \w+_class \{( [A-Z0-9_]+ = [0-9]+ ,)* \} ; ?", "", text) for text in words]
+        if words[0] != words[1]:
             raise Failure(f"{kind}: text became code", source.decode()[:300])
         odd = sorted(set(source) - set(range(32, 127)) - {10})
         if odd:
