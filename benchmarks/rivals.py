@@ -168,7 +168,7 @@ ROWS: dict[str, tuple[str, str, str, Callable[[Dataset], Trained]]] = {
         "torchlogix",
         "mnist",
         "2 layers of 2,000, learned connections",
-        dlgn(functools.partial(torchlogix, 8), 2000, 2, 3000, 0.05),
+        dlgn(functools.partial(torchlogix, 8), 2000, 2, 2000, 0.05),
     ),
     "mnist-difflogic-4x1000": ("difflogic", "mnist", "4 layers of 1,000", dlgn(difflogic, 1000, 4, 3000, 0.01)),
 }
