@@ -13,9 +13,12 @@ from sklearn.multioutput import MultiOutputClassifier
 from gatewright import circuit as circuits
 from gatewright.engine import Engine
 from gatewright.errors import DataError, OptionError
-from gatewright.sklearn import GatewrightClassifier, GatewrightRegressor
+from gatewright.sklearn import GatewrightClassifier, GatewrightRegressor, learning
 from gatewright.sklearn.calibration import fitted_temperature
+from gatewright.sklearn.learning import Learned, _smallest_of_the_best
 from gatewright.sklearn.rows import merged_rows
+from gatewright.sklearn.tasks import Classes
+from support.circuits import random_circuit
 
 SMALL = {"width": 20, "steps": 200, "random_state": 0}
 
@@ -120,6 +123,43 @@ def test_the_smallest_good_circuit_is_kept_and_limits_hold():
     assert circuits.cost(limited.circuit_).total_ops <= ops // 2
     with pytest.raises(OptionError, match="max_ops is 1, but the smallest circuit found has"):
         GatewrightClassifier(**options | {"steps": 5}, width=20, max_ops=1).fit(frame, y)
+
+
+def test_the_best_must_have_more_right_than_chance_would_give_it():
+    def learned(gates, right):
+        right = np.array(right, bool)
+        return Learned(random_circuit(0, 10, gates, gates // 5), float(right.mean()), 1.0 - right)
+
+    even, task = np.ones(8), Classes(("no", "yes"))
+    small, large = learned(20, [1, 1, 1, 1, 1, 0, 0, 0]), learned(200, [1, 1, 1, 0, 1, 1, 1, 0])
+    assert _smallest_of_the_best([small, large], task, even) is small  # two rows against one
+    assert _smallest_of_the_best([small, learned(200, [1] * 8)], task, even) is not small  # three rows against none
+    assert _smallest_of_the_best([large, small], task, even) is small
+    assert _smallest_of_the_best([small, large], task, np.array([1, 1, 1, 1, 1, 4, 4, 1])) is large
+    assert _smallest_of_the_best([small, large], task, np.zeros(0)) is large  # nothing to choose on
+
+
+@pytest.mark.parametrize(("rows", "again"), [(200, True), (1200, False)])
+def test_few_held_out_rows_are_learned_from_in_the_end(monkeypatch, rows, again):
+    held_out, train = [], learning._train
+
+    def recorded(encoder, rows, held, *rest):
+        held_out.append(held.sum())
+        return train(encoder, rows, held, *rest)
+
+    monkeypatch.setattr(learning, "_train", recorded)
+    model = GatewrightClassifier(steps=20, random_state=0).fit(*people(rows))
+    assert held_out == [pytest.approx(rows / 10, abs=1)] * 3 + [0] * again
+    assert model.validation_score_ is not None
+
+
+def test_steps_follow_from_the_rows():
+    frame, y = people()
+    given = {"width": 20, "random_state": 0}
+    for batch, steps in ((64, 563), (1024, 500)):  # 360 rows, 100 times, by 64
+        assert GatewrightClassifier(**given, batch=batch).fit(frame, y).history_[-1]["step"] == steps
+    with pytest.raises(OptionError, match="steps is 0, expected a whole number of at least 1, or None"):
+        GatewrightClassifier(steps=0).fit(frame, y)
 
 
 def test_what_fit_did_not_see_is_named(fitted):

@@ -146,6 +146,11 @@ def test_arrays_of_64_bits_are_cut_below_not_rounded():
     assert encode(circuit, x)[:, 0].tolist() == Engine(circuit).outputs(x)[:, 0].tolist() == [False, True, False, True]
 
 
+def test_no_samples_of_floats_beside_wide_numbers():
+    encoder = Encoder([0, 1], [2.0**60, 0.5], (2,), "float64", types=("int64", "float32"))
+    assert encoder.samples(np.zeros((0, 2))).shape == (0, 2)
+
+
 def test_narrow_types_make_cheap_encoders():
     encoder = Encoder(range(8), [1] * 8, (8,), "int32")
     wide = Circuit(8, [], [], [], range(8), encoder=encoder, head=Head([0, 1] * 4, [0, 0]))

@@ -143,7 +143,7 @@ class Encoder(Parts):
         if self.dtype == WIDE and given.dtype.kind in "iu":
             given = rounded_down(given, WIDE)
         if self.dtype == WIDE and self.is_float.any():  # those features are float32 in hardware
-            given = given.reshape(len(given), -1).astype(WIDE)
+            given = given.reshape(len(given), self.n_features).astype(WIDE)
             given[:, self.is_float] = given[:, self.is_float].astype(np.float32)
         return given
 

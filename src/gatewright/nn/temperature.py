@@ -55,7 +55,7 @@ def measure_temperature(model: nn.Sequential, x: Tensor) -> float:
     trees = _trees(model)
     bits = model.eval()[: -1 - trees](x[:SAMPLES])
     if trees:
-        bits = bits[:, _drawn(bits.shape[1], model[-2].out_features)]
+        bits = bits[:, _drawn(bits.shape[1], head.width)]
     head.tau = 1.0
     counts = head(bits).double().movedim(1, -1).flatten(0, -2)
     rule = head.rule(bits.shape[1])
@@ -67,7 +67,7 @@ def measure_temperature(model: nn.Sequential, x: Tensor) -> float:
 def _trees(model: nn.Sequential) -> int:
     """How many layers before the head are trees: dense layers of two inputs each, and the one that their leaves are in."""
     depth = 0
-    for layer in reversed(model[:-1]):
+    for layer in list(model)[-2::-1]:
         if not isinstance(layer, LogicDense) or layer.inputs != 2 or layer.in_features != 2 * layer.out_features:
             return depth + isinstance(layer, LogicDense) if depth else 0
         depth += 1

@@ -29,13 +29,14 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
     that is missing has a bit of its own. Nothing needs to be scaled, encoded or imputed before.
 
     Args:
-        width: Gates of each layer, rounded up to a multiple of the classes. None tries several, and keeps the smallest
-            circuit whose accuracy on held-out rows is within one standard error of the best.
+        width: Gates of each layer, rounded up to a multiple of the classes. None tries 20, 50 and 125 a class,
+            and keeps the smallest circuit whose accuracy on held-out rows is within one standard error of the best; if
+            fewer than 100 rows are held out, that width then learns from all rows.
         layers: Layers of gates.
         thresholds: Most thresholds per number; between few values there is one each, between categories up to 64.
         candidates: Gates with connections that each neuron chooses from.
         relaxation: How neurons compute while they learn: `hard` (best candidate forwards) or `soft` (their mixture).
-        steps: Optimizer steps. None for 2,000, or fewer on small tables: no row then comes more than about 50 times.
+        steps: Optimizer steps. None sees the rows 100 times, in 500 to 2,000 steps.
         batch: Rows per step.
         max_ops: Most total ops of the circuit, encoder and head included; None for any number.
         class_weight: What rows of each class count: a mapping from labels, `balanced`, or None for 1 each.
@@ -50,7 +51,7 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
     Attributes:
         classes_: Labels [classes], ascending.
         circuit_: The simplified `gatewright.circuit.Circuit`, from raw features to classes, to save, prove or export.
-        validation_score_: Accuracy on the held-out rows, or None without such rows.
+        validation_score_: Accuracy on the held-out rows, before they too are learned from; None without such rows.
         feature_importances_: What part of the accuracy on training rows each column brings, float64 [n_features_in_]: the
             loss when its values are shuffled, divided by that of all columns; all 0 if no column matters.
         history_: Steps of the training with their figures, a dictionary each.
@@ -75,7 +76,7 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
         thresholds: int = 32,
         candidates: int = 8,
         relaxation: str = "hard",
-        steps: int = 2000,
+        steps: int | None = None,
         batch: int = 128,
         max_ops: int | None = None,
         class_weight: Mapping[Any, float] | str | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +20,8 @@ from gatewright.sklearn.tasks import Task
 if TYPE_CHECKING:
     from gatewright.nn.thermometer import Thermometer
 
-WIDTHS = (20, 40, 100, 250)
-"""Gates per layer of the networks that are tried by default, narrowest first.
-
-Measured on Adult, see docs/sklearn.md.
-"""
-
-
-MOST_STEPS, FEWEST_STEPS, MOST_PASSES = 2000, 100, 50
-"""Steps where none are given: as many as let each row come so many times, within these ends.
-
-Measured on scikit-learn's diabetes, see docs/sklearn.md.
-"""
+MOST_STEPS = 2000
+"""Steps at most where none are given."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +29,8 @@ class Options:
     """What learning takes of an estimator's parameters, checked.
 
     Attributes:
-        width: Gates of each layer; None to choose among `WIDTHS`.
-        steps: Optimizer steps; None for a rule.
+        width: Gates of each layer; None to choose among those of the task.
+        steps: Optimizer steps; None for the task's rule.
         max_ops: Most total ops of the circuit; None for any number.
         n_jobs: Processes that try widths at the same time; None for this one alone, as joblib has it.
         verbose: Whether to print a line per evaluation.
@@ -90,6 +80,8 @@ class Learned:
 def learn(rows: Rows, held_out: Weights, features: Features, task: Task, options: Options, seed: int) -> Learned:
     """Train networks and keep the smallest that is within one standard error of the best.
 
+    Where few rows are held out, that width learns again from all rows.
+
     Args:
         rows: What there is to learn from.
         held_out: What of each row is not learned from, but chosen on.
@@ -107,8 +99,8 @@ def learn(rows: Rows, held_out: Weights, features: Features, task: Task, options
 
     left = rows.weight - held_out
     if options.steps is None:
-        few = math.ceil(MOST_PASSES * float(left.sum()) / options.batch)
-        options = replace(options, steps=min(MOST_STEPS, max(FEWEST_STEPS, few)))
+        enough = math.ceil(task.passes * float(left.sum()) / options.batch)
+        options = replace(options, steps=min(MOST_STEPS, max(task.fewest_steps, enough)))
     learned = left > 0
     lists = table_thresholds(
         options.thresholds,
@@ -118,17 +110,17 @@ def learn(rows: Rows, held_out: Weights, features: Features, task: Task, options
         categories=np.array(features.categories),
     )
 
-    def train(width: int) -> Learned:
+    def train(width: int, held_out: Weights = held_out) -> Learned:
         encoder = Thermometer(lists, rows.x.shape[1:], rows.x.dtype.name, types=features.types)
         return _train(encoder, rows, held_out, features, task, options, width, seed)
 
     if options.width is not None:
         found = train(options.width)
         return _checked(found, options.max_ops)
-    tried = list(Parallel(n_jobs=options.n_jobs)(delayed(train)(width) for width in WIDTHS))
+    tried = _tried(train, task.widths, options.n_jobs)
     if options.max_ops is not None:
         fitting = [each for each in tried if cost(each.circuit).total_ops <= options.max_ops]
-        width = WIDTHS[0]
+        width = task.widths[0]
         while not fitting and width > task.outputs:
             width = max(width // 2, task.outputs)
             smaller = train(width)
@@ -137,7 +129,24 @@ def learn(rows: Rows, held_out: Weights, features: Features, task: Task, options
         if not fitting:
             return _checked(min(tried, key=lambda each: cost(each.circuit).total_ops), options.max_ops)
         tried = fitting
-    return _smallest_of_the_best(tried, task, held_out[held_out > 0])
+    chosen = _smallest_of_the_best(tried, task, held_out[held_out > 0])
+    if 0 < held_out.sum() < task.few:
+        again = task.finished_as(train(chosen.width, np.zeros(len(held_out))).circuit, chosen.circuit)
+        if options.max_ops is None or cost(again).total_ops <= options.max_ops:
+            return replace(chosen, circuit=again)
+    return chosen
+
+
+def _tried(train: Callable[[int], Learned], widths: Sequence[int], n_jobs: int | None) -> list[Learned]:
+    """Networks of these widths, up to the first that is perfect: no wider one could be kept."""
+    several = n_jobs not in {None, 1}
+    trained = Parallel(n_jobs=n_jobs)(delayed(train)(width) for width in widths) if several else map(train, widths)
+    tried: list[Learned] = []
+    for each in trained:
+        tried.append(each)
+        if each.score == 1:
+            break
+    return tried
 
 
 def _smallest_of_the_best(tried: Sequence[Learned], task: Task, weight: Weights) -> Learned:
