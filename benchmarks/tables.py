@@ -212,7 +212,8 @@ def beats() -> str:
 RECKONED = (  # shown below the table
     f"*Total ops, reckoned*: gates + {OPS_PER_BIT} x counted bits + {OPS_PER_COMPARISON} x (classes - 1) x w, where w "
     "is the width of a class's count: full adders for the popcount, comparing and choosing for argmax. "
-    "The encoder is left out. In the plots these rows are hollow. "
+    "The encoder is left out. In the plots these rows are hollow; [networks of other libraries that were trained and "
+    "counted here](import.md#beside-ours) are filled. "
     "*Counted bits* follow from the papers' layer sizes; a dash means that they are not known."
 )
 
@@ -328,7 +329,7 @@ def imports() -> str:
         )
     remark = (
         f"`python benchmarks/imports.py`, imports.json; samples of boosting are compared by their scores, before any "
-        f"rounding. A state dict of {size['gates']:,} gates is read in {size['read_cpu_seconds']:.1f} s of processor time, "
+        f"rounding. State dicts of 8 layers of 64,000 gates take {size['read_cpu_seconds']:.1f} s of processor time, "
         f"{size['with_simplification_cpu_seconds']:.1f} s with simplification to {size['gates_simplified']:,} gates "
         f"({size['machine']['processor']})."
     )
