@@ -214,7 +214,8 @@ def beats() -> str:
 RECKONED = (  # shown below the table
     f"*Total ops, reckoned*: gates + {OPS_PER_BIT} x counted bits + {OPS_PER_COMPARISON} x (classes - 1) x w, where w "
     "is the width of a class's count: full adders for the popcount, comparing and choosing for argmax. "
-    "The encoder is left out. In the plots these rows are hollow. "
+    "The encoder is left out. In the plots these rows are hollow; [networks of other libraries that were trained and "
+    "counted here](import.md#beside-ours) are filled. "
     "*Counted bits* follow from the papers' layer sizes; a dash means that they are not known."
 )
 

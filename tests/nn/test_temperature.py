@@ -73,6 +73,6 @@ def test_trees_count_as_the_bits_at_their_leaves():
 
     rule = GroupSum(2).rule(200)
     assert measure_temperature(trees(), bits(2000, 800)) == pytest.approx(FACTOR * rule, rel=0.08)
-    assert measure_temperature(trees(Copies(100)), bits(2000, 8)) > 2 * FACTOR * rule
+    assert measure_temperature(trees(Copies(100)), bits(2000, 8)) > 1.5 * FACTOR * rule
     alone = nn.Sequential(LogicDense(800, 200, gates=LOGIC), GroupSum(2))  # one gate is no tree
-    assert measure_temperature(nn.Sequential(Copies(100), *alone), bits(2000, 8)) < 2 * FACTOR * rule
+    assert measure_temperature(nn.Sequential(Copies(100), *alone), bits(2000, 8)) < 1.5 * FACTOR * rule

@@ -54,8 +54,9 @@ def measure_temperature(model: nn.Sequential, x: Tensor) -> float:
     training = model.training
     trees = _trees(model)
     bits = model.eval()[: -1 - trees](x[:SAMPLES])
-    if trees:
-        bits = bits[:, _drawn(bits.shape[1], head.width)]
+    last = model[-2] if trees else None
+    if isinstance(last, LogicDense):
+        bits = bits[:, _drawn(bits.shape[1], last.out_features)]
     head.tau = 1.0
     counts = head(bits).double().movedim(1, -1).flatten(0, -2)
     rule = head.rule(bits.shape[1])
