@@ -283,6 +283,31 @@ def ablation() -> str:
     return "\n\n".join(parts)
 
 
+def searches() -> str:
+    """What searches found, beside the presets of the same data, all judged on validation."""
+    titles = ["search", "seconds", "trials (stopped)", "total ops", "validation, %", "test, %"]
+    lines = [
+        f"| {' | '.join([*titles, 'nearest preset: total ops', 'validation, %'])} |",
+        f"|---|{'---:|' * 5}---|---:|",
+    ]
+    rows = Results(HERE / "pareto.json").rows()
+    for found in (read("searches") or {}).values():
+        winner, seeds, limit = found["winner"], found["seeds"], found["limits"]["total_ops"]
+        figures = []
+        for key in ("validation", "test"):
+            values = [100 * run[key] for run in seeds]
+            figures.append(f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}")
+        ops = [run["total_ops"] for run in seeds]
+        near = min((row for row in rows if row.data == found["data"]), key=lambda row: abs(row.total_ops - limit))
+        lines.append(
+            f"| {found['data']}, {limit:,} total ops | {winner['seconds']:.0f} | {len(found['trials'])} "
+            f"({winner['pruned']}) | {min(ops):,} to {max(ops):,} | {' | '.join(figures)} "
+            f"| `{near.name}`: {near.total_ops:,.0f} | {100 * near.validation:.2f} |"
+        )
+    remark = "Three seeds of the winner, and of the preset whose total ops are nearest to the limit."
+    return "\n".join([*lines, "", remark])
+
+
 def pictures() -> str:
     """The fronts that plots.py has drawn."""
     return _shown("pareto", "accuracy over cost")
@@ -310,6 +335,7 @@ PAGES = {
     ("docs/connections.md", "connections"): (connections,),
     ("docs/connections.md", "conv-rows"): (conv_rows,),
     ("docs/connections.md", "conv-stacks"): (conv_stacks,),
+    ("docs/search.md", "searches"): (searches,),
     ("docs/ablation.md", "ablation"): (ablation,),
     ("docs/import.md", "rivals"): (rivals,),
     ("docs/import.md", "imports"): (imports,),
