@@ -167,15 +167,21 @@ def circuit_with(path, change, circuit=None):
     path.write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + length :])
 
 
+def of_one_type(circuit):
+    """The encoder of a circuit's header, without what its features say of themselves."""
+    circuit["encoder"].pop("types")
+    return circuit["encoder"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda c: c["head"].update(places=[2**62, 2**62]), "head"),
         (lambda c: c["head"].update(places=[2**32, 2**32]), "head"),
         (lambda c: c["head"].update(places=[0]), "positive sizes"),
-        (lambda c: c["encoder"].update(shape=[2**62, 2**62]), "encoder.shape has more than"),
-        (lambda c: c["encoder"].update(shape=[2**31]), "encoder.shape has more than"),
-        (lambda c: c["encoder"].update(shape=[2**27], feature_names=[]), "claims 1073741824 inputs"),
+        (lambda c: of_one_type(c).update(shape=[2**62, 2**62]), "encoder.shape has more than"),
+        (lambda c: of_one_type(c).update(shape=[2**31]), "encoder.shape has more than"),
+        (lambda c: of_one_type(c).update(shape=[2**27], feature_names=[]), "claims 1073741824 inputs"),
         (lambda c: c["encoder"].update(dtype="x" * 100_000), "encoder.dtype is"),
         (lambda c: c.update(n_inputs=10**4000), r"number of 4001 digits"),
         (lambda c: c.update(n_inputs=10**900), "circuit|nodes"),

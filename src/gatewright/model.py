@@ -204,7 +204,7 @@ def load(
         >>> import gatewright as gw
         >>> model = gw.load("monks-1")
         >>> model.cost().logic_ops
-        23
+        19
         >>> import torch
         >>> network = torch.nn.Sequential(gw.LogicDense(8, 20), gw.GroupSum(2))
         >>> gw.load(network, in_shape=(8,)).prove().equal

@@ -57,6 +57,9 @@ def test_labels_per_pixel_must_fit():
     wrong[1, 2, 3] = 4
     with pytest.raises(DataError, match=r"label of sample 1 is 4, expected 0\.\.3"):
         info.dataset(good, Split(x, wrong), good)
-    with pytest.raises(DtypeError, match=r"labels must be int64 \[n\] or \[n, height, width\], got int64 \[3, 24\]"):
+    with pytest.raises(
+        DtypeError,
+        match=r"labels must be int64 \[n\] or \[n, height, width\], or float32 \[n\] for numbers, got int64 \[3, 24\]",
+    ):
         Split(x, y[:, 0])
     assert isinstance(info.dataset(good, good, good), Dataset)

@@ -141,7 +141,7 @@ def load_circuit(path: str | os.PathLike[str]) -> Circuit:
         >>> with tempfile.NamedTemporaryFile(suffix=".gw") as file:
         ...     gw.load("monks-1").save(file.name)
         ...     gw.load_circuit(file.name).n_gates
-        32
+        28
     """
     source = Path(path)
     with reading(source):
