@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from gatewright.runs.report.table import accuracy_text
 from gatewright.runs.results import Results
-
-HERE = Path(__file__).parent
+from measured import HERE, read
 
 
 def conv_rows() -> str:
@@ -24,8 +20,8 @@ def conv_rows() -> str:
 
 def conv_stacks() -> str:
     """What stands behind the convolutions, and what they read."""
-    path = HERE / "conv_stacks.json"
-    if not path.exists():
+    found = read("conv_stacks")
+    if found is None:
         return ""
     lines = [
         "| stack | steps | validation, % | total ops | logic ops | head ops |",
@@ -34,7 +30,7 @@ def conv_stacks() -> str:
     lines += [
         f"| {name} | {run['curve'][-1][0]:,} | {100 * run['validation']:.2f} | {run['total_ops']:,} "
         f"| {run['logic_ops']:,} | {run['head_ops']:,} |"
-        for name, runs in json.loads(path.read_text()).items()
+        for name, runs in found.items()
         for run in runs
     ]
     lines += [

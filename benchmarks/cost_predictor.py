@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import statistics
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,8 @@ from gatewright import zoo
 from gatewright.budget.predictor import PARTS, START, EncoderSize, is_trees, parts, prices
 from gatewright.hardware import footprint
 from gatewright.training.load import load_preset
+from measured import HERE, read
 
-HERE = Path(__file__).parent
 TARGET = HERE.parent / "src" / "gatewright" / "budget" / "coefficients.json"
 FLASH = HERE / "cost_predictor.json"
 LARGEST = 130_000
@@ -32,8 +31,8 @@ LARGEST = 130_000
 
 def samples() -> dict[str, dict[str, Any]]:
     """Per circuit: its plan, its encoder, and what was counted."""
-    counted = json.loads((HERE / "zoo_cost.json").read_text())
-    rows = {row["name"]: row for row in json.loads((HERE / "pareto.json").read_text())["rows"]}
+    counted = read("zoo_cost")
+    rows = {row["name"]: row for row in read("pareto")["rows"]}
     flash = json.loads(FLASH.read_text())["flash"] if FLASH.exists() else {}
     found: dict[str, dict[str, Any]] = {}
     for name, figures in counted.items():

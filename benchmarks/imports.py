@@ -1,14 +1,17 @@
 """Imports held against the libraries themselves, and how long large ones take.
 
-python benchmarks/imports.py [LIBRARY ...]      # writes imports.json beside itself
+PYTHONPATH=tests:LIBS python benchmarks/imports.py [LIBRARY ...]      # writes imports.json beside itself
 
 For each library: random networks, trained briefly where that is quick, against the library's own evaluation of random
 samples. Votes and logic networks must agree on every sample, ties included. Boosting adds fractions, so its circuits round
 leaf values to 10 bits: what is compared is the forest that was read (its scores in float64) with the library's, and the
 circuit's decisions are counted apart. `size`: a state dict as difflogic writes it, of 8 layers of 64,000 gates.
 
-Libraries that are missing are left out; benchmarks/rivals.py says how to have difflogic and torchlogix, and pip installs
-xgboost and lightgbm.
+Libraries that are missing are left out; pip installs xgboost and lightgbm. LIBS holds the Python files of the others:
+benchmarks/rivals.py says how to have difflogic and torchlogix; of torch_dwn, CompactLogic and silogic their folders are
+enough, with empty `convlogic_cuda.py`, `difflogic_cuda.py` and (for silogic's data) `torchvision/transforms/v2.py`.
+The kernels that torch_dwn and CompactLogic have for GPUs alone are those of tests/support/gpu_kernels.py, which give no
+gradients: their networks are random.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from gatewright.circuit.evaluate import counts
 from gatewright.foreign.lightgbm_json import from_lightgbm
 from gatewright.foreign.xgboost_json import from_xgboost
 from gatewright.runtime.machine import machine
+from support.gpu_kernels import state_compactlogic, state_torch_dwn
 
 FILE = Path(__file__).with_suffix(".json")
 NETWORKS, SAMPLES = 20, 2000
@@ -44,42 +48,57 @@ def bits(rng: np.random.Generator, n: int, width: int) -> Any:
     return torch.from_numpy(rng.random((n, width)) < 0.5).float()
 
 
-def logic(build: Callable[[Any, int, int, int], nn.Module], package: str) -> Iterator[tuple[int, int]]:
-    """Samples compared, and samples with other scores, of each network: dense layers and a group sum."""
-    library = importlib.import_module(package)
+Build = Callable[[int, int, int], nn.Module]
+"""A layer from a seed, its number of inputs and its number of neurons."""
+
+
+def forward(model: nn.Module, x: Any) -> Any:
+    return model.eval()(x)
+
+
+def logic(
+    build: Build, count: nn.Module, *, run: Callable[[nn.Module, Any], Any] = forward, steps: int = 5
+) -> Iterator[tuple[int, int]]:
+    """Samples compared, and samples with other scores, of each network: dense layers and a group sum of 3 and tau 2.
+
+    Every second network is trained for so many steps; `run` gives its own scores.
+    """
     for seed in range(NETWORKS):
         rng = np.random.default_rng(seed)
         torch.manual_seed(seed)
         widths = [int(rng.integers(20, 40)), *(3 * int(rng.integers(30, 60)) for _ in range(int(rng.integers(1, 4))))]
-        layers = [build(library, seed, a, b) for a, b in pairwise(widths)]
-        model = nn.Sequential(*layers, library.GroupSum(3, tau=2.0))
+        model = nn.Sequential(*(build(seed, a, b) for a, b in pairwise(widths)), count)
         x, y = bits(rng, 300, widths[0]), torch.from_numpy(rng.integers(0, 3, 300))
-        optimizer = torch.optim.Adam(model.parameters(), 0.05)
         with contextlib.redirect_stdout(None):  # difflogic prints in each step
-            for _ in range(5 * (seed % 2)):
+            optimizer = torch.optim.Adam(model.parameters(), 0.05)
+            for _ in range(steps * (seed % 2)):
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(model(x), y).backward()
                 optimizer.step()
             fresh = bits(rng, SAMPLES, widths[0])
             with torch.no_grad():
-                wanted = np.asarray(model.eval()(fresh))
+                wanted = np.asarray(run(model, fresh))
         circuit = gw.import_network(model)
         got = (counts(circuit, fresh.numpy() > 0) / 2.0).astype(np.float32)
         yield SAMPLES, int((got != wanted).any(1).sum())
 
 
 def difflogic() -> Iterator[tuple[int, int]]:
-    def layer(library: Any, _seed: int, a: int, b: int) -> nn.Module:
+    import difflogic as library  # noqa: PLC0415 - optional
+
+    def layer(_seed: int, a: int, b: int) -> nn.Module:
         return library.LogicLayer(a, b, device="cpu", implementation="python")
 
-    return logic(layer, "difflogic")
+    return logic(layer, library.GroupSum(3, tau=2.0))
 
 
 def torchlogix() -> Iterator[tuple[int, int]]:
     """Parametrizations, ranks and connections in turns."""
+    from torchlogix import layers as library  # noqa: PLC0415 - optional
+
     kinds = [("raw", 2), ("warp", 2), ("warp", 4), ("light", 2), ("light", 4)]
 
-    def layer(library: Any, seed: int, a: int, b: int) -> nn.Module:
+    def layer(seed: int, a: int, b: int) -> nn.Module:
         parametrization, rank = kinds[seed % len(kinds)]
         learned = seed // len(kinds) % 2
         return library.LogicDense(
@@ -92,7 +111,52 @@ def torchlogix() -> Iterator[tuple[int, int]]:
             connections_kwargs={"num_candidates": 3} if learned else {},
         )
 
-    return logic(layer, "torchlogix.layers")
+    return logic(layer, library.GroupSum(3, tau=2.0))
+
+
+def torch_dwn() -> Iterator[tuple[int, int]]:
+    """Tables of 1 to 8 inputs, with fixed and learned wiring in turns."""
+    import torch_dwn as library  # noqa: PLC0415 - optional
+
+    state_torch_dwn(library, setattr)
+
+    def layer(seed: int, a: int, b: int) -> nn.Module:
+        return library.LUTLayer(a, b, 1 + seed % 8, mapping="learnable" if seed // 2 % 2 else "random")
+
+    return logic(layer, library.GroupSum(3, tau=2.0), steps=0)
+
+
+def compactlogic() -> Iterator[tuple[int, int]]:
+    from compactlogic import compactlogic as library  # noqa: PLC0415 - optional
+
+    state_compactlogic(library, setattr)
+
+    def layer(seed: int, a: int, b: int) -> nn.Module:
+        made = library.LogicLayer(a, b, num_gates=4 + 4 * (seed % 4))
+        made.resample_connections(torch.arange(b // 2), threshold_high=0.2, threshold_low=0.15)
+        if seed % 3 == 0:
+            made.freeze()
+        return made
+
+    return logic(layer, library.GroupSum(3, tau=2.0), steps=0)
+
+
+def silogic() -> Iterator[tuple[int, int]]:
+    """Kinds of nodes, numbers of inputs and connectomes in turns."""
+    import silogic as library  # noqa: PLC0415 - optional
+
+    wires = ("topk", "fixed", "dense", "blocktopk")
+
+    def layer(seed: int, a: int, b: int) -> nn.Module:
+        node = library.NODES[seed % len(library.NODES)]
+        return library.LogicLayer(a, b, node=node, arity=2 + seed % 5, connectome=wires[seed % len(wires)])
+
+    def hard(model: nn.Module, x: Any) -> Any:
+        for module in model:
+            x = module.forward_hard(x)
+        return x / 2.0
+
+    return logic(layer, library.GroupSum(3, tau=2.0), run=hard)
 
 
 def table(seed: int) -> tuple[Any, Any, Any]:
@@ -148,10 +212,22 @@ def _other(forest: Any, x: Any, wanted: Any) -> int:
 LIBRARIES = {
     "difflogic": difflogic,
     "torchlogix": torchlogix,
+    "torch_dwn": torch_dwn,
+    "compactlogic": compactlogic,
+    "silogic": silogic,
     "scikit-learn": scikit,
     "xgboost": xgboost,
     "lightgbm": lightgbm,
 }
+
+
+FILES = {
+    "difflogic": "0.1.0, its Python files",
+    "torch_dwn": "1.1.1, its Python files, kernel restated",
+    "compactlogic": "commit 019677a, its Python files, kernels restated",
+    "silogic": "0.1.0 (commit fd05b0d), its Python files",
+}
+"""Versions of libraries that are not installed, but read from LIBS."""
 
 
 def size() -> dict[str, Any]:
@@ -195,7 +271,7 @@ def main() -> None:
             try:
                 number = version(name)
             except PackageNotFoundError:
-                number = "0.1.0, its Python files"  # difflogic
+                number = FILES[name]
             results[name] = {
                 "version": number,
                 "networks": len(found),

@@ -1,6 +1,6 @@
 """Circuits and forests on a Cortex-M4: flash, RAM, and instructions per sample, run under qemu on all test rows.
 
-python benchmarks/microcontroller.py   # writes microcontroller.json beside itself
+PYTHONPATH=tests python benchmarks/microcontroller.py   # writes microcontroller.json beside itself
 
 Needs gatewright[sklearn,data], the forests' compilers (`pip install --no-deps emlearn m2cgen`), and of Debian's packages
 gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm.
@@ -41,6 +41,7 @@ from gatewright.formats import to_c
 from gatewright.hardware import CORES
 from gatewright.hardware.microcontrollers import FLAGS
 from gatewright.sklearn import GatewrightClassifier
+from support.cortex import BOARD, LINKER, VECTORS
 from tables_adult import columns
 
 FILE = Path(__file__).with_suffix(".json")
@@ -53,16 +54,6 @@ SIZES = sorted(
 CHUNK = 32
 C_TYPES = {"uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float", "float64": "double"}
 OPTIONS = [*CORES["cortex-m4"].options, *FLAGS]
-LINKER = """
-MEMORY { code : ORIGIN = 0x00000000, LENGTH = 4M  data : ORIGIN = 0x20000000, LENGTH = 4M }
-SECTIONS {
-  .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) *(.init*) *(.fini*) } > code
-  .ARM.exidx : { __exidx_start = .; *(.ARM.exidx*) __exidx_end = .; } > code
-  .data : { *(.data*) } > data
-  .bss (NOLOAD) : { __bss_start__ = .; *(.bss*) *(COMMON) __bss_end__ = .; } > data
-  end = ALIGN(8);
-}
-"""
 MAIN = """
 #include <stdint.h>
 #include <stdio.h>
@@ -70,8 +61,6 @@ MAIN = """
 #define PAINT 0xA5A5A5A5u
 #define DEEP 4096 /* words of stack that are looked at */
 typedef SAMPLE sample;
-extern void _start(void);
-__attribute__((section(".vectors"), used)) static const void *const vectors[] = {(void *)0x20400000, (void *)_start};
 void predict(const sample *x, int n, int32_t *classes);
 static sample x[CHUNK * FEATURES];
 static int32_t classes[CHUNK];
@@ -150,17 +139,28 @@ def measure(program: Program, x: Any, y: Any) -> dict[str, Any]:
             (folder / file).write_text(text)
         (folder / "main.c").write_text(MAIN)
         (folder / "board.ld").write_text(LINKER)
+        (folder / "vectors.c").write_text(VECTORS)
         defined = [f"-DSAMPLE={C_TYPES[program.kind]}", f"-DFEATURES={x.shape[1]}", f"-DCHUNK={CHUNK}"]
         sources = [file for file in program.sources if file.endswith(".c")]
-        run(folder, "arm-none-eabi-gcc", *OPTIONS, *defined, "-c", *sources, "main.c")
+        run(folder, "arm-none-eabi-gcc", *OPTIONS, *defined, "-c", *sources, "main.c", "vectors.c")
         link = ["arm-none-eabi-gcc", *OPTIONS, "-nostartfiles", "-Wl,--gc-sections,--no-warnings", "-T", "board.ld"]
         objects = [f"{Path(file).stem}.o" for file in sources]
         run(folder, *link, "-Wl,-e,predict", *objects, "-o", "alone.elf")
         text, data, bss = map(int, run(folder, "arm-none-eabi-size", "alone.elf").splitlines()[1].split()[:3])
         crt = run(folder, "arm-none-eabi-gcc", *OPTIONS, "-print-file-name=rdimon-crt0.o").strip()
-        run(folder, *link, "--specs=rdimon.specs", "-Wl,-e,_start", crt, "main.o", *objects, "-o", "program.elf")
-        qemu = ["qemu-system-arm", "-M", "mps2-an386", "-icount", "shift=0", "-display", "none", "-monitor", "none"]
-        qemu += ["-serial", "none", "-semihosting-config", "enable=on,target=native", "-kernel", "program.elf"]
+        run(
+            folder,
+            *link,
+            "--specs=rdimon.specs",
+            "-Wl,-e,_start",
+            crt,
+            "vectors.o",
+            "main.o",
+            *objects,
+            "-o",
+            "program.elf",
+        )
+        qemu = ["qemu-system-arm", *BOARD, "-icount", "shift=0", "-kernel", "program.elf"]
         lines = run(folder, *qemu, stdin=np.ascontiguousarray(x, program.kind).tobytes()).splitlines()
     per_tick = 2_000_000 / int(lines[0])
     ticks, stack = map(int, lines[-1].split())

@@ -9,25 +9,22 @@ inverters are those of whole_cost.json and zoo_cost.json, with the accuracy of t
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from gatewright.runs.report.draw import Measured, draw, draw_nand
 from gatewright.runs.report.published import benchmark, published
 from gatewright.runs.results import Results
+from measured import HERE, read
 
-HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 
 
 def main() -> None:
-    counted = json.loads((HERE / "zoo_cost.json").read_text())
-    whole = json.loads((HERE / "whole_cost.json").read_text())
+    counted = read("zoo_cost")
+    whole = read("whole_cost")
     rows = [
         row.model_copy(update={"total_ops": counted[row.name]["total_ops"]}) if row.name in counted else row
         for row in Results(HERE / "pareto.json").rows()
     ]
-    rivals = json.loads((HERE / "rivals.json").read_text()).values()
+    rivals = read("rivals").values()
     for name in dict.fromkeys(row.data for row in rows):
         mine = [row for row in rows if row.data == name]
         others = [row for row in published() if row.data == name]

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-from pathlib import Path
-from typing import Any
 
-
-def read(name: str) -> Any:
-    """A result file, or None if it was not measured yet."""
-    path = Path(__file__).parent / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
-
+from measured import read
 
 RIVALS = (  # shown below the table
     "*Total ops* are two-input gates with encoder, popcount and argmax. *Decided otherwise* counts test samples on "
@@ -60,11 +52,11 @@ def imports() -> str:
         lines.append(
             f"| {name} | {row['version']} | {row['networks']} | {row['samples_compared']:,} | {row['otherwise']:,} |"
         )
+    seconds = [f"{size[key]:.1f} s" for key in ("read_cpu_seconds", "with_simplification_cpu_seconds")]
     remark = (
-        f"`python benchmarks/imports.py`, imports.json; samples of boosting are compared by their scores, before any "
-        f"rounding. State dicts of 8 layers of 64,000 gates take {size['read_cpu_seconds']:.1f} s of processor time, "
-        f"{size['with_simplification_cpu_seconds']:.1f} s with simplification to {size['gates_simplified']:,} gates "
-        f"({size['machine']['processor']})."
+        "`PYTHONPATH=tests:LIBS python benchmarks/imports.py`, imports.json; samples of boosting are compared by their "
+        f"scores, before any rounding. State dicts of 8 layers of 64,000 gates take {seconds[0]} of processor time, "
+        f"{seconds[1]} with simplification to {size['gates_simplified']:,} gates ({size['machine']['processor']})."
     )
     return "\n".join([*lines, "", remark])
 
@@ -112,5 +104,6 @@ def microcontroller() -> str:
                 title = f"{row['name'].split(',')[0]}, {row['trees']} trees, {row['nodes']:,} nodes"
             figures = " | ".join(f"{row[key]:,}" for key in ("flash", "ram", "instructions"))
             lines.append(f"| {name}: {title} | {100 * row['test']:.2f} | {figures} |")
-    lines += ["", f"{found['compiler']}, {found['emulator'].split(' (')[0]} (`python benchmarks/microcontroller.py`)."]
+    emulator = found["emulator"].split(" (")[0]
+    lines += ["", f"{found['compiler']}, {emulator} (`PYTHONPATH=tests python benchmarks/microcontroller.py`)."]
     return "\n".join(lines)

@@ -7,21 +7,18 @@ python benchmarks/tables.py --check   # fail if they are not what the results sa
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import statistics
 import sys
-from pathlib import Path
-from typing import Any
 
 from conv_tables import conv_rows, conv_stacks
 from gatewright.data import describe
 from gatewright.runs.report.published import OPS_PER_BIT, OPS_PER_COMPARISON, benchmark, published
 from gatewright.runs.report.table import accuracy_text, table
 from gatewright.runs.results import Results
+from measured import HERE, read
 from rival_tables import comparison, imports, microcontroller, rivals
 
-HERE = Path(__file__).parent
 ROOT = HERE.parent
 
 
@@ -33,12 +30,6 @@ COMPLETE = (
     "as papers do; *NAND + INV* is the count of the public benchmark of logic networks, by yosys; "
     "*LUT6* are six-input tables, by ABC."
 )
-
-
-def read(name: str) -> Any:
-    """A result file, or None if it was not measured yet."""
-    path = HERE / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 def pareto() -> str:

@@ -3,8 +3,7 @@
 No script installs these libraries: difflogic, torch_dwn and CompactLogic build code for GPUs, torchlogix needs Python 3.12.
 So each test needs the Python files of its library on PYTHONPATH, as benchmarks/rivals.py says, and is skipped without them;
 files that the libraries wrote are in every run (test_state_dicts.py). They were run with difflogic 0.1.0 (its Python path),
-torchlogix 0.2.2, torch_dwn 1.1.1 and CompactLogic of May 2026. The kernels that the last two have for GPUs alone are stated
-here in plain torch, as their sources define them.
+torchlogix 0.2.2, torch_dwn 1.1.1 and CompactLogic of May 2026 (with support/gpu_kernels.py); silogic: test_silogic.py.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from torch import nn
 import gatewright as gw
 from gatewright.circuit.evaluate import counts, encode, evaluate
 from gatewright.errors import OptionError, ShapeError, UnsupportedError
+from support.gpu_kernels import state_compactlogic, state_torch_dwn
 
 pytestmark = pytest.mark.slow
 
@@ -36,49 +36,21 @@ def torchlogix():
     return files_of("torchlogix.layers")
 
 
+def replacing(monkeypatch):
+    return lambda thing, name, value: monkeypatch.setattr(thing, name, value, raising=False)
+
+
 @pytest.fixture
 def torch_dwn(monkeypatch):
     library = files_of("torch_dwn")
-
-    def forward(_ctx, x, mapping, luts, _alpha, _beta):
-        """`efd_cuda_forward_kernel`: input l of a table is bit l of the entry's number."""
-        address = ((x[:, mapping.long()] > 0) << torch.arange(mapping.shape[1])).sum(-1)
-        return torch.stack([luts[j, address[:, j]] for j in range(len(luts))], 1)
-
-    monkeypatch.setattr(library.lut_layer.EFDFunction, "forward", staticmethod(forward))
-    monkeypatch.setattr(library.lut_layer.EFDFunction, "apply", lambda *args: forward(None, *args))
+    state_torch_dwn(library, replacing(monkeypatch))
     return library
 
 
 @pytest.fixture
 def compactlogic(monkeypatch):
     library = files_of("compactlogic.compactlogic")
-
-    def gate(ids, a, b):
-        return (ids.long() >> (3 - 2 * a - b).long() & 1).float()
-
-    def dense(x, a, b, w, gate_seq):
-        """`logic_layer_cuda_eval_kernel`."""
-        rows, slot = torch.arange(len(w)), w.long()
-        return gate(gate_seq[rows, slot][:, None], x[a[rows, slot]], x[b[rows, slot]])
-
-    def conv(x, channel, dy, dx, w, gate_seq, stride, pad, size):
-        """`conv_layer_cuda_forward_eval_kernel`: what lies outside of the image is 0."""
-        height, width = ((side + 2 * pad - size) // stride + 1 for side in x.shape[2:])
-        y = torch.zeros(len(x), len(w), height, width)
-        for k, slot in enumerate(w.tolist()):
-            for row in range(height):
-                for column in range(width):
-                    values = []
-                    for side in (0, 1):
-                        at = row * stride + int(dy[side, k, slot]), column * stride + int(dx[side, k, slot])
-                        inside = 0 <= at[0] < x.shape[2] and 0 <= at[1] < x.shape[3]
-                        values.append(x[:, int(channel[side, k, slot]), *at] if inside else torch.zeros(len(x)))
-                    y[:, k, row, column] = gate(gate_seq[k, slot], *values)
-        return y
-
-    monkeypatch.setattr(library.difflogic_cuda, "eval", dense, raising=False)
-    monkeypatch.setattr(library.convlogic_cuda, "eval", conv, raising=False)
+    state_compactlogic(library, replacing(monkeypatch))
     return library
 
 

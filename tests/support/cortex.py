@@ -17,6 +17,12 @@ VECTORS = """
 extern void _start(void);
 __attribute__((section(".vectors"), used)) static const void *const vectors[] = {(void *)0x20400000, (void *)_start};
 """
+BOARD = [
+    "-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "none",
+    "-semihosting-config", "enable=on,target=native",
+]  # fmt: skip
+"""What qemu-system-arm is told of the board."""
+
 OPTIONS = ["-mcpu=cortex-m4", "-mthumb", "-Os", "-std=c99", "-Wall", "-Wextra", "-Werror"]
 
 
@@ -46,7 +52,4 @@ def build(tool, run, folder, sources):
 
 def execute(tool, run, program, stdin):
     """What the program prints."""
-    return run(
-        tool("qemu-system-arm"), "-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "none",
-        "-semihosting-config", "enable=on,target=native", "-kernel", program, stdin=stdin,
-    )  # fmt: skip
+    return run(tool("qemu-system-arm"), *BOARD, "-kernel", program, stdin=stdin)

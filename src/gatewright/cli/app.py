@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from gatewright import __version__
 from gatewright.cli import circuits, demo, exports, lists, synth, train
 from gatewright.cli.bench import bench
+from gatewright.cli.evaluation import evaluate
 from gatewright.cli.imports import import_
 from gatewright.cli.output import complain
 from gatewright.cli.pareto import pareto
@@ -80,7 +81,7 @@ app.command("train")(train.train)
 app.command("compile")(circuits.compile_)
 app.command("import")(import_)
 app.command("info")(circuits.info)
-app.command("eval")(circuits.evaluate)
+app.command("eval")(evaluate)
 app.command("predict")(circuits.predict)
 app.command("export")(exports.export_)
 app.command("synth")(synth.synth)

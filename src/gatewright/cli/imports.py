@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewright.cli.circuits import TimeoutFlag, check_fits, circuit_about, proof_about, proof_text, read_circuit
+from gatewright.cli.circuits import TimeoutFlag, circuit_about, proof_about, proof_text, read_circuit
+from gatewright.cli.evaluation import check_fits
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs
 from gatewright.cli.train import DataFlag
 from gatewright.errors import OptionError

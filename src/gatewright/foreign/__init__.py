@@ -41,6 +41,7 @@ LIBRARIES: Registry[Callable[..., Circuit]] = Registry(
         "torchlogix": network_circuit,
         "compactlogic": network_circuit,
         "torch_dwn": network_circuit,
+        "silogic": network_circuit,
         "torch": network_circuit,
     },
 )

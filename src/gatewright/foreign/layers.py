@@ -12,8 +12,10 @@ from torch import nn
 from gatewright.circuit.circuit import Head
 from gatewright.circuit.lookup import append_tables
 from gatewright.errors import ShapeError, UnsupportedError
+from gatewright.foreign import silogic_layers as silogic
 from gatewright.foreign import torchlogix_layers as torchlogix
 from gatewright.foreign.tensors import array
+from gatewright.foreign.windows import padded
 from gatewright.lowering import Lowering, Nodes, lower_module
 from gatewright.runtime.registry import Registry
 
@@ -45,13 +47,12 @@ def _compactlogic_conv(module: Any, lowering: Lowering) -> Nodes:
     tables = [module.gate_sequence, module.offsets_ch, module.offsets_h, module.offsets_w]
     gate, channel, dy, dx = _compactlogic_choice(module, tables)
     pad, size = int(module.padding), int(module.ks)
-    false = lowering.builder.constant(False)
-    padded = np.pad(lowering.nodes, ((0, 0), (pad, pad), (pad, pad)), constant_values=false)
-    rows, columns = (np.arange(0, side - size + 1, int(module.stride)) for side in padded.shape[1:])
+    image = padded(lowering.builder, lowering.nodes, (pad, pad))
+    rows, columns = (np.arange(0, side - size + 1, int(module.stride)) for side in image.shape[1:])
     # Offsets count from the image without padding.
     y = dy.astype(np.int64)[..., None, None] + pad + rows[:, None]
     x = dx.astype(np.int64)[..., None, None] + pad + columns
-    a, b = padded[channel.astype(np.int64)[..., None, None], y, x]
+    a, b = image[channel.astype(np.int64)[..., None, None], y, x]
     return lowering.builder.append(gate[:, None, None], a, b)
 
 
@@ -122,6 +123,24 @@ LAYERS: Registry[Callable[[Any, Lowering], Nodes]] = Registry(
         "torchlogix.OrPooling2d": torchlogix.or_pooling,
         "torchlogix.DummyBinarization": _unchanged,
         "torchlogix.GroupSum": _group_sum,
+        **dict.fromkeys(
+            (
+                "silogic.LogicLayer",
+                "silogic.WARPLayer",
+                "silogic.WARPLayerN",
+                "silogic.LUTkLayer",
+                "silogic.LUTNodeLayer",
+            ),
+            silogic.dense,
+        ),
+        "silogic.ConvLogicTree": silogic.convolution,
+        "silogic.OrPool": silogic.or_pooling,
+        **dict.fromkeys(("silogic.GroupSum", "silogic.LearnedDecoder"), silogic.head),
+        **dict.fromkeys(
+            ("silogic.LogicNet", "silogic.WARPNet", "silogic.WARPNetN", "silogic.LUTkNet", "silogic.LUTNodeNet"),
+            silogic.network,
+        ),
+        **dict.fromkeys(("silogic.LogicConvNet", "silogic.LogicTreeNet"), silogic.convolutional_network),
     },
 )
 """Functions that lower a module, as those of `gatewright.lowering.lower_module`, by package and class of the module."""
@@ -147,28 +166,45 @@ def prepare(model: Any) -> list[nn.Module]:
                 )
             waiting += reversed(list(module))
             continue
-        name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+        name = _called(kind)
         if name in LAYERS and kind not in lower_module.registry:
             lower_module.register(kind, LAYERS[name])
         modules.append(module)
     return modules
 
 
+THERMOMETERS: Registry[Callable[..., tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[int, ...]]]] = Registry(
+    "thermometer",
+    Callable,
+    {
+        "torchlogix.FixedBinarization": torchlogix.thermometer_bits,
+        "torchlogix.SoftBinarization": torchlogix.thermometer_bits,
+        "torchlogix.LearnableBinarization": torchlogix.thermometer_bits,
+        "silogic.LearnedThermometerEncoder": silogic.thermometer_bits,
+    },
+)
+"""Functions that read a thermometer, which may be the first module, by package and class."""
+
+
 def thermometer_bits(
     module: nn.Module, shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[int, ...]] | None:
     """Feature and threshold of each bit, and the shape of a sample; None if the module is no thermometer."""
-    kind = type(module)
-    if kind.__module__.partition(".")[0] != "torchlogix":
-        return None
-    return torchlogix.thermometer_bits(module, shape) if kind.__name__ in torchlogix.THERMOMETERS else None
+    read = THERMOMETERS.get(_called(type(module)))
+    return None if read is None else read(module, shape)
 
 
 def first_shape(module: Any) -> tuple[int, ...]:
     """Shape of what a layer reads, if it says so; otherwise empty."""
     if hasattr(module, "in_shape"):  # convolutions of CompactLogic
         return tuple(map(int, module.in_shape))
+    module = next(iter(getattr(module, "layers", ())), module)  # dense networks of silogic
     width = getattr(module, "in_dim", getattr(module, "input_size", ()))
     if isinstance(width, tuple) and hasattr(module, "channels"):  # convolutions of torchlogix
         return (int(module.channels), *map(int, width))
     return (int(width),) if isinstance(width, (int, np.integer)) else ()
+
+
+def _called(kind: type) -> str:
+    """Package and name of a class."""
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"

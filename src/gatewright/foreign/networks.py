@@ -19,7 +19,7 @@ def network_circuit(
     class_names: tuple[str, ...] = (),
     feature_names: tuple[str, ...] = (),
 ) -> Circuit:
-    """A trained network of difflogic, torchlogix, CompactLogic or torch_dwn as a circuit.
+    """A trained network of difflogic, torchlogix, CompactLogic, torch_dwn or silogic as a circuit.
 
     Args:
         model: A layer, or a `torch.nn.Sequential` (or a subclass without a forward of its own) of layers that
@@ -30,7 +30,7 @@ def network_circuit(
         thermometer: What made bits of raw features before the network: thresholds [*shape, bits], an object with such
             `thresholds` (torch_dwn), or a file of them (`.npy`, or nested lists in `.json`). Bit i of a feature is
             `x > threshold i`; a feature's bits stand together. A thermometer that is the first module of the network
-            (torchlogix) is found there.
+            (torchlogix, silogic) is found there.
         class_names: Names of the classes, or empty.
         feature_names: Names of the raw features, or empty.
 

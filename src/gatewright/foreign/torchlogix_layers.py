@@ -11,10 +11,8 @@ import torch
 from gatewright.circuit.lookup import append_tables
 from gatewright.errors import ShapeError, UnsupportedError
 from gatewright.foreign.tensors import array
-from gatewright.gates import Gate
+from gatewright.foreign.windows import or_windows, padded
 from gatewright.lowering import Lowering, Nodes
-
-THERMOMETERS = ("FixedBinarization", "SoftBinarization", "LearnableBinarization")
 
 
 def dense(module: Any, lowering: Lowering) -> Nodes:
@@ -59,9 +57,7 @@ def convolution(module: Any, lowering: Lowering) -> Nodes:
         raise ShapeError(f"{lowering.name} expects {shape}, got {nodes.shape}")
     if type(module.connections).__name__ != "FixedConvConnections":
         raise UnsupportedError(f"{lowering.name} has connections of class {type(module.connections).__name__}")
-    if pad:
-        false = lowering.builder.constant(False)
-        nodes = np.pad(nodes, ((0, 0), (pad, pad), (pad, pad)), constant_values=false)
+    nodes = padded(lowering.builder, nodes, (pad, pad))
     y, x, channel = np.moveaxis(array(module.connections.indices[0]).astype(np.int64), -1, 0)
     read: Nodes = nodes[channel, y, x]  # [rank, kernels, positions, tables of a tree]
     for level in range(int(module.tree_depth)):
@@ -85,16 +81,7 @@ def or_pooling(module: Any, lowering: Lowering) -> Nodes:
         value if isinstance(value, tuple) else (value, value)
         for value in (module.kernel_size, module.stride, module.padding)
     )
-    nodes = lowering.nodes
-    if any(pad):
-        false = lowering.builder.constant(False)
-        nodes = np.pad(nodes, ((0, 0), (pad[0],) * 2, (pad[1],) * 2), constant_values=false)
-    windows = np.lib.stride_tricks.sliding_window_view(nodes, size, (1, 2))[:, :: stride[0], :: stride[1]]
-    parts = [windows[..., i, j] for i in range(size[0]) for j in range(size[1])]
-    result: Nodes = parts[0]
-    for part in parts[1:]:
-        result = lowering.builder.append(Gate.OR, result, part)
-    return result
+    return or_windows(lowering.builder, padded(lowering.builder, lowering.nodes, pad), size, stride)
 
 
 def thermometer_bits(module: Any, shape: tuple[int, ...]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], tuple[int, ...]]:
