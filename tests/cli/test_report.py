@@ -39,10 +39,31 @@ def test_report_of_a_circuit_without_data(tiny, tmp_path):
     assert done.json["title"] == "c"
 
 
+def test_report_of_a_table_of_your_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i % 7},{i % 5},{'yes' if i % 7 > 3 else 'no'}" for i in range(200)]
+    (tmp_path / "plants.csv").write_text("\n".join(["leaf,stem,good", *rows]))
+    trained = gatewright("train", "plants.csv", "--target", "good", "--steps", "40", "--json")
+    assert trained.code == 0
+    done = gatewright("report", "runs/plants", "--json")
+    assert done.code == 0
+    assert done.json["accuracy"] == trained.json["test"]["hard"]
+    assert "leaf" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    assert gatewright("compile", "runs/plants", "-o", "plants.gw").code == 0
+    (tmp_path / "new.csv").write_text("leaf,stem,grown\n1,2,no\n6,0,yes\n5,4,yes")
+    done = gatewright("report", "plants.gw", "--dataset", "new.csv", "--target", "grown", "--json")
+    assert done.code == 0
+    assert done.json["data"] == "new.csv"
+    evaluated = gatewright("eval", "plants.gw", "--dataset", "new.csv", "--target", "grown", "--json")
+    assert done.json["accuracy"] == evaluated.json["accuracy"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--dataset", "digits"], "--dataset is for circuits"),
+        (["--target", "good"], "--target is for circuits"),
         (["--cost", "lut7"], "unknown currency 'lut7'; did you mean 'lut6'?"),
     ],
 )

@@ -37,21 +37,11 @@ def evaluate(
 
     Shows accuracy, figures per class, and speed.
     """
-    from gatewright.data import load_dataset
-    from gatewright.data.catalogue import names
     from gatewright.engine import Engine
     from gatewright.runs.confusion import Confusion
-    from gatewright.runs.own import is_own, own_dataset
 
     circuit = read_circuit(file)
-    if dataset not in names() and is_own(Path(dataset)):
-        if split is not None:
-            raise OptionError(f"--split is of data sets, but {dataset} is evaluated as a whole; leave it out")
-        loaded = own_dataset(circuit, Path(dataset), target or "")
-        split = "test"
-    else:
-        loaded = load_dataset(dataset, data, progress=not json)
-        split = split or "test"
+    loaded, split = data_for(circuit, dataset, split, target, data, quiet=json)
     samples = loaded.split(split)
     check_fits(circuit, loaded, file)
     if not len(samples):
@@ -108,6 +98,21 @@ def _show_classes(classes: Mapping[str, Mapping[str, int | float | None]], confu
         [(names[i], names[j], n) for n, i, j in most],
         title=f"The {len(most)} most frequent of {len(wrong)} confusions (all: --json, or a wider terminal)",
     )
+
+
+def data_for(
+    circuit: Circuit, dataset: str, split: str | None, target: str | None, root: Path | None, *, quiet: bool
+) -> tuple[Dataset, str]:
+    """What a circuit is evaluated on, and which part of it: a data set that is known, or all of a table or folder."""
+    from gatewright.data import load_dataset
+    from gatewright.data.catalogue import names
+    from gatewright.runs.own import is_own, own_dataset
+
+    if dataset in names() or not is_own(Path(dataset)):
+        return load_dataset(dataset, root, progress=not quiet), split or "test"
+    if split is not None:
+        raise OptionError(f"--split is of data sets, but {dataset} is evaluated as a whole; leave it out")
+    return own_dataset(circuit, Path(dataset), target or ""), "test"
 
 
 def check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:

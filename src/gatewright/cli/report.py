@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewright.cli.circuits import TimeoutFlag, currencies_named, read_circuit
-from gatewright.cli.evaluation import check_fits
+from gatewright.cli.evaluation import check_fits, data_for
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs
-from gatewright.cli.train import DataFlag
+from gatewright.cli.train import DataFlag, TargetFlag
 from gatewright.errors import OptionError
 
 if TYPE_CHECKING:
@@ -24,9 +24,13 @@ def report(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.html", help="File to write.")] = Path("report.html"),
     dataset: Annotated[
-        str | None, typer.Option(help="Of circuits: data set to evaluate on (default: the one noted in the circuit).")
+        str | None,
+        typer.Option(
+            help="Of circuits: data set, table or folder to evaluate on (default: the data set noted in the circuit)."
+        ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Of circuits: train, validation or test.")] = "test",
+    split: Annotated[str | None, typer.Option(help="Of data sets: train, validation or test (default).")] = None,
+    target: TargetFlag = None,
     cost: Annotated[str, typer.Option(help="More currencies of the complete circuit: nand, lut6, or nand,lut6.")] = "",
     no_proof: Annotated[bool, typer.Option("--no-proof", help="Of runs: skip the proof.")] = False,
     timeout: TimeoutFlag = 600.0,
@@ -43,44 +47,48 @@ def report(
 
     wanted = currencies_named(cost)
     if source.is_dir() and (source / "config.yaml").exists():
-        if dataset is not None:
-            raise OptionError("--dataset is for circuits; a run is evaluated on the data that it learned from")
+        for flag, given in (("dataset", dataset), ("split", split), ("target", target)):
+            if given is not None:
+                raise OptionError(f"--{flag} is for circuits; a run is evaluated on the test part of its own data")
         facts = _of_run(source, data, proof=not no_proof, timeout=timeout, quiet=json)
     else:
-        facts = _of_circuit(source, dataset, split, data, quiet=json)
+        facts = _of_circuit(source, dataset, split, target, data, quiet=json)
     facts = replace(facts, currencies={name: count(facts.circuit) for name, count in wanted.items()})
     write_report(facts, out)
-    accuracy = facts.evaluation.confusion.accuracy if facts.evaluation else None
+    evaluation = facts.evaluation
+    accuracy = evaluation.confusion.accuracy if evaluation else None
     if json:
         about = {"logic_ops": facts.cost.logic_ops, "total_ops": facts.cost.total_ops, **facts.currencies}
         emit_json({"file": str(out), "title": facts.title, "data": facts.data, "accuracy": accuracy, **about})
         return
-    show_pairs({"report": out, **({} if accuracy is None else {f"{split} accuracy": percent(accuracy)})})
+    found = {f"{evaluation.split} accuracy": percent(evaluation.confusion.accuracy)} if evaluation else {}
+    show_pairs({"report": out, **found})
     for text in facts.missing:
         say(f"note: {text}")
 
 
 def _of_run(folder: Path, data: Path | None, *, proof: bool, timeout: float, quiet: bool) -> Facts:
-    from gatewright.data import load_dataset
     from gatewright.runs.report.facts import facts_of_run
     from gatewright.runs.run import load_run
 
-    name = load_run(folder).config.data.name
+    own = load_run(folder).config.data.read(data, progress=not quiet)
     if not quiet:
         say("compiling and evaluating ..." if not proof else "compiling, proving and evaluating ...")
-    return facts_of_run(folder, load_dataset(name, data, progress=not quiet), proof=proof, timeout=timeout)
+    return facts_of_run(folder, own, proof=proof, timeout=timeout)
 
 
-def _of_circuit(source: Path, name: str | None, split: str, data: Path | None, *, quiet: bool) -> Facts:
-    from gatewright.data import load_dataset, missing, names
+def _of_circuit(
+    source: Path, name: str | None, split: str | None, target: str | None, data: Path | None, *, quiet: bool
+) -> Facts:
+    from gatewright.data import missing, names
     from gatewright.runs.report.facts import facts_of_circuit
 
     circuit = read_circuit(source)
     noted = circuit.metadata.get("data", "")
-    loaded = None
+    loaded, part = None, split or "test"
     # Data that a file merely mentions are used where they are at hand; what was asked for is fetched, or refused.
     if name is not None or (noted in names() and not missing(noted, data)):
-        loaded = load_dataset(name or noted, data, progress=not quiet)
+        loaded, part = data_for(circuit, name or noted, split, target, data, quiet=quiet)
         check_fits(circuit, loaded, source)
     title = circuit.metadata.get("name") or source.name.removesuffix(".xz").removesuffix(".gw")
-    return facts_of_circuit(title, circuit, loaded, split)
+    return facts_of_circuit(title, circuit, loaded, part)
