@@ -159,7 +159,7 @@ def test_r2_and_slack_are_those_of_the_rows():
     predicted = np.array([1.5, 2, 4, 8])
     dummy = DummyRegressor(strategy="constant", constant=0).fit(rows.x, y)
     dummy.predict = lambda _: predicted
-    errors = ((predicted - y) / task.deviation) ** 2
+    errors = ((predicted - y) / task.scale.deviation) ** 2
     assert task.score(errors, rows, weight) == pytest.approx(dummy.score(rows.x, y, weight))
     assert task.slack(errors, errors, weight) == 0
     assert task.slack(errors + 1, errors, weight) == pytest.approx(0)

@@ -125,9 +125,9 @@ def test_commands_write_numbers_and_refuse_what_takes_classes(tmp_path, monkeypa
     assert gatewright("predict", "n.gw", "in.npy", "-o", "out.npy").code == 0
     assert np.load("out.npy").tolist() == [3.5, 2.5, 2.0]
     assert gatewright("predict", "n.gw", "in.csv", "-o", "out.csv", "--scores").code == 2
-    for data in ("in.csv", "breast-cancer"):
+    for data, message in (("in.csv", "column 'id' of in.csv holds texts"), ("breast-cancer", "gives a number")):
         done = gatewright("eval", "n.gw", "--dataset", data, "--target", "id")
         assert done.code == 2
-        assert "gives a number" in " ".join(done.err.split())
+        assert message in " ".join(done.err.split())
     assert json.loads(gatewright("info", "n.gw", "--json").out)["head"]["number"] == "2 + 0.5 * count"
     assert gatewright("report", "n.gw", "-o", "report.html").code == 0

@@ -112,7 +112,7 @@ def test_own_data_make_a_data_set_and_mistakes_are_named():
     with pytest.raises(ShapeError, match=r"binary_features must be bool \[2\]"):
         make(binary_features=np.zeros(3, bool))
     with pytest.raises(
-        DtypeError, match=r"labels must be int64 \[n\] or \[n, height, width\], or float32 \[n\] for numbers, got int32"
+        DtypeError, match=r"labels must be int64 \[n\] or \[n, height, width\], or float64 \[n\] for numbers, got int32"
     ):
         Split(x, y.astype(np.int32))
     with pytest.raises(ShapeError, match=r"4 labels need features \[4, ...\], got \[3, 2\]"):

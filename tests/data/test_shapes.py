@@ -59,7 +59,7 @@ def test_labels_per_pixel_must_fit():
         info.dataset(good, Split(x, wrong), good)
     with pytest.raises(
         DtypeError,
-        match=r"labels must be int64 \[n\] or \[n, height, width\], or float32 \[n\] for numbers, got int64 \[3, 24\]",
+        match=r"labels must be int64 \[n\] or \[n, height, width\], or float64 \[n\] for numbers, got int64 \[3, 24\]",
     ):
         Split(x, y[:, 0])
     assert isinstance(info.dataset(good, good, good), Dataset)

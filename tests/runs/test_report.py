@@ -85,7 +85,7 @@ def test_a_page_has_nothing_to_fetch_and_no_script(of_run):
 def test_the_decisions_are_the_engines(of_run, digits):
     evaluation = of_run.evaluation
     predicted = gw.Engine(of_run.circuit).predict(digits.test.x)
-    assert evaluation.confusion.correct == int((predicted == digits.test.y).sum())
+    assert evaluation.judged.correct == int((predicted == digits.test.y).sum())
     assert evaluation.wrong == int((predicted != digits.test.y).sum())
     counts = gw.Engine(of_run.circuit).counts(digits.test.x)
     leads = [counts[m.number].max() - counts[m.number, digits.test.y[m.number]] for m in evaluation.mistakes]

@@ -58,6 +58,8 @@ class Space:
             raise UnsupportedError(
                 f"{self.dataset.name} has a class for every pixel; a search knows networks that decide for whole samples"
             )
+        if self.dataset.numbers:
+            raise UnsupportedError(f"{self.dataset.name} has a number per sample; a search knows networks of classes")
         if not len(self.dataset.validation):
             raise UnsupportedError(f"{self.dataset.name} has no validation samples, on which a search chooses")
         object.__setattr__(self, "predictor", Predictor(self.dataset))

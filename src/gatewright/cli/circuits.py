@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs, show_rows
-from gatewright.cli.train import DataFlag
+from gatewright.cli.train import DataFlag, figure_text
 from gatewright.errors import (
     FormatError,
     OptionError,
@@ -68,7 +68,7 @@ def compile_(
             "proof": proof_text(compiled.proof),
             "check": f"equal to the network on all {compiled.samples:,} test samples",
             **_pruned_text(compiled.pruned),
-            "test accuracy": percent(compiled.accuracy),
+            f"test {compiled.figure}": figure_text(compiled.figure, compiled.accuracy),
         }
     )
 
@@ -107,7 +107,7 @@ def compiled_about(compiled: Compiled) -> dict[str, Any]:
         "proof": compiled.proof and proof_about(compiled.proof),
         "checked_samples": compiled.samples,
         "pruned": compiled.pruned and compiled.pruned.model_dump(mode="json"),
-        "test_accuracy": compiled.accuracy,
+        "test_r2" if compiled.figure == "R^2" else "test_accuracy": compiled.accuracy,
         "passes": [asdict(record) for record in compiled.records],
         "seconds": compiled.seconds,
     }

@@ -35,10 +35,11 @@ def evaluate(
 ) -> None:
     """Evaluate a circuit on a data set.
 
-    Shows accuracy, figures per class, and speed.
+    Shows accuracy, figures per class, and speed; of numbers, R^2 and errors.
     """
     from gatewright.engine import Engine
     from gatewright.runs.confusion import Confusion
+    from gatewright.runs.fit import Fit
 
     circuit = read_circuit(file)
     loaded, split = data_for(circuit, dataset, split, target, data, quiet=json)
@@ -51,10 +52,18 @@ def evaluate(
     begin = time.perf_counter()
     predicted = engine.predict(samples.x)
     seconds = time.perf_counter() - begin
-    confusion = Confusion.of(samples.y, predicted, len(loaded.class_names))
-    classes = confusion.by_class(loaded.class_names)
     about: dict[str, Any] = {"file": str(file), "dataset": dataset, "split": split, "samples": len(samples)}
     speed = len(samples) / seconds
+    if loaded.numbers:
+        fit = Fit(samples.y, predicted)
+        if json:
+            emit_json({**about, "r2": fit.r2, "rmse": fit.rmse, "mae": fit.mae, "samples_per_second": speed})
+            return
+        errors = {"root mean squared error": fit.rmse, "mean absolute error": fit.mae}
+        show_pairs({**about, "R^2": f"{fit.r2:.4f}", **errors, "samples per second": speed})
+        return
+    confusion = Confusion.of(samples.y, predicted, len(loaded.class_names))
+    classes = confusion.by_class(loaded.class_names)
     if json:
         emit_json(
             {
@@ -122,8 +131,9 @@ def check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
         raise UnsupportedError(
             f"{file} has no {'encoder' if encoder is None else 'head'}, so it cannot classify samples"
         )
-    if head.number:
-        raise UnsupportedError(f"{file} gives a number ({head.formula}), so there are no classes to compare with")
+    if bool(head.number) != dataset.numbers:
+        given, wanted = ("a number", "classes") if head.number else ("a class", "numbers")
+        raise UnsupportedError(f"{file} gives {given}, but the labels of {dataset.name} are {wanted}")
     if (encoder.shape, encoder.dtype) != (dataset.shape, dataset.dtype):
         raise ShapeError(
             f"{file} takes {encoder.dtype} samples of shape {encoder.shape}, but {dataset.name} has {dataset.dtype} "
@@ -134,5 +144,5 @@ def check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
             f"{file} decides at places of shape {head.places}, but the labels of {dataset.name} have shape "
             f"{dataset.label_shape} (() means one class per sample)"
         )
-    if head.n_classes != dataset.n_classes:
+    if head.n_classes != dataset.n_outputs:
         raise DataError(f"{file} has {head.n_classes} classes, but {dataset.name} has {dataset.n_classes}")

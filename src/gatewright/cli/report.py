@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gatewright.cli.circuits import TimeoutFlag, currencies_named, read_circuit
 from gatewright.cli.evaluation import check_fits, data_for
-from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs
-from gatewright.cli.train import DataFlag, TargetFlag
+from gatewright.cli.output import JsonFlag, emit_json, say, show_pairs
+from gatewright.cli.train import DataFlag, TargetFlag, figure_text
 from gatewright.errors import OptionError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def report(
     """
     from dataclasses import replace
 
+    from gatewright.runs.fit import Fit
     from gatewright.runs.report.page import write_report
 
     wanted = currencies_named(cost)
@@ -56,12 +57,22 @@ def report(
     facts = replace(facts, currencies={name: count(facts.circuit) for name, count in wanted.items()})
     write_report(facts, out)
     evaluation = facts.evaluation
-    accuracy = evaluation.confusion.accuracy if evaluation else None
+    judged = evaluation.judged if evaluation else None
+    figure, value = "accuracy", None
+    if isinstance(judged, Fit):
+        figure, value = "R^2", judged.r2
+    elif judged is not None:
+        value = judged.accuracy
     if json:
-        about = {"logic_ops": facts.cost.logic_ops, "total_ops": facts.cost.total_ops, **facts.currencies}
-        emit_json({"file": str(out), "title": facts.title, "data": facts.data, "accuracy": accuracy, **about})
+        about: dict[str, Any] = {
+            "logic_ops": facts.cost.logic_ops,
+            "total_ops": facts.cost.total_ops,
+            **facts.currencies,
+        }
+        about["r2" if figure == "R^2" else "accuracy"] = value
+        emit_json({"file": str(out), "title": facts.title, "data": facts.data, **about})
         return
-    found = {f"{evaluation.split} accuracy": percent(evaluation.confusion.accuracy)} if evaluation else {}
+    found = {f"{evaluation.split} {figure}": figure_text(figure, value)} if evaluation and value is not None else {}
     show_pairs({"report": out, **found})
     for text in facts.missing:
         say(f"note: {text}")

@@ -38,6 +38,7 @@ def train(
         ),
     ],
     target: TargetFlag = None,
+    number: Annotated[bool, typer.Option("--number", help="The target is a number to predict, and no class.")] = False,
     drop: Annotated[
         list[str] | None, typer.Option("--drop", metavar="COLUMN", help="Column of a table to leave out; repeatable.")
     ] = None,
@@ -68,6 +69,7 @@ def train(
     short = {"steps": steps, "seed": seed, "device": device}
     changes = [*(overrides or ()), *(f"train.{key}={value}" for key, value in short.items() if value is not None)]
     own = {"target": target, "drop": drop, "split.by": split_by, "split.groups": group_by}
+    own |= {"predict": "number"} if number else {}
     changes += [f"data.{key}={dumps(value)}" for key, value in own.items() if value]
     from gatewright.runs.run import resolve
 
@@ -142,12 +144,18 @@ def is_main() -> bool:
     return rank_of_environment() == 0
 
 
+def figure_text(figure: str, value: float) -> str:
+    """An accuracy in percent, or R^2 as it is."""
+    return percent(value) if figure == "accuracy" else f"{value:.4f}"
+
+
 def _summary(result: RunResult, folder: Path) -> list[tuple[str, Any]]:
     """Summarize a finished run."""
     rows: list[tuple[str, Any]] = [("run", folder), ("data", result.data)]
     for split, accuracy in (("validation", result.validation), ("test", result.test)):
         if accuracy is not None:
-            rows.append((f"{split} accuracy", f"{percent(accuracy.hard)} (relaxed: {percent(accuracy.soft)})"))
+            hard, soft = (figure_text(result.figure, value) for value in (accuracy.hard, accuracy.soft))
+            rows.append((f"{split} {result.figure}", f"{hard} (relaxed: {soft})"))
     return [
         *rows,
         ("logic ops", result.logic_ops),

@@ -27,16 +27,18 @@ class Split:
 
     Attributes:
         x: Raw features [n, *shape], C-contiguous.
-        y: int64 [n], class indices; int64 [n, height, width] where every pixel has its own; float32 [n], numbers.
+        y: int64 [n], class indices; int64 [n, height, width] where every pixel has its own; float64 [n], numbers, or
+            float32 [n], as `gatewright.data.numbers.Scale` gives them to networks.
     """
 
     x: npt.NDArray[Any]
     y: npt.NDArray[Any]
 
     def __post_init__(self) -> None:
-        if (self.y.ndim, self.y.dtype.name) not in {(1, "int64"), (3, "int64"), (1, "float32")}:
+        kinds = {(1, "int64"), (3, "int64"), (1, "float32"), (1, "float64")}
+        if (self.y.ndim, self.y.dtype.name) not in kinds:
             raise DtypeError(
-                "labels must be int64 [n] or [n, height, width], or float32 [n] for numbers, got "
+                "labels must be int64 [n] or [n, height, width], or float64 [n] for numbers, got "
                 f"{self.y.dtype} {list(self.y.shape)}"
             )
         if self.x.ndim < 2 or len(self.x) != len(self.y):
@@ -75,7 +77,7 @@ class Dataset(_Sizes):
         test: Samples that are read once, at the end.
         shape: Shape of one sample: (C, H, W) for images, (features,) for tables and signals.
         dtype: NumPy name of the features' type: bool, uint8, int16, int32 or float32.
-        class_names: One name per class.
+        class_names: One name per class; none where every sample has a number.
         feature_names: One name per feature, or empty for images.
         source: Where it comes from (URL).
         licence: Its licence, as upstream states it.
@@ -121,6 +123,7 @@ class Dataset(_Sizes):
         split: str = "",
         groups: str = "",
         shares: Shares = Shares(),  # noqa: B008 - immutable
+        numbers: bool = False,
     ) -> Self:
         """A data set from a data frame of pandas, its columns as they are.
 
@@ -134,6 +137,7 @@ class Dataset(_Sizes):
             split: A column that says `train`, `validation` or `test`; empty to draw the parts.
             groups: A column whose equal values stay in one part; empty if rows are independent.
             shares: How much is validation and test, and the seed that draws them, each class in its share.
+            numbers: Whether the labels are numbers to predict, and no classes.
 
         Raises:
             OptionError: There is no such column.
@@ -146,7 +150,7 @@ class Dataset(_Sizes):
             >>> Dataset.from_frame(frame, "good")
             Dataset(table: uint8 (2,), 2 classes, 70 train, 10 validation, 20 test)
         """
-        table = table_of(frame, target, shares, drop=drop, split=split, groups=groups)
+        table = table_of(frame, target, shares, drop=drop, split=split, groups=groups, numbers=numbers)
         train, validation, test = (Split(table.x[rows], table.y[rows]) for rows in table.parts)
         return cls(
             name,
@@ -244,7 +248,8 @@ class Dataset(_Sizes):
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(self.split(part)):,} {part}" for part in SPLITS)
-        return f"Dataset({self.name}: {self.dtype} {self.shape}, {self.n_classes} classes, {sizes})"
+        learned = "numbers" if self.numbers else f"{self.n_classes} classes"
+        return f"Dataset({self.name}: {self.dtype} {self.shape}, {learned}, {sizes})"
 
     def _check(self, part: str, split: Split) -> None:
         where = f"{self.name}, {part} part"
@@ -256,14 +261,31 @@ class Dataset(_Sizes):
             )
         if split.x.dtype != self.dtype:
             raise DtypeError(f"{where}: features are {split.x.dtype}, expected {self.dtype}")
-        bad = (split.y < 0) | (split.y >= self.n_classes)
+        if split.y.dtype.kind != self.train.y.dtype.kind or self.numbers != (not self.class_names):
+            raise DataError(f"{where}: labels are {split.y.dtype}; numbers have no class names, and classes have")
+        if self.numbers:
+            bad = ~np.isfinite(split.y)
+            expected = "a finite number"
+        else:
+            bad = (split.y < 0) | (split.y >= self.n_classes)
+            expected = f"0..{self.n_classes - 1}"
         if bad.any():
             at = int(np.argmax(bad.reshape(len(split), -1).any(axis=1)))
             label = split.y[at][bad[at]].flat[0] if split.y.ndim > 1 else split.y[at]
-            raise DataError(f"{where}: label of sample {at} is {label}, expected 0..{self.n_classes - 1}")
+            raise DataError(f"{where}: label of sample {at} is {label}, expected {expected}")
         if split.x.dtype.kind == "f" and not np.isfinite(split.x).all():
             at = int(np.argmin(np.isfinite(split.x).reshape(len(split), -1).all(axis=1)))
             raise DataError(f"{where}: sample {at} contains NaN or infinity")
+
+    @property
+    def numbers(self) -> bool:
+        """Whether every sample has a number, in the place of a class."""
+        return self.train.y.dtype.kind == "f"
+
+    @property
+    def n_outputs(self) -> int:
+        """Scores of a network for it: one per class, or one number."""
+        return 1 if self.numbers else self.n_classes
 
     @property
     def label_shape(self) -> tuple[int, ...]:

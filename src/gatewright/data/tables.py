@@ -86,15 +86,15 @@ class Table(NamedTuple):
 
     Attributes:
         x: Features [rows, features].
-        y: int64 [rows], classes.
+        y: int64 [rows], classes; float64 [rows], numbers.
         parts: Rows of train, validation and test.
-        class_names: One name per class.
+        class_names: One name per class; none for numbers.
         columns: What the columns are.
         types: Types of the features.
     """
 
     x: npt.NDArray[Any]
-    y: npt.NDArray[np.int64]
+    y: npt.NDArray[Any]
     parts: tuple[Rows, Rows, Rows]
     class_names: tuple[str, ...]
     columns: tuple[Column, ...]
@@ -128,35 +128,72 @@ def labels_of(target: Any, class_names: Sequence[str], name: str) -> npt.NDArray
     return np.array([place[text] for text in texts], np.int64)
 
 
+def numbers_of(target: Any, name: str) -> npt.NDArray[np.float64]:
+    """Labels as numbers, float64 [rows].
+
+    Raises:
+        DataError: A label is missing, or no finite number.
+    """
+    values = _values_of(target, name)
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{name} holds texts, such as {shown(values[0])}, expected numbers to predict")
+    numbers = values.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise DataError(f"{name} is {values[~np.isfinite(numbers)][0]} in a row, expected finite numbers")
+    return numbers
+
+
 def _texts_of(target: Any, name: str) -> npt.NDArray[Any]:
     """Labels, none of them missing: whole numbers, Booleans or texts."""
+    values = _values_of(target, name)
+    if values.dtype.kind != "f":
+        return values
+    if not (values == np.floor(values)).all():
+        raise DataError(
+            f"{name} holds fractions, expected classes; to predict numbers, say so: --number (data.predict=number)"
+        )
+    return values.astype(np.int64)
+
+
+def _values_of(target: Any, name: str) -> npt.NDArray[Any]:
+    """Labels as they are, none of them missing."""
     table = target.to_frame() if hasattr(target, "to_frame") else np.array(list(target), object)[:, None]
     ((_, values, missing),) = values_of(table, name)
     if missing.any():
         raise DataError(f"{name} is missing in row {int(missing.argmax())}; drop rows without a label")
-    if values.dtype.kind != "f":
-        return values
-    if not (values == np.floor(values)).all():
-        raise DataError(f"{name} holds fractions, expected classes: numbers are not predicted, put them into bins")
-    return values.astype(np.int64)
+    return values
 
 
 def table_of(
-    frame: Any, target: str, shares: Shares, *, drop: Sequence[str] = (), split: str = "", groups: str = ""
+    frame: Any,
+    target: str,
+    shares: Shares,
+    *,
+    drop: Sequence[str] = (),
+    split: str = "",
+    groups: str = "",
+    numbers: bool = False,
 ) -> Table:
     """A data frame as numbers to learn from; `Dataset.from_frame` describes the arguments."""
     names = [str(name) for name in frame.columns]
     for name in (*drop, *filter(None, (split, groups))):
         column_of(frame, name)
-    y, class_names = classes_of(column_of(frame, target), f"column {target!r}")
-    if split:
-        parts = split_as_named(list(frame[split]), y, shares, split)
+    labels = column_of(frame, target)
+    if numbers:
+        y: npt.NDArray[Any] = numbers_of(labels, f"column {target!r}")
+        strata, class_names = np.zeros(len(y), np.int64), tuple[str, ...]()
     else:
-        parts = split_rows(y, shares, list(frame[groups]) if groups else None)
+        y, class_names = classes_of(labels, f"column {target!r}")
+        strata = y
+    if split:
+        parts = split_as_named(list(frame[split]), strata, shares, split)
+    else:
+        parts = split_rows(strata, shares, list(frame[groups]) if groups else None)
     used = [name for name in names if name not in {target, split, groups, *drop}]
     values = values_of(frame[used], "the table")
     training = np.zeros(len(y), np.bool_)
     training[parts[0]] = True
     weight = np.ones(len(parts[0]))
-    columns, types, x = learn_columns(values, score_of_labels(y[training], weight), weight, training, "the table")
+    score = y[training] if numbers else score_of_labels(y[training], weight)
+    columns, types, x = learn_columns(values, score, weight, training, "the table")
     return Table(x, y, parts, class_names, columns, types)

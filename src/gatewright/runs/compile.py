@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,9 @@ from gatewright.circuit import Circuit, PassRecord, Proof, require_equal, simpli
 from gatewright.data import Dataset, Split
 from gatewright.engine import Engine
 from gatewright.errors import OptionError, UnsupportedError, VerificationError
+from gatewright.nn import NumberSum
 from gatewright.runs.confusion import Confusion
+from gatewright.runs.fit import Fit
 from gatewright.runs.prune import prune
 from gatewright.runs.run import TrainedRun, lower_run
 from gatewright.training.batches import EVALUATION_BATCH
@@ -31,7 +33,7 @@ class Compiled:
         proof: That `raw` and the simplified circuit, before any pruning, are equal for every input; None without a
             proof.
         samples: Samples on which the counts of the simplified circuit and of the network are equal.
-        confusion: The circuit's decisions on these samples.
+        judged: The circuit's decisions on these samples, or how near its numbers are.
         pruned: Which of the network's gates were removed; None if none were.
         seconds: Wall-clock time of the stages lower, simplify, prove, check, prune.
     """
@@ -41,14 +43,30 @@ class Compiled:
     records: list[PassRecord]
     proof: Proof | None
     samples: int
-    confusion: Confusion
+    judged: Confusion | Fit
     pruned: Pruned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
+    def figure(self) -> str:
+        """What `accuracy` is: `accuracy`, or `R^2` of numbers."""
+        return "R^2" if isinstance(self.judged, Fit) else "accuracy"
+
+    @property
     def accuracy(self) -> float:
-        """Of the circuit on the test split, 0 to 1; without pruning the same as the network's."""
-        return self.confusion.accuracy
+        """Of the circuit on the test split, 0 to 1 (R^2 of numbers); without pruning the same as the network's."""
+        return self.judged.r2 if isinstance(self.judged, Fit) else self.judged.accuracy
+
+    @property
+    def confusion(self) -> Confusion:
+        """The circuit's decisions.
+
+        Raises:
+            UnsupportedError: It gives numbers.
+        """
+        if isinstance(self.judged, Fit):
+            raise UnsupportedError("the circuit gives numbers, so there are no classes that it confuses")
+        return self.judged
 
 
 def compile_run(
@@ -83,33 +101,37 @@ def compile_run(
         raise OptionError(
             "pruning is judged on validation, but the network has learned from it (data.validation: none)"
         )
+    if wanted and dataset.numbers:
+        raise OptionError("pruning is judged by right classes, but the network gives numbers; leave circuit.prune out")
     raw = lower_run(run)
     lap("lower")
     circuit, records = simplify(raw, return_records=True)
     lap("simplify")
     proven = require_equal(raw, circuit, timeout=timeout) if proof else None
     lap("prove")
-    confusion = check_circuit(circuit, run.model, test)
+    judged = check_circuit(circuit, run.model, test)
     lap("check")
     pruned = None
     if wanted:
         circuit, pruned = prune(circuit, dataset.train, dataset.validation, test)
-        confusion = Confusion.of(test.y, Engine(circuit).predict(test.x), dataset.n_classes)
+        judged = Confusion.of(test.y, Engine(circuit).predict(test.x), dataset.n_classes)
         lap("prune")
+    compiled = Compiled(circuit, raw, records, proven, len(test), judged, pruned, seconds)
     notes = {
         "proof": "none" if proven is None else proven.method,
         "checked_samples": str(len(test)),
-        "test_accuracy": f"{confusion.accuracy:.6f}",
+        "test_r2" if dataset.numbers else "test_accuracy": f"{compiled.accuracy:.6f}",
     }
     if pruned is not None:
         notes["pruned"] = f"lossy: not the network for every input (tolerance {pruned.tolerance})"
-    circuit = circuit.replace(metadata={**circuit.metadata, **notes})
-    return Compiled(circuit, raw, records, proven, len(test), confusion, pruned, seconds)
+    return replace(compiled, circuit=circuit.replace(metadata={**circuit.metadata, **notes}))
 
 
 @torch.no_grad()
-def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> Confusion:
-    """Compare a circuit's counts and classes with the discretized network's on the CPU; return the decisions of both.
+def check_circuit(circuit: Circuit, model: torch.nn.Sequential, split: Split) -> Confusion | Fit:
+    """Compare a circuit's counts and classes with the discretized network's on the CPU; return what both decide.
+
+    Of numbers, counts are compared: the line that makes numbers of them is the circuit's alone.
 
     Raises:
         VerificationError: They differ; the message names the first sample and shows both counts.
@@ -117,19 +139,23 @@ def check_circuit(circuit: Circuit, model: torch.nn.Module, split: Split) -> Con
     if circuit.head is None:
         raise UnsupportedError("the circuit has no head, so it has no counts to compare with the network's")
     engine = Engine(circuit)
-    counts, classes = engine.counts(split.x), engine.predict(split.x)
+    counts, decided = engine.counts(split.x), engine.predict(split.x)
     model.eval()
     parts = torch.from_numpy(split.x).split(EVALUATION_BATCH)
     scores = torch.cat([model(part) for part in parts])
-    expected = np.rint(scores.movedim(1, -1).double().numpy() * circuit.head.tau).astype(np.int64)
-    chosen = predict(scores).numpy()
-    apart = (expected != counts).any(axis=-1) | (chosen != classes)
+    if isinstance(head := model[-1], NumberSum):
+        expected = np.rint((scores.double().numpy() - head.base()) * head.tau).astype(np.int64)
+        chosen = decided
+    else:
+        expected = np.rint(scores.movedim(1, -1).double().numpy() * circuit.head.tau).astype(np.int64)
+        chosen = predict(scores).numpy()
+    apart = (expected != counts).any(axis=-1) | (chosen != decided)
     wrong = apart.reshape(len(split), -1).any(axis=1)
     if wrong.any():
         first = int(wrong.argmax())
         raise VerificationError(
             f"the circuit differs from the network on {int(wrong.sum())} of {len(split)} samples; on sample {first} its "
-            f"counts are {counts[first].tolist()} (class {classes[first]}), the network's {expected[first].tolist()} "
-            f"(class {chosen[first]})"
+            f"counts are {counts[first].tolist()} (decided: {decided[first]}), the network's {expected[first].tolist()} "
+            f"(decided: {chosen[first]})"
         )
-    return Confusion.of(split.y, classes, circuit.head.n_classes)
+    return Fit(split.y, decided) if circuit.head.number else Confusion.of(split.y, decided, circuit.head.n_classes)

@@ -27,6 +27,9 @@ Measured on Adult, see docs/own-data.md: more do not gain more than a standard e
 
 GATES_PER_CLASS = 20
 
+NUMBER_WIDTH = 100
+"""Gates of the layer for a table with a number per row; see docs/own-data.md."""
+
 IMAGE_WIDTH = 2000
 """Gates of the layer for images, at least."""
 
@@ -39,8 +42,8 @@ def is_own(path: Path) -> bool:
 def own_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     """The options that a file or folder is trained with, by rule.
 
-    A table gets 32 thresholds per number and one layer of 40 gates, an image 3 thresholds per pixel and one layer of 2,000
-    gates, more where there are many classes.
+    A table gets 32 thresholds per number and one layer of 40 gates, or 100 where it is a number that is predicted; an
+    image gets 3 thresholds per pixel and one layer of 2,000 gates. Where there are many classes, there are more.
 
     Args:
         path: A table, or a folder with a folder of images per class.
@@ -54,7 +57,9 @@ def own_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     images = path.is_dir()
 
     def tree(classes: int) -> dict[str, Any]:
-        least = max(IMAGE_WIDTH if images else TABLE_WIDTH, GATES_PER_CLASS * classes)
+        """Options for so many classes, or for a number (1)."""
+        least = IMAGE_WIDTH if images else TABLE_WIDTH if classes > 1 else NUMBER_WIDTH
+        least = max(least, GATES_PER_CLASS * classes)
         dense = {"type": "dense", "width": math.ceil(least / classes) * classes}
         return {
             "data": {"path": str(path), "encoder": {"kind": "quantile", "thresholds": 3 if images else 32}},
@@ -62,6 +67,7 @@ def own_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
                 "relaxation": "hard",
                 "candidates": 8,
                 "layers": [{"type": "flatten"}, dense] if images else [dense],
+                "head": {"kind": "number" if classes == 1 else "sum"},
             },
             "optimizer": {"schedule": "one-cycle"},
             "connections": {"kind": "guided", "every": 20, "trials": 32, "stop": 0.8},
@@ -74,20 +80,22 @@ def own_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     target = options.data.target
     if not target:
         raise OptionError(f"{path} is a table: --target must name the column of the labels")
+    if options.data.predict == "number":
+        return load.from_tree(tree(1), overrides, str(path))
     _, class_names = tables.classes_of(tables.column_of(tables.read_table(path), target), f"column {target!r}")
     return load.from_tree(tree(len(class_names)), overrides, str(path))
 
 
-def samples_from(circuit: Circuit, path: Path, target: str = "") -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """All samples of a file or folder, with their classes.
+def samples_from(circuit: Circuit, path: Path, target: str = "") -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """All samples of a file or folder, with their classes, or their numbers if the circuit gives such.
 
     Args:
-        circuit: The circuit that they are for; it has an encoder, and a head with names of classes.
+        circuit: The circuit that they are for; it has an encoder and a head.
         path: A table, or a folder with a folder of images per class.
         target: The column of the labels; empty for that which the circuit was trained with.
 
     Returns:
-        Samples [n, *shape], and int64 [n], classes.
+        Samples [n, *shape], and int64 [n], classes, or float64 [n], numbers.
 
     Raises:
         OptionError: A table has no such column.
@@ -95,6 +103,8 @@ def samples_from(circuit: Circuit, path: Path, target: str = "") -> tuple[npt.ND
     """
     names = _class_names(circuit, path)
     if path.is_dir():
+        if not names:
+            raise UnsupportedError(f"the circuit gives a number, so the folders of {path} are no labels for it")
         classes = folders.class_folders(path)
         x = _images(circuit, [file for folder in classes for file in folders.image_files(folder)])
         labels = [folder.name for folder in classes for _ in folders.image_files(folder)]
@@ -103,7 +113,8 @@ def samples_from(circuit: Circuit, path: Path, target: str = "") -> tuple[npt.ND
     if not target:
         raise OptionError(f"--target must name the column of {path} that has the labels")
     frame = tables.read_table(path, _texts(circuit))
-    y = tables.labels_of(tables.column_of(frame, target), names, f"column {target!r} of {path}")
+    labels, where = tables.column_of(frame, target), f"column {target!r} of {path}"
+    y = tables.labels_of(labels, names, where) if names else tables.numbers_of(labels, where)
     return _features(circuit, frame, path), y
 
 
@@ -114,13 +125,11 @@ def own_dataset(circuit: Circuit, path: Path, target: str = "") -> Dataset:
         UnsupportedError: The circuit has no encoder or no head.
     """
     encoder, head = circuit.encoder, circuit.head
-    if head is not None and head.number:
-        _class_names(circuit, path)  # refuses
     if encoder is None or head is None:
         raise UnsupportedError(f"{path} cannot be classified: the circuit has no {'head' if encoder else 'encoder'}")
     x, y = samples_from(circuit, path, target)
     none = Split(x[:0], y[:0])
-    names = head.class_names or tuple(str(k) for k in range(head.n_classes))
+    names = _class_names(circuit, path)
     return Dataset(path.name, none, none, Split(x, y), encoder.shape, encoder.dtype, names, types=encoder.types)
 
 
@@ -144,8 +153,7 @@ def predict_own(engine: Engine, source: Path, out: Path, result: str = "classes"
     pandas = require_extra("pandas", "data")
     if out.suffix not in tables.SUFFIXES:
         raise OptionError(f"{out} is no name of a table, which ends with one of {', '.join(tables.SUFFIXES)}")
-    head = engine.circuit.head
-    names = () if head is not None and head.number else _class_names(engine.circuit, source)
+    names = _class_names(engine.circuit, source)
     if source.is_dir():
         places = [source, *sorted(child for child in source.iterdir() if child.is_dir())]
         files = [file for place in places for file in folders.image_files(place)]
@@ -174,10 +182,9 @@ def predict_own(engine: Engine, source: Path, out: Path, result: str = "classes"
 
 
 def _class_names(circuit: Circuit, source: Path) -> tuple[str, ...]:
+    """Names of the classes; none if the circuit gives a number."""
     if circuit.head is not None and circuit.head.number:
-        raise UnsupportedError(
-            f"the circuit gives a number ({circuit.head.formula}), so {source} has no classes for it"
-        )
+        return ()
     if circuit.encoder is None or circuit.head is None or circuit.head.places:
         raise UnsupportedError(f"the circuit does not give one class for samples with features, as {source} has them")
     return circuit.head.class_names or tuple(str(k) for k in range(circuit.head.n_classes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from gatewright.errors import FormatError
 from gatewright.runtime.documents import parse_json, reading, validated
@@ -14,7 +15,10 @@ RESULT = "result.json"
 
 
 class SplitAccuracy(Section):
-    """Accuracy on one split, 0 to 1, of the relaxation (`soft`) and of the discretized network (`hard`)."""
+    """The figure of one split, of the relaxation (`soft`) and of the discretized network (`hard`).
+
+    Accuracies are 0 to 1, R^2 at most 1.
+    """
 
     soft: float
     hard: float
@@ -25,6 +29,7 @@ class RunResult(Section):
 
     Attributes:
         name: Of the preset or config file.
+        figure: What is measured: `accuracy` of classes, or `R^2` of numbers.
         validation: Accuracy on the validation split, which chose the weights; None if there was none.
         test: Accuracy on the full test split, read once, at the end.
         gates: Gates of the discretized network before simplification.
@@ -39,6 +44,7 @@ class RunResult(Section):
 
     name: str
     data: str
+    figure: Literal["accuracy", "R^2"] = "accuracy"
     validation: SplitAccuracy | None
     test: SplitAccuracy
     gates: int

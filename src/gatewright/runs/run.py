@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, PositiveInt
 
 from gatewright.circuit import Circuit, cost, simplify
 from gatewright.columns import Column
-from gatewright.data import Dataset, Split
+from gatewright.data import Dataset
 from gatewright.errors import DataError, FormatError, OptionError
 from gatewright.learning.state import entry, real, whole
 from gatewright.lowering import lower
@@ -25,6 +25,7 @@ from gatewright.nn.weighted_sum import WeightedSum
 from gatewright.runs.folder import CONFIG, MODEL, RunFolder, lock_run, naming, read_model
 from gatewright.runs.own import is_own, own_config
 from gatewright.runs.result import RESULT, RunResult, SplitAccuracy
+from gatewright.runs.targets import fits, number_line, objective, targets
 from gatewright.runtime.documents import validated
 from gatewright.runtime.machine import machine, versions
 from gatewright.runtime.schema import Section
@@ -34,6 +35,7 @@ from gatewright.training.batches import Feed
 from gatewright.training.build import build_trainer, training_generator
 from gatewright.training.checkpoint import save_state
 from gatewright.training.config import RunConfig
+from gatewright.training.config.values import Finite
 from gatewright.training.evaluate import evaluate
 from gatewright.training.processes import Ranks, join, pick_device
 from gatewright.training.sink import Sink
@@ -55,6 +57,7 @@ class TrainedRun:
         feature_names: One name per raw feature, or empty.
         columns: The columns of the table that the raw features are made from, or empty.
         data: Name of the data set.
+        number: Base and scale that make numbers of the circuit's counts; empty for classes.
     """
 
     name: str
@@ -64,6 +67,7 @@ class TrainedRun:
     feature_names: tuple[str, ...]
     columns: tuple[Column, ...] = ()
     data: str = ""
+    number: tuple[float, ...] = ()
 
 
 def resolve(source: Source, overrides: Sequence[str] = (), out: Path | None = None) -> tuple[str, RunConfig, Path]:
@@ -192,16 +196,20 @@ def prepared(
     """
     generator = torch.Generator().manual_seed(config.train.seed)
     encoder = config.data.encoder.build(dataset)
-    plan = config.model.plan(encoder.out_shape, dataset.n_classes, dataset.label_shape)
+    plan = config.model.plan(encoder.out_shape, dataset.n_outputs, dataset.label_shape)
     model = plan.build(encoder, generator)
     if config.model.tau == "measured":
+        if dataset.numbers:
+            raise OptionError(
+                "model.tau is measured, which is for classes; a head of numbers has its own: leave it out"
+            )
         measure_temperature(model, torch.from_numpy(dataset.train.x[:SAMPLES]))
     model = model.to(device)
     generator = training_generator(config.train.seed, device, generator)
     with use_threads(config.train.thread_count(plan.candidates)):
-        training = Feed(dataset.train, device, config.data.augment.build(dataset, generator, processes))
-        validation = Feed(dataset.validation, device) if len(dataset.validation) else None
-        yield build_trainer(config, model, training, validation, generator, sink, processes)
+        training = Feed(targets(dataset, "train"), device, config.data.augment.build(dataset, generator, processes))
+        validation = Feed(targets(dataset, "validation"), device) if len(dataset.validation) else None
+        yield build_trainer(config, model, training, validation, generator, sink, processes, objective(dataset))
 
 
 def _save_model(
@@ -225,6 +233,8 @@ def _save_model(
         "data": dataset.name,
         "model": model.state_dict(),
     }
+    if dataset.numbers:
+        state["number"] = number_line(model, dataset)
     if config.model.tau == "measured":
         state["tau"] = model[-1].tau
     save_state(folder / MODEL, state, "model")
@@ -244,14 +254,19 @@ def _result(folder: Path, dataset: Dataset, trainer: Trainer, device: torch.devi
     raw = lower_run(run)
     figures = cost(simplify(raw))
 
-    def accuracy(split: Split) -> SplitAccuracy:
+    def accuracy(part: str) -> SplitAccuracy:
+        split = dataset.split(part)
+        if dataset.numbers:
+            soft, hard = fits(trainer.model, run.number, split, device)
+            return SplitAccuracy(soft=soft.r2, hard=hard.r2)
         return SplitAccuracy(**evaluate(trainer.model, Feed(split, device))._asdict())
 
     return RunResult(
         name=run.name,
         data=dataset.name,
-        validation=accuracy(dataset.validation) if len(dataset.validation) else None,
-        test=accuracy(dataset.test),
+        figure="R^2" if dataset.numbers else "accuracy",
+        validation=accuracy("validation") if len(dataset.validation) else None,
+        test=accuracy("test"),
         gates=raw.n_gates,
         logic_ops=figures.logic_ops,
         total_ops=figures.total_ops,
@@ -284,7 +299,9 @@ def load_run(folder: Path) -> TrainedRun:
             saved.encoder.thresholds, saved.encoder.shape, saved.encoder.dtype, types=saved.encoder.types
         )
         classes = tuple(saved.class_names)
-        plan = config.model.plan(encoder.out_shape, len(classes), tuple(saved.label_shape))
+        plan = config.model.plan(encoder.out_shape, len(classes) or 1, tuple(saved.label_shape))
+        if bool(classes) == (saved.number is not None):
+            raise FormatError("it holds names of classes and the line of numbers, or neither")
         _check_sizes(saved.model, {".candidates.logits": plan.logits, ".candidates.gate": plan.logits})
         for name in ("feature", "threshold"):
             if not torch.equal(entry(saved.model, f"0.{name}"), getattr(encoder, name)):
@@ -295,7 +312,8 @@ def load_run(folder: Path) -> TrainedRun:
         model.load_state_dict(saved.model)
         columns = tuple(Column(**column.model_dump()) for column in saved.columns)
         names = tuple(saved.feature_names)
-        return TrainedRun(saved.name, config, model.eval(), classes, names, columns, saved.data or config.data.title)
+        title, number = saved.data or config.data.title, tuple(saved.number or ())
+        return TrainedRun(saved.name, config, model.eval(), classes, names, columns, title, number)
 
 
 class _SavedEncoder(Section):
@@ -320,7 +338,8 @@ class _SavedRun(Section):
     name: str
     config: dict[str, Any]
     step: int
-    class_names: Annotated[list[str], Field(min_length=1)]
+    class_names: list[str]
+    number: Annotated[list[Finite], Field(min_length=2, max_length=2)] | None = None
     label_shape: list[PositiveInt] = []  # noqa: RUF012 - pydantic copies it
     feature_names: list[str]
     encoder: _SavedEncoder
@@ -352,10 +371,13 @@ def lower_run(run: TrainedRun) -> Circuit:
         "seed": str(run.config.train.seed),
         "steps": str(run.config.train.steps),
     }
-    return lower(
+    circuit = lower(
         run.model,
         class_names=run.class_names,
         feature_names=run.feature_names,
         columns=run.columns,
         metadata=metadata,
     )
+    if not run.number or circuit.head is None:
+        return circuit
+    return circuit.replace(head=replace(circuit.head, number=run.number))

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit import Circuit, Head, simplify
+from gatewright.data.numbers import Scale, fitted_line
 from gatewright.engine import Engine
-from gatewright.errors import DataError
 from gatewright.sklearn.calibration import fitted_temperature
 from gatewright.sklearn.rows import Rows, Weights
 
@@ -173,14 +173,12 @@ class Numbers:
     """Each row has a number. An error is squared; all gates of the last layer are weighed and added up.
 
     Attributes:
-        mean: Mean of the numbers that are learned from.
-        deviation: Their standard deviation, or 1 if all are equal.
+        scale: Mean and deviation of the numbers that are learned from.
 
     Steps were measured on scikit-learn's diabetes, see docs/sklearn.md.
     """
 
-    mean: float
-    deviation: float
+    scale: Scale
     figure: str = "R^2"
     widths: tuple[int, ...] = (20, 40, 100, 250)
     passes: int = 50
@@ -194,14 +192,7 @@ class Numbers:
         Raises:
             DataError: They are so large or so close to each other that their deviation is no number.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(np.average(y, weights=weight))
-            deviation = math.sqrt(float(np.average((y - mean) ** 2, weights=weight)))
-        if not math.isfinite(deviation):
-            raise DataError(f"y reaches from {y.min():g} to {y.max():g}, too far for its variance; scale it")
-        if deviation and not 1e-30 < deviation < 1e30:
-            raise DataError(f"y has standard deviation {deviation:g}, expected 1e-30 to 1e30; scale it")
-        return cls(mean, deviation or 1.0)
+        return cls(Scale.of(y, weight))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -226,7 +217,7 @@ class Numbers:
 
     def targets(self, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The numbers with mean 0 and variance 1, as float32."""
-        return np.asarray((y - self.mean) / self.deviation, np.float32)
+        return self.scale.standardized(y)
 
     def strata(self, y: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """All rows together."""
@@ -237,16 +228,12 @@ class Numbers:
 
         What is held out may be a few rows, which two numbers could fit by chance.
         """
-        counts = Engine(circuit).counts(rows.x)[:, 0].astype(np.float64)
-        count, y = float(np.average(counts, weights=learned)), float(np.average(rows.y, weights=learned))
-        variance = float(np.average((counts - count) ** 2, weights=learned))
-        common = float(np.average((counts - count) * (rows.y - y), weights=learned))
-        scale = float(np.float32(common / variance)) if variance else 0.0
-        if scale == 0:  # nothing to learn: the mean for every row
-            none = np.zeros(0, np.int32)
-            return simplify(circuit.replace(outputs=none, head=Head(none, np.zeros(1, np.int64), number=(y, 1.0))))
+        number = fitted_line(Engine(circuit).counts(rows.x)[:, 0], rows.y, learned)
+        if number is None:  # nothing to learn: the mean for every row
+            none, mean = np.zeros(0, np.int32), float(np.average(rows.y, weights=learned))
+            return simplify(circuit.replace(outputs=none, head=Head(none, np.zeros(1, np.int64), number=(mean, 1.0))))
         assert circuit.head is not None  # noqa: S101 - the network has one
-        return circuit.replace(head=replace(circuit.head, number=(y - scale * count, scale)))
+        return circuit.replace(head=replace(circuit.head, number=number))
 
     def finished_as(self, circuit: Circuit, other: Circuit) -> Circuit:  # noqa: ARG002
         """The circuit itself: base and scale are fitted to what it learned from."""
@@ -254,12 +241,12 @@ class Numbers:
 
     def errors(self, circuit: Circuit, rows: Rows) -> Errors:
         """Squared errors, in units of the variance."""
-        return np.asarray(((Engine(circuit).predict(rows.x) - rows.y) / self.deviation) ** 2, np.float64)
+        return np.asarray(((Engine(circuit).predict(rows.x) - rows.y) / self.scale.deviation) ** 2, np.float64)
 
     def score(self, errors: Errors, rows: Rows, weight: Weights) -> float:
         """The share of the variance explained, R^2; NaN where all numbers are equal."""
         mean = np.average(rows.y, weights=weight)
-        variance = float(np.average(((rows.y - mean) / self.deviation) ** 2, weights=weight))
+        variance = float(np.average(((rows.y - mean) / self.scale.deviation) ** 2, weights=weight))
         return 1 - float(np.average(errors, weights=weight)) / variance if variance else math.nan
 
     def slack(self, errors: Errors, best: Errors, weight: Weights) -> float:

@@ -18,6 +18,7 @@ from gatewright.engine import Engine
 from gatewright.gates import GATE_NAMES, IS_LOGIC, USES_A, USES_B
 from gatewright.runs.compile import compile_run
 from gatewright.runs.confusion import Confusion
+from gatewright.runs.fit import Fit
 from gatewright.runs.report.published import Published, published
 from gatewright.runs.result import RunResult
 from gatewright.runs.run import load_run
@@ -32,7 +33,7 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Mistake:
-    """A sample that is decided wrongly.
+    """A sample that is decided wrongly, or whose number is far off.
 
     Attributes:
         sample: Raw features of the data set's shape.
@@ -53,16 +54,16 @@ class Evaluation:
         dataset: The data set.
         kind: "image", "table" or "signal".
         split: Name of the split.
-        confusion: All decisions.
+        judged: All decisions, or how near its numbers are.
         mistakes: The worst ones first.
-        wrong: Number of samples with a wrong decision.
+        wrong: Number of samples with a wrong decision, or a number that is not the very one.
         limits: Least and greatest raw feature of the split.
     """
 
     dataset: Dataset
     kind: str
     split: str
-    confusion: Confusion
+    judged: Confusion | Fit
     mistakes: Sequence[Mistake]
     wrong: int
     limits: tuple[float, float]
@@ -186,6 +187,15 @@ def facts_of_circuit(title: str, circuit: Circuit, dataset: Dataset | None, spli
 def evaluate(circuit: Circuit, dataset: Dataset, split: str) -> Evaluation:
     """Decide on all samples of a split, and find the worst mistakes: those with the greatest lead of a wrong class."""
     part = dataset.split(split)
+    limits = (float(part.x.min()), float(part.x.max())) if len(part) else (0.0, 1.0)
+    images = len(dataset.shape) == 3 and dataset.shape[0] in {1, 3}
+    kind = describe(dataset.name).kind if dataset.name in names() else "image" if images else "table"
+    if dataset.numbers:
+        fit = Fit(part.y, Engine(circuit).predict(part.x))
+        off = np.abs(fit.predicted - fit.truth)
+        worst = np.argsort(-off, kind="stable")[:WORST]
+        far = [Mistake(part.x[i], int(i), f"{fit.truth[i]:.6g}, predicted {fit.predicted[i]:.6g}") for i in worst]
+        return Evaluation(dataset, kind, split, fit, far, int(np.count_nonzero(off)), limits)
     counts = Engine(circuit).counts(part.x)
     decided = counts.argmax(axis=-1)
     confusion = Confusion.of(part.y, decided, dataset.n_classes)
@@ -199,9 +209,6 @@ def evaluate(circuit: Circuit, dataset: Dataset, split: str) -> Evaluation:
         share = apart.mean(axis=1)
         order = wrong[np.argsort(-share[wrong], kind="stable")][:WORST]
         mistakes = [Mistake(part.x[i], int(i), f"{100 * share[i]:.0f} % of the places decided wrongly") for i in order]
-    limits = (float(part.x.min()), float(part.x.max())) if len(part) else (0.0, 1.0)
-    images = len(dataset.shape) == 3 and dataset.shape[0] in {1, 3}
-    kind = describe(dataset.name).kind if dataset.name in names() else "image" if images else "table"
     return Evaluation(dataset, kind, split, confusion, mistakes, len(wrong), limits)
 
 

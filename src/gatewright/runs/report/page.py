@@ -12,6 +12,8 @@ import numpy as np
 
 from gatewright import __version__
 from gatewright.gates import GATE_NAMES, LOGIC
+from gatewright.runs.confusion import Confusion
+from gatewright.runs.fit import Fit
 from gatewright.runs.report.facts import Evaluation, Facts, Training, gates_by_level, neighbours, reads_by_feature
 from gatewright.runs.report.picture import address, as_levels, picture
 from gatewright.runs.report.svg import Axis, Spot, bars, curves, scatter, stacked, strip
@@ -19,6 +21,9 @@ from gatewright.runtime.files import write_text_atomically
 
 COLUMNS = 30
 """Features listed by name, the most read first."""
+
+SHOWN_NUMBERS = 500
+"""Samples up to which every predicted number is shown."""
 
 NAMED_CLASSES = 40
 """Classes up to which every cell of the confusion matrix is shown."""
@@ -59,7 +64,8 @@ def page(facts: Facts) -> str:
 
 def _sections(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.training is not None:
-        yield "Accuracy while learning", _accuracy(facts.training)
+        numbers = facts.training.result.figure == "R^2"
+        yield "Fit while learning" if numbers else "Accuracy while learning", _accuracy(facts.training)
         yield "Loss", _loss(facts.training)
         yield "Entropy of the layers", _entropy(facts.training)
         yield "Connections and freezing", _connections(facts.training)
@@ -67,12 +73,20 @@ def _sections(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "Place on the front", _front(facts)
     yield "Proof and checks", _pairs(facts.checks.items())
     if facts.evaluation is not None:
-        yield "Classes", _classes(facts.evaluation)
-        yield "Confusion", _confusion(facts.evaluation)
-        yield "Worst mistakes", _mistakes(facts.evaluation)
+        yield from _judged(facts.evaluation)
     yield "Inputs that are read", _inputs(facts)
     yield "Gates by kind and level", _gates(facts)
     yield "Origin", _origin(facts)
+
+
+def _judged(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    if isinstance(evaluation.judged, Fit):
+        yield "Numbers", _numbers(evaluation.judged)
+        yield "Largest errors", _mistakes(evaluation)
+        return
+    yield "Classes", _classes(evaluation.judged, evaluation.dataset.class_names)
+    yield "Confusion", _confusion(evaluation.judged, evaluation.dataset.class_names)
+    yield "Worst mistakes", _mistakes(evaluation)
 
 
 def _section(name: str, body: str) -> str:
@@ -84,10 +98,14 @@ def _section(name: str, body: str) -> str:
 def _headline(facts: Facts) -> str:
     figures = []
     if facts.evaluation is not None:
-        confusion = facts.evaluation.confusion
-        figures.append((f"{100 * confusion.accuracy:.2f} %", f"{facts.evaluation.split} accuracy"))
-        if facts.evaluation.dataset.label_shape:
-            figures.append((f"{100 * confusion.mean_iou:.2f} %", "mean IoU"))
+        judged, split = facts.evaluation.judged, facts.evaluation.split
+        if isinstance(judged, Fit):
+            figures.append((f"{judged.r2:.4f}", f"{split} R^2"))
+            figures.append((f"{judged.rmse:.4g}", "root mean squared error"))
+        else:
+            figures.append((f"{100 * judged.accuracy:.2f} %", f"{split} accuracy"))
+            if facts.evaluation.dataset.label_shape:
+                figures.append((f"{100 * judged.mean_iou:.2f} %", "mean IoU"))
     figures += [
         (f"{facts.cost.logic_ops:,}", "logic ops"),
         (f"{facts.cost.total_ops:,}", "total ops, encoder and head included"),
@@ -101,17 +119,20 @@ def _accuracy(training: Training) -> str:
     at = [(line["step"], line["validation"]) for line in training.lines if "validation" in line]
     if not at:
         return ""
+    numbers = training.result.figure == "R^2"
+    unit, axis = (1, Axis("share of the variance explained")) if numbers else (100, PERCENT)
     series = {
-        "discretized (what the circuit does)": [(step, 100 * accuracy["hard"]) for step, accuracy in at],
-        "relaxed": [(step, 100 * accuracy["soft"]) for step, accuracy in at],
+        "discretized (what the circuit does)": [(step, unit * accuracy["hard"]) for step, accuracy in at],
+        "relaxed": [(step, unit * accuracy["soft"]) for step, accuracy in at],
     }
     kept = f"Validation split. The weights kept are those of step {training.result.best_step:,} (line)."
-    return curves("Validation accuracy", series, STEP, PERCENT, [training.result.best_step]) + _note(kept)
+    title = "Validation fit" if numbers else "Validation accuracy"
+    return curves(title, series, STEP, axis, [training.result.best_step]) + _note(kept)
 
 
 def _loss(training: Training) -> str:
     points = [(line["step"], line["loss"]) for line in training.lines if "loss" in line]
-    axis = Axis("cross-entropy", log=True)
+    axis = Axis("squared error" if training.result.figure == "R^2" else "cross-entropy", log=True)
     if sum(axis.holds(value) for _, value in points) < 2:
         return ""
     return curves("Training loss", {"loss": points}, STEP, axis)
@@ -174,11 +195,11 @@ def _cost(facts: Facts) -> str:
 
 
 def _front(facts: Facts) -> str:
-    if facts.evaluation is None:
+    if facts.evaluation is None or isinstance(judged := facts.evaluation.judged, Fit):
         return ""
     own, others = neighbours(facts.data)
     others = [row for row in others if row.gates is not None]
-    mine, methods = 100 * facts.evaluation.confusion.accuracy, list(dict.fromkeys(row.method for row in others))
+    mine, methods = 100 * judged.accuracy, list(dict.fromkeys(row.method for row in others))
     charts = []
     for key, title in (("logic_ops", "logic ops"), ("total_ops", "total ops")):
         spots = [Spot(getattr(facts.cost, key), mine, facts.title, 0, large=True)]
@@ -192,8 +213,16 @@ def _front(facts: Facts) -> str:
     return f'<div class="pair">{"".join(f"<div>{chart}</div>" for chart in charts)}</div>' + _note(note)
 
 
-def _classes(evaluation: Evaluation) -> str:
-    by_class = evaluation.confusion.by_class(evaluation.dataset.class_names)
+def _numbers(fit: Fit) -> str:
+    shown = np.linspace(0, len(fit.truth) - 1, min(len(fit.truth), SHOWN_NUMBERS)).astype(int)
+    spots = [Spot(float(fit.truth[i]), float(fit.predicted[i]), f"sample {i}", 0) for i in shown]
+    chart = scatter("Predicted over true numbers", spots, ["a sample"], Axis("true"), Axis("predicted"))
+    note = f"{len(shown):,} of {len(fit.truth):,} samples, evenly chosen. Mean absolute error: {fit.mae:.4g}."
+    return chart + _note(note)
+
+
+def _classes(confusion: Confusion, names: Sequence[str]) -> str:
+    by_class = confusion.by_class(names)
     rows = [
         [name, f"{c['samples']:,}", *(_share(c[figure]) for figure in ("sensitivity", "precision", "f1"))]
         for name, c in by_class.items()
@@ -205,8 +234,8 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
-def _confusion(evaluation: Evaluation) -> str:
-    counts, names = evaluation.confusion.counts, evaluation.dataset.class_names
+def _confusion(confusion: Confusion, names: Sequence[str]) -> str:
+    counts = confusion.counts
     if len(names) > NAMED_CLASSES:
         levels = as_levels(np.log1p(counts), 0, float(np.log1p(counts.max(initial=1))))
         return f'<img class="sharp" alt="Confusion matrix" src="{address(levels)}">'
@@ -233,8 +262,11 @@ def _mistakes(evaluation: Evaluation) -> str:
     for mistake in evaluation.mistakes:
         caption = f"<figcaption>{escape(mistake.caption)}</figcaption>"
         figures.append(f"<figure>{_sample(evaluation, mistake.sample, mistake.number)}{caption}</figure>")
-    total = evaluation.wrong
-    note = f"{len(figures):,} of {total:,} wrongly decided samples of the {evaluation.split} split, the clearest first."
+    total, kind = evaluation.wrong, "wrongly decided samples"
+    order = "the clearest first"
+    if isinstance(evaluation.judged, Fit):
+        kind, order = "samples with an error", "the largest first"
+    note = f"{len(figures):,} of {total:,} {kind} of the {evaluation.split} split, {order}."
     return f'<div class="samples {evaluation.kind}">{"".join(figures)}</div>' + _note(note)
 
 

@@ -130,6 +130,7 @@ class DataOptions(Section):
         name: A data set known to `gatewright data`.
         path: Of your own: a table (CSV, Parquet or Arrow), or a folder with a folder of images per class.
         target: Of a table: the column of the labels.
+        predict: Of a table: whether its labels are classes (`class`) or numbers (`number`).
         drop: Of a table: columns to leave out.
         size: Of images: height and width to scale to; null if all have one size.
         colour: Of images: `grey` or `rgb`; null for what the first one is.
@@ -143,6 +144,7 @@ class DataOptions(Section):
     name: str = ""
     path: str = ""
     target: str = ""
+    predict: Literal["class", "number"] = "class"
     drop: list[str] = []  # noqa: RUF012 - pydantic copies it
     size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     colour: Literal["grey", "rgb"] | None = None
@@ -170,13 +172,15 @@ class DataOptions(Section):
             OptionError: A table without a target, or images with one.
         """
         if self.name:
+            if self.predict != "class":
+                raise OptionError(f"data.predict is {self.predict}, but the labels of {self.name} are classes")
             return data.load_dataset(self.name, root, progress=progress)
         split = self.split
         shares = data.Shares(split.validation, split.test, split.seed)
         path = Path(self.path)
         if path.is_dir():
-            if self.target or self.drop or split.by or split.groups:
-                raise OptionError(f"{path} is a folder of images: data.target and columns are of tables")
+            if self.target or self.drop or split.by or split.groups or self.predict != "class":
+                raise OptionError(f"{path} is a folder of images: data.target, columns and numbers are of tables")
             return Dataset.from_folder(path, name=self.title, size=self.size, colour=self.colour, shares=shares)
         if not self.target:
             raise OptionError(f"{path} is a table: data.target (--target) must name the column of the labels")
@@ -188,6 +192,7 @@ class DataOptions(Section):
             split=split.by,
             groups=split.groups,
             shares=shares,
+            numbers=self.predict == "number",
         )
 
     def load(self, root: Path | None, *, progress: bool) -> Dataset:

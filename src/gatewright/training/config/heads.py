@@ -53,6 +53,15 @@ class Head(Section):
 HEADS: Choice[Head] = Choice("kind", "sum")
 
 
+def _check_classes(kind: str, classes: int) -> None:
+    """Refuse numbers where classes are decided."""
+    if classes == 1:
+        raise OptionError(
+            f"model.head is {kind}, which decides for classes, but the data have a number per sample; "
+            "set model.head.kind=number"
+        )
+
+
 @HEADS.register
 class SumHead(Head):
     """Each class counts the bits of its own group."""
@@ -60,6 +69,7 @@ class SumHead(Head):
     kind: Literal["sum"]
 
     def check(self, width: int, classes: int, label_shape: Shape, where: str) -> None:
+        _check_classes(self.kind, classes)
         if width % classes:
             below = max(1, width // classes) * classes
             what = "channels" if label_shape else "bits"
@@ -90,6 +100,7 @@ class WeightedHead(Head):
     lr: Rate = 0.001
 
     def check(self, width: int, classes: int, label_shape: Shape, where: str) -> None:
+        _check_classes(self.kind, classes)
         if label_shape:
             raise OptionError("model.head is weighted, which decides for whole samples, but the labels are of pixels")
 
@@ -122,7 +133,7 @@ class NumberHead(WeightedHead):
         if label_shape or classes != 1:
             raise OptionError(
                 f"model.head is number, which learns numbers, but the data have {classes} classes; "
-                "gatewright.sklearn.GatewrightRegressor learns from tables with a number per row"
+                "tables with a number per row are learned with data.predict=number (--number)"
             )
 
     def build(
