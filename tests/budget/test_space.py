@@ -1,5 +1,6 @@
 """The space of a search: everything in it is predicted to fit."""
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
@@ -48,6 +49,26 @@ def test_a_network_fills_its_share(space):
     for kind in space.networks:
         config = space.build({"network": kind, "fill": 0.9}, lambda config: 1, 0)
         assert 0.7 < space.budget.use(space.predictor.figures(config)) <= 0.9
+
+
+def test_trees_behind_convolutions_begin_as_any_gate(space):
+    config = space.build({"network": "conv", "k": 2, "behind": 3, "fill": 0.9}, lambda config: 1, 0)
+    trees = [layer for layer in config.model.layers if layer.type == "dense"]
+    assert [(layer.inputs, layer.gates, layer.init) for layer in trees] == [
+        (0, "logic", "gaussian"),
+        (2, "logic", "gaussian"),
+        (2, "logic", "gaussian"),
+    ]
+    assert trees[0].width == 2 * trees[1].width == 4 * trees[2].width
+    alone = space.build({"network": "conv", "k": 2, "behind": 1, "fill": 0.9}, lambda config: 1, 0)
+    assert alone.model.layers[-1].width > trees[-1].width, "a counted bit costs less than a tree with it"
+
+
+def test_a_preset_with_trees_behind_convolutions_is_a_point():
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 1, 28, 28), np.uint8)
+    like = Dataset.from_arrays(pixels, [*range(10)] * 6, name="mnist")
+    starts = Space(like, Budget(total_ops=5000)).warm_starts()
+    assert {(point["k"], point["behind"]) for point in starts if point["network"] == "conv"} >= {(4, 4), (12, 4)}
 
 
 def test_what_was_counted_scales_what_is_predicted(space):

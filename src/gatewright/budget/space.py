@@ -29,6 +29,9 @@ Point = Mapping[str, Any]
 
 THRESHOLDS = (1, 2, 3, 5, 7, 11, 16)
 CHANNELS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+BEHIND = (1, 3, 4)
+"""Layers behind convolutions: single gates, or trees of 7 or 15."""
+
 SMALLEST = {"dense": {"depth": 1, "taper": 1.0, "head": "sum"}, "trees": {"levels": 2, "head": "sum"}}
 WIDEST = 1 << 17
 """Bits per class of the last layer, at most."""
@@ -122,7 +125,7 @@ class Space:
 
     @staticmethod
     def _conv(thresholds: int, k: int) -> Point:
-        return {"network": "conv", "thresholds": thresholds, "k": k, "head": "sum"}
+        return {"network": "conv", "thresholds": thresholds, "k": k, "behind": 1, "head": "sum"}
 
     def _smallest(self, point: Point) -> RunConfig:
         return self._config({**DEFAULTS, **point}, 2, 1)
@@ -143,6 +146,7 @@ class Space:
             point["levels"] = trial.suggest_int("levels", 2, 5)
         else:
             point["k"] = trial.suggest_categorical("k", self.channels)
+            point["behind"] = trial.suggest_categorical("behind", list(BEHIND))
         point["head"] = "sum" if point["network"] == "conv" else trial.suggest_categorical("head", list(HEADS))
         point["fill"] = trial.suggest_float("fill", 0.6, 1.0)
         point["candidates"] = trial.suggest_categorical("candidates", [4, 8, 16])
@@ -226,18 +230,13 @@ class Space:
             widths = [max(1, round(width / point["taper"] ** i)) for i in reversed(range(depth))]
             return [flatten, *({"type": "dense", "width": each} for each in widths)]
         if point["network"] == "trees":
-            widths = [width << i for i in reversed(range(point["levels"]))]
-            inputs = [0, *[2] * (len(widths) - 1)]
-            return [
-                flatten,
-                *(
-                    {"type": "dense", "width": each, "inputs": wired, "gates": "logic"}
-                    for each, wired in zip(widths, inputs, strict=True)
-                ),
-            ]
+            return [flatten, *_trees(point["levels"], width)]
         stack = [("k", 2), ("k", 1), ("4 * k", 2), ("4 * k", 1)]
         convolutions = [{"type": "conv", "channels": channels, "stride": stride} for channels, stride in stack]
-        return [*convolutions, flatten, {"type": "dense", "width": width}]
+        if point["behind"] == 1:
+            return [*convolutions, flatten, {"type": "dense", "width": width}]
+        # Behind convolutions, whose neurons begin as wires, those of trees begin as any gate.
+        return [*convolutions, flatten, *({**layer, "init": "gaussian"} for layer in _trees(point["behind"], width))]
 
     def _augment(self, point: Point) -> dict[str, Any]:
         strength, size = point["augment"], min(self.dataset.shape[1:]) / 28
@@ -283,7 +282,9 @@ class Space:
             "fill": 0.88,
         }
         if any(layer.type == "conv" for layer in layers):
-            return {**DEFAULTS, **point, "network": "conv", "k": config.model.k or DEFAULTS["k"], "head": "sum"}
+            behind = sum(layer.type == "dense" for layer in layers)
+            conv = {"network": "conv", "k": config.model.k or DEFAULTS["k"], "behind": behind, "head": "sum"}
+            return {**DEFAULTS, **point, **conv}
         if any(getattr(layer, "inputs", 0) == 2 for layer in layers):
             return {**DEFAULTS, **point, "network": "trees", "levels": len(layers)}
         depth = sum(getattr(layer, "repeat", 1) for layer in layers)
@@ -293,7 +294,8 @@ class Space:
         """The same with every value inside of the space, and without parameters that its kind does not have."""
         near: dict[str, Any] = dict(point)
         choices: dict[str, Sequence[int]] = {
-            "thresholds": self.thresholds, "k": self.channels or (DEFAULTS["k"],), "candidates": (4, 8, 16),
+            "thresholds": self.thresholds, "k": self.channels or (DEFAULTS["k"],), "behind": BEHIND,
+            "candidates": (4, 8, 16),
             "batch": BATCHES,
         }  # fmt: skip
         for key, values in choices.items():
@@ -309,7 +311,7 @@ class Space:
 
 DEFAULTS: dict[str, Any] = {
     "network": "dense", "thresholds": 1, "encoder": "quantile", "depth": 1, "taper": 1.0, "levels": 3, "k": 16,
-    "head": "sum",
+    "behind": 1, "head": "sum",
     "fill": 0.88, "candidates": 8, "connections": "guided", "margin": 0.3, "tau": "rule", "lr": 0.01, "batch": 128,
     "augment": 0.0, "flip": False,
 }  # fmt: skip
@@ -318,7 +320,7 @@ DEFAULTS: dict[str, Any] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "dense": {"network": "dense", "thresholds": 3},
     "trees": {"network": "trees", "thresholds": 1, "lr": 0.0025},
-    "conv": {"network": "conv", "tau": "measured", "lr": 0.02, "batch": 256, "margin": 1.5},
+    "conv": {"network": "conv", "behind": 4, "tau": "measured", "lr": 0.02, "batch": 256, "margin": 1.5},
 }
 """What has worked for each kind of network, where there is no preset for the data."""
 
@@ -328,6 +330,16 @@ HEADS: dict[str, dict[str, Any]] = {
     "weighted-3": {"kind": "weighted", "limit": 3, "lr": 0.003},
 }
 BATCHES = (64, 128, 256, 512)
+
+
+def _trees(levels: int, width: int) -> list[dict[str, Any]]:
+    """Layers that make so many trees."""
+    widths = [width << i for i in reversed(range(levels))]
+    inputs = [0, *[2] * (levels - 1)]
+    return [
+        {"type": "dense", "width": each, "inputs": wired, "gates": "logic"}
+        for each, wired in zip(widths, inputs, strict=True)
+    ]
 
 
 def _connections(point: Point) -> dict[str, Any]:
