@@ -135,3 +135,23 @@ def test_whole_searches_in_other_currencies(tmp_path, option, limit, name):
     assert 0 < found["figures"][name] <= limit
     assert COUNTS[name](gw.load_circuit(tmp_path / "best.gw")) == found["figures"][name]
     assert found["test"] > 0.5
+
+
+def test_a_table_of_your_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i},{i % 7},{i % 5},{'yes' if i % 7 > 3 else 'no'}" for i in range(300)]
+    Path("plants.csv").write_text("\n".join(["id,leaf,stem,good", *rows]))
+    wanted = {"target": "good", "drop": ["id"], "max_total_ops": 400, "trials": 2, "steps": 40, "seeds": 1}
+    found = gw.search("plants.csv", "found", **wanted)
+    assert found.figures["total_ops"] <= 400
+    circuit = gw.load_circuit("found/best.gw")
+    assert [column.name for column in circuit.encoder.columns] == ["leaf", "stem"]
+    assert circuit.metadata["target"] == "good"
+    again = gw.train("found/preset.yaml", out="again")
+    assert again.test.hard == found.test
+    over = gw.search("plants.csv", "found", **wanted)
+    assert dataclasses.replace(over, seconds=found.seconds) == found, "a search that is over is read"
+    with pytest.raises(OptionError, match="this study was begun with own = "):
+        gw.search("plants.csv", "found", **(wanted | {"drop": []}))
+    with pytest.raises(OptionError, match="columns are of tables, and 'digits' is none; leave target out"):
+        gw.search("digits", "other", max_total_ops=1500, trials=1, target="good")

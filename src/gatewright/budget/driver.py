@@ -6,22 +6,25 @@ import math
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 from optuna.trial import TrialState
 
-from gatewright import data
 from gatewright.budget.clock import Clock, seconds_of
 from gatewright.budget.finish import PLAN, SearchResult, finish
 from gatewright.budget.limits import Budget
 from gatewright.budget.space import Space
 from gatewright.budget.study import FINISHED, About, Study
 from gatewright.budget.trial import Worker
+from gatewright.data import names
 from gatewright.errors import GatewrightError, OptionError, require_extra
+from gatewright.runs.own import is_own
+from gatewright.training.config.data import DataOptions
 
 Reporter = Callable[[str], None]
 """Takes lines about the progress of a search."""
@@ -46,9 +49,13 @@ class _Task:
 
 
 def search(
-    dataset: str,
+    dataset: str | Path,
     out: Path | str,
     *,
+    target: str = "",
+    drop: Sequence[str] = (),
+    split: str = "",
+    groups: str = "",
     max_total_ops: int | None = None,
     max_nand: int | None = None,
     max_lut6: int | None = None,
@@ -75,8 +82,13 @@ def search(
     >>> result = gw.search("digits", "found", max_total_ops=1500, time="10m")  # doctest: +SKIP
 
     Args:
-        dataset: A data set known to `gatewright data`.
+        dataset: A data set known to `gatewright data`; or the path of a table, or of a folder with a folder of images per
+            class.
         out: The folder of the search.
+        target: Of a table: the column of the labels.
+        drop: Of a table: columns to leave out.
+        split: Of a table: a column that says `train`, `validation` or `test`.
+        groups: Of a table: a column whose equal values stay in one part.
         max_total_ops: Limit of two-input gates, encoder and head included, as all limits.
         max_nand: Limit of NAND gates and inverters.
         max_lut6: Limit of six-input tables.
@@ -113,9 +125,10 @@ def search(
             raise OptionError(f"{name} is {number}, expected at least 1")
     budget = Budget(max_total_ops, max_nand, max_lut6, max_flash)
     seconds = math.inf if time is None else seconds_of(time)
-    about = About(dataset, budget, seed, pruner, steps)
-    found = data.load_dataset(dataset, data_root)
-    space = Space(found, budget)
+    source = _source(dataset, {"target": target, "drop": list(drop)}, {"by": split, "groups": groups})
+    name = DataOptions.model_validate(source).title if source else str(dataset)
+    about = About(name, budget, seed, pruner, steps, source)
+    space = Space(about.read(data_root), budget, source)
     space.check()
     budget.check_tools()
     study = Study(about, Path(out), storage)
@@ -137,6 +150,19 @@ def search(
         return None
     progress.finishing()
     return finish(study, clock, seeds, data_root, stop)
+
+
+def _source(dataset: str | Path, columns: Mapping[str, Any], split: Mapping[str, str]) -> dict[str, Any]:
+    """The section `data` of configs for a table or folder; empty for a data set that is known."""
+    given = {name: value for name, value in columns.items() if value}
+    parts = {name: value for name, value in split.items() if value}
+    if str(dataset) not in names() and is_own(Path(dataset)):
+        return {"path": str(dataset), **given, **({"split": parts} if parts else {})}
+    if given or parts:
+        raise OptionError(
+            f"columns are of tables, and {str(dataset)!r} is none; leave {', '.join([*given, *parts])} out"
+        )
+    return {}
 
 
 def _in_processes(task: _Task, stop: Callable[[], bool], look: Callable[[], None]) -> None:
@@ -173,7 +199,7 @@ def _worker(task: _Task, halt: Event) -> None:
         return halt.is_set() or os.getppid() != task.parent
 
     study = Study(task.about, task.out, task.storage)
-    space = Space(data.load_dataset(task.about.data, task.data_root), task.about.budget)
+    space = Space(task.about.read(task.data_root), task.about.budget, task.about.source)
     task.worker(study, space, halted, lambda: None).run()
 
 

@@ -154,7 +154,7 @@ def _plan(study: Study, clock: Clock, seeds: int) -> tuple[int, list[Job]]:
 
 
 def _job(config: RunConfig) -> Job:
-    return Job(f"search-{config.data.name}", (), config)
+    return Job(f"search-{config.data.title}", (), config)
 
 
 def _with(config: RunConfig, **changes: int) -> RunConfig:

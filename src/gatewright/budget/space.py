@@ -47,6 +47,7 @@ class Space:
     Args:
         dataset: What the networks learn.
         budget: What they may take.
+        source: The section `data` of configs that read it; empty for the data set of its name.
 
     Raises:
         UnsupportedError: The data set has a class for every pixel, or no validation samples to choose on.
@@ -54,6 +55,7 @@ class Space:
 
     dataset: Dataset
     budget: Budget
+    source: Mapping[str, Any] = field(default_factory=dict)
     predictor: Predictor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -189,7 +191,7 @@ class Space:
 
     def _config(self, point: Point, n: int, steps: int, seed: int = 0) -> RunConfig:
         tree = {
-            "data": {"name": self.dataset.name, "encoder": self._encoder(point)},
+            "data": {**(self.source or {"name": self.dataset.name}), "encoder": self._encoder(point)},
             "model": {
                 "relaxation": "hard",
                 "candidates": point["candidates"],

@@ -21,9 +21,11 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from gatewright.budget.limits import Budget
+from gatewright.data import Dataset
 from gatewright.errors import OptionError, unknown_name
 from gatewright.runtime.files import make_folder, write_text_atomically
 from gatewright.runtime.locks import BusyError, locked
+from gatewright.training.config.data import DataOptions
 
 RUNGS = 20
 """Evaluations of a full trial, which pruners count."""
@@ -43,11 +45,12 @@ class About:
     """What a study is of; all that work on it must agree.
 
     Attributes:
-        data: The data set.
+        data: Name of the data set.
         budget: What the network may take.
         seed: Of sampler and trials.
         pruner: A name in `PRUNERS`.
         steps: Of a full trial; None for as many as the time allows.
+        source: The section `data` of configs that read it; empty for the data set of this name.
     """
 
     data: str
@@ -55,6 +58,7 @@ class About:
     seed: int = 0
     pruner: str = "halving"
     steps: int | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.pruner not in PRUNERS:
@@ -69,7 +73,12 @@ class About:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the storage."""
         rest = {"seed": self.seed, "pruner": self.pruner, "steps": self.steps}
-        return {"data": self.data, "limits": self.budget.limits, **rest}
+        own = {key: value for key, value in self.source.items() if key != "path"}  # which differs between machines
+        return {"data": self.data, "limits": self.budget.limits, **rest, **({"own": own} if self.source else {})}
+
+    def read(self, root: Path | None) -> Dataset:
+        """The data set; the errors are those of `gatewright.training.config.data.DataOptions`."""
+        return DataOptions.model_validate(self.source or {"name": self.data}).read(root, progress=False)
 
 
 def open_storage(place: str | None, out: Path) -> BaseStorage:
@@ -133,9 +142,9 @@ class Study:
             if theirs is None:
                 self.study.set_user_attr("search", mine)
             elif theirs != mine:
-                key = next(key for key in mine if mine[key] != theirs.get(key))
+                key = next(key for key in {**theirs, **mine} if mine.get(key) != theirs.get(key))
                 raise OptionError(
-                    f"this study was begun with {key} = {theirs.get(key)}, but {mine[key]} is asked for now; "
+                    f"this study was begun with {key} = {theirs.get(key)}, but {mine.get(key)} is asked for now; "
                     "go on with the same options, or choose another --out (and storage)"
                 )
             token = self.out / "place"

@@ -9,12 +9,22 @@ import typer
 
 from gatewright.cli.output import JsonFlag, emit_json, percent, say, show_pairs
 from gatewright.cli.progress import StopRequest
-from gatewright.cli.train import STOPPED, DataFlag
+from gatewright.cli.train import STOPPED, DataFlag, DropFlag, GroupFlag, SplitFlag, TargetFlag
 
 
 def search(
-    dataset: Annotated[str, typer.Argument(metavar="DATA", help="Data set to learn (see: gatewright data).")],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA|TABLE|IMAGES",
+            help="Data set (see: gatewright data), a table (.csv, .parquet, .arrow), or a folder of images per class.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the search; the same command goes on with what is in it.")],
+    target: TargetFlag = None,
+    drop: DropFlag = None,
+    split_by: SplitFlag = None,
+    group_by: GroupFlag = None,
     max_total_ops: Annotated[
         int | None, typer.Option("--max-total-ops", help="Two-input gates, encoder and head included.")
     ] = None,
@@ -53,6 +63,10 @@ def search(
         result = run(
             dataset,
             out,
+            target=target or "",
+            drop=drop or (),
+            split=split_by or "",
+            groups=group_by or "",
             max_total_ops=max_total_ops,
             max_nand=max_nand,
             max_lut6=max_lut6,

@@ -22,6 +22,15 @@ DataFlag = Annotated[
 TargetFlag = Annotated[
     str | None, typer.Option("--target", metavar="COLUMN", help="Column of a table that has the labels.")
 ]
+DropFlag = Annotated[
+    list[str] | None, typer.Option("--drop", metavar="COLUMN", help="Column of a table to leave out; repeatable.")
+]
+SplitFlag = Annotated[
+    str | None, typer.Option("--split-by", metavar="COLUMN", help="Column that says train, validation or test.")
+]
+GroupFlag = Annotated[
+    str | None, typer.Option("--group-by", metavar="COLUMN", help="Column whose equal values stay in one split.")
+]
 SetFlag = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change an option of the config; repeatable.")
 ]
@@ -39,15 +48,9 @@ def train(
     ],
     target: TargetFlag = None,
     number: Annotated[bool, typer.Option("--number", help="The target is a number to predict, and no class.")] = False,
-    drop: Annotated[
-        list[str] | None, typer.Option("--drop", metavar="COLUMN", help="Column of a table to leave out; repeatable.")
-    ] = None,
-    split_by: Annotated[
-        str | None, typer.Option("--split-by", metavar="COLUMN", help="Column that says train, validation or test.")
-    ] = None,
-    group_by: Annotated[
-        str | None, typer.Option("--group-by", metavar="COLUMN", help="Column whose equal values stay in one split.")
-    ] = None,
+    drop: DropFlag = None,
+    split_by: SplitFlag = None,
+    group_by: GroupFlag = None,
     data: DataFlag = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run (default: runs/NAME).")] = None,
     steps: Annotated[int | None, typer.Option(help="Short for --set train.steps=N.")] = None,
