@@ -113,8 +113,6 @@ def test_what_needs_classes_refuses_numbers(fitted, tmp_path):
     for call in (engine.scores, engine.predict_proba):
         with pytest.raises(UnsupportedError, match="gives a number"):
             call(fresh)
-    with pytest.raises(UnsupportedError, match="gives a number"):
-        gw.export(fitted.circuit_, "html", tmp_path)
     with pytest.raises(OptionError, match="gives a number"):
         gw.export(fitted.circuit_, "verilog", tmp_path, scores=True)
 

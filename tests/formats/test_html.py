@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import gatewright as gw
 from gatewright import data
 from gatewright.circuit.circuit import Circuit, Encoder, Head
+from gatewright.columns import Column
 from gatewright.errors import DtypeError, OptionError, ShapeError, UnsupportedError
 from gatewright.formats import to_html
 from gatewright.formats.html import SCRIPTS
@@ -83,6 +84,17 @@ def test_every_type_of_features_at_its_limits(node, dtype):
 def test_ties_and_constant_outputs(node):
     check(TIES, node, 64)
     assert node(TIES, np.zeros((1, 2), np.uint8)) == [[0, 1, 1, 0]]
+
+
+@pytest.mark.parametrize("number", [(2.5, 0.25), (-1e6, 3.0), (0.1, float(np.float32(1e-7)))])
+def test_numbers_are_the_engines_to_the_last_bit(node, number):
+    circuit = random_circuit(3, 40, 200, 60, classes=2)
+    head = Head(np.zeros(60, int), [0], number=number)
+    circuit = circuit.replace(head=head, encoder=None)
+    samples = np.random.default_rng(0).random((100, 40)) < 0.5
+    engine = gw.Engine(circuit)
+    wanted = np.column_stack([engine.predict(samples), engine.counts(samples)[:, 0]])
+    assert np.array_equal(np.array(node(circuit, samples), np.float64), wanted)
 
 
 def test_thousands_of_gates(node):
@@ -280,3 +292,28 @@ def test_a_browser_shows_the_class_of_a_sample(tool, run, tmp_path, shape):
         )  # fmt: skip
         assert re.findall(r'<span class="count">(-?\d+)</span>', shown) == [str(n) for n in counts]
         assert f'aria-live="polite">{"abcd"[int(np.argmax(counts))]}</p>' in shown
+
+
+def test_columns_of_a_table_are_drop_downs_and_boxes(tmp_path):
+    columns = (Column("age", "integer", missing=True), Column("town", "category", ("Ulm", "<b>")))
+    encoder = Encoder(
+        [0, 1, 2, 2],
+        [30, 1, 1, 2],
+        (3,),
+        "int16",
+        ("age", "age is missing", "town"),
+        ("uint7", "bool", "uint2"),
+        columns,
+    )
+    circuit = Circuit(4, [1], [0], [2], [4, 1, 3], encoder, Head([0, 0, 1], [0, 0]))
+    (path,) = to_html(circuit, tmp_path)
+    text = path.read_text(encoding="utf-8")
+    model = json.loads(Page(text).scripts["model"])
+    assert model["view"]["fields"] == [
+        {"column": "", "indices": [0]},
+        {"column": "", "indices": [1]},
+        {"column": "town", "indices": [2], "choices": ["Ulm", "<b>"]},
+    ]
+    assert model["view"]["flags"] == [1]
+    assert model["typical"] == [30, 0, 2]
+    assert "<b>" not in text

@@ -1,6 +1,7 @@
 """The web page's script, taken out of the page and run by node."""
 
 import html.parser
+import json
 
 import numpy as np
 
@@ -18,7 +19,9 @@ for (let start = 0; start < n; start += WORD) {
   circuit.encode(batch);
   circuit.evaluate();
   batch.forEach((_, s) => {
-    const numbers = circuit.head ? [winner(circuit.counts(s)), ...circuit.counts(s)] : circuit.bits(s);
+    const counts = circuit.head && circuit.counts(s);
+    const first = counts && (circuit.head.number.length ? circuit.number(counts) : winner(counts));
+    const numbers = circuit.head ? [first, ...counts] : circuit.bits(s);
     lines.push(numbers.join(" "));
   });
 }
@@ -52,11 +55,11 @@ class Page(html.parser.HTMLParser):
 
 
 def run_page(tool, run, path, samples, change=None):
-    """Rows of numbers, one per sample: class and counts, or outputs. `change` may edit the script first."""
+    """Rows of numbers, one per sample: class (or number) and counts, or outputs. `change` may edit the script first."""
     folder = path.parent
     scripts = Page(path.read_text(encoding="utf-8")).scripts
     (folder / "model.json").write_text(scripts["model"])
     code = scripts["circuit"]
     (folder / "run.js").write_text((change(code) if change else code) + DRIVER)
     said = run(tool("node"), "run.js", stdin=np.ascontiguousarray(samples).tobytes(), cwd=folder)
-    return [[int(part) for part in line.split()] for line in said.splitlines()]
+    return [[json.loads(part) for part in line.split()] for line in said.splitlines()]

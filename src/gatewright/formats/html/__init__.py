@@ -25,7 +25,7 @@ from gatewright.circuit.packed import check_booleans
 from gatewright.circuit.simplify import simplify
 from gatewright.errors import OptionError, UnsupportedError, shown
 from gatewright.formats.gate_level import refuse_places
-from gatewright.formats.html.known import NOTED, Known, between, binary_features, fields_of, known
+from gatewright.formats.html.known import NOTED, Known, between, binary_features, fields_of, fields_of_columns, known
 from gatewright.formats.names import check_name
 from gatewright.runtime.files import write_files
 
@@ -54,8 +54,8 @@ def to_html(
 
     Grey or colour images of up to 32 x 32 pixels are drawn on a pad (or read from a picture), scaled and moved as the
     images of the data set are; signals are drawn as a line, up to 200 features are fields of a form, anything else is
-    pasted as numbers. The page shows class, probabilities and counts, the gates at work, what spoke for the class, the
-    microseconds of an evaluation, and accuracy, cost and licence.
+    pasted as numbers. The page shows class, probabilities and counts, or the number, the gates at work, what spoke for
+    the class, the microseconds of an evaluation, and accuracy, cost and licence.
 
     Args:
         circuit: Any circuit whose head decides once per sample.
@@ -78,17 +78,12 @@ def to_html(
         OptionError: `name` is not an identifier, `white` is not positive, `data` is unknown, or labels and samples differ
             in number.
         ShapeError: `samples` or `data` do not fit (also DtypeError, DataError).
-        UnsupportedError: Counts are too large for the numbers of JavaScript, or the head decides at several places or gives
-            a number.
+        UnsupportedError: Counts are too large for the numbers of JavaScript, or the head decides at several places.
     """
     check_name(name)
     if white is not None and not (type(white) in {int, float} and np.isfinite(white) and white > 0):
         raise OptionError(f"white is {white!r}, expected the positive value of a fully drawn pixel")
     refuse_places(circuit, "a web page")
-    if circuit.head is not None and circuit.head.number:
-        raise UnsupportedError(
-            "the circuit gives a number, and the web page shows classes; export it to C or Verilog instead"
-        )
     small = simplify(circuit)
     if small.head is not None and max(abs(int(o)) for o in small.head.offset) + small.n_outputs >= 1 << 53:
         raise UnsupportedError("the head's counts do not fit the numbers of JavaScript, exact below 2^53")
@@ -143,7 +138,8 @@ def _model(circuit: Circuit) -> dict[str, Any]:
             "shape": encoder.shape,
             "dtype": encoder.dtype,
         },
-        "head": head and {"group": _packed(head.group), "offset": head.offset.tolist(), "tau": head.tau},
+        "head": head
+        and {"group": _packed(head.group), "offset": head.offset.tolist(), "tau": head.tau, "number": head.number},
     }
 
 
@@ -168,10 +164,15 @@ def _view(circuit: Circuit, white: float | None, of_data: Known) -> dict[str, An
         names = encoder.feature_names if encoder else ()
         view["features"] = list(names) or [f"{'feature' if encoder else 'input'} {i}" for i in range(n)]
         binary = binary_features(encoder) if encoder else np.ones(n, np.bool_)
-        fields = fields_of(view["features"], binary)
-        view["fields"] = [{"column": column, "indices": indices} for column, indices in fields]
+        columns = encoder.columns if encoder else ()
+        view["fields"] = fields_of_columns(columns) or [
+            {"column": column, "indices": indices} for column, indices in fields_of(view["features"], binary)
+        ]
+        view["flags"] = [i for i, kind in enumerate(encoder.types) if kind == "bool"] if encoder else []
     if head is not None:
         view["classes"] = list(head.class_names) or [str(k) for k in range(head.n_classes)]
+        if head.number:
+            view["classes"] = ["count"]
         sizes = np.bincount(head.group, minlength=head.n_classes)
         view["most"] = [int(o) + int(n) for o, n in zip(head.offset, sizes, strict=True)]
     return view
@@ -216,10 +217,11 @@ def _page(circuit: Circuit, title: str, model: dict[str, Any], of_data: Known) -
 
 
 def _headline(circuit: Circuit, figures: Cost) -> str:
-    accuracy = _accuracy(circuit.metadata)
+    accuracy, fit = _accuracy(circuit.metadata), circuit.metadata.get("test_r2", "")
     return "".join(
         [
             f"{accuracy} of the test data right; " if accuracy else "",
+            f"R^2 {fit} on the test data; " if fit else "",
             f"{figures.logic_ops:,} gates, {figures.total_ops:,} with encoder and head; ",
             f"{circuit.n_inputs:,} Boolean inputs, {circuit.n_outputs:,} outputs, depth {figures.depth:,}",
         ]
@@ -227,7 +229,7 @@ def _headline(circuit: Circuit, figures: Cost) -> str:
 
 
 def _accuracy(notes: Mapping[str, str]) -> str:
-    """The test accuracy that a circuit notes; empty if it notes none that is a number."""
+    """The test accuracy that a circuit notes; empty if it notes none."""
     try:
         return f"{100 * float(notes['test_accuracy']):.2f} %"
     except (KeyError, ValueError):

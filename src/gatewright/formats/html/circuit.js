@@ -112,6 +112,12 @@ class Circuit {
     return counts;
   }
 
+  /* The number that the head makes of its count, as every other export makes it: the product is exact, the sum rounded. */
+  number(counts) {
+    const [base, scale] = this.head.number;
+    return base + scale * counts[0];
+  }
+
   /* Softmax of the scores, which are counts divided by the head's temperature. */
   probabilities(counts) {
     const most = Math.max(...counts);

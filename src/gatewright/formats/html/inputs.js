@@ -181,26 +181,39 @@ function makeForm() {
     });
     return label(column, select);
   };
+  const category = ({ column, indices: [i], choices }) => {
+    const select = element("select");
+    choices.forEach((text, code) => select.append(element("option", { value: code, textContent: text })));
+    select.append(element("option", { value: choices.length, textContent: "another, or missing" }));
+    select.addEventListener("change", () => {
+      sample[i] = Number(select.value);
+      update();
+    });
+    setters.push(() => (select.value = String(Math.min(choices.length, Math.max(0, Math.floor(sample[i]))))));
+    return label(column, select);
+  };
   const number = (i) => {
-    const field = element("input", dtype === "bool" ? { type: "checkbox" } : { type: "number", required: true });
+    const flag = dtype === "bool" || view.flags.includes(i);
+    const field = element("input", flag ? { type: "checkbox" } : { type: "number", required: true });
     if (RANGES[dtype]) [field.min, field.max, field.step] = [...RANGES[dtype], 1];
     else field.step = "any";
     field.addEventListener("input", () => {
-      const value = dtype === "bool" ? Number(field.checked) : parse(field.value);
+      const value = flag ? Number(field.checked) : parse(field.value);
       field.setAttribute("aria-invalid", String(value === null));
       if (value === null) return;
       sample[i] = value;
       update();
     });
     setters.push(() => {
-      if (dtype === "bool") field.checked = sample[i] !== 0;
+      if (flag) field.checked = sample[i] !== 0;
       else field.value = sample[i];
       field.setAttribute("aria-invalid", "false");
     });
     return label(view.features[i], field);
   };
   // A column of a category, `column=value` with a 0 or 1 for each value, is one field.
-  const fields = view.fields.map((field) => (field.column ? choice(field) : number(field.indices[0])));
+  const kind = (field) => (field.choices ? category(field) : field.column ? choice(field) : number(field.indices[0]));
+  const fields = view.fields.map(kind);
   setSample = (values) => {
     sample.set(values);
     setters.forEach((set) => set());

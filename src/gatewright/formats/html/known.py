@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewright.circuit.circuit import Circuit, Encoder
+from gatewright.columns import Column
 from gatewright.data.catalogue import describe, load_dataset, missing, names
 from gatewright.data.dataset import Dataset, DatasetInfo
 from gatewright.errors import ShapeError, UnsupportedError
@@ -116,6 +117,23 @@ def fields_of(feature_names: Sequence[str], binary: npt.NDArray[np.bool_]) -> li
     return fields
 
 
+def fields_of_columns(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Columns of a table as fields of a form: a category is one with its texts, every other feature is one.
+
+    >>> fields_of_columns([Column("age", "integer", missing=True), Column("size", "category", ("s", "l"))])[1:]
+    [{'column': '', 'indices': [1]}, {'column': 'size', 'indices': [2], 'choices': ['s', 'l']}]
+    """
+    fields: list[dict[str, Any]] = []
+    first = 0
+    for column in columns:
+        if column.kind == "category":
+            fields.append({"column": column.name, "indices": [first], "choices": list(column.categories)})
+        else:
+            fields += [{"column": "", "indices": [first + i]} for i in range(column.n_features)]
+        first += column.n_features
+    return fields
+
+
 def _typical(dataset: Dataset) -> npt.NDArray[Any]:
     """The median of each number, and the most frequent value of each category."""
     x = dataset.train.x.reshape(len(dataset.train), -1)
@@ -139,11 +157,11 @@ def between(encoder: Encoder) -> npt.NDArray[Any]:
     """A sample in the middle of what the circuit compares with: each number's median threshold; 0 without thresholds.
 
     Returns:
-        Numbers [features] of the encoder's type; all 0 in columns of categories.
+        Numbers [features] of the encoder's type; all 0 in columns of categories, and of features that are a bit each.
     """
     values = np.zeros(encoder.n_features, np.float64)
     for name, indices in fields_of(encoder.feature_names or [""] * encoder.n_features, binary_features(encoder)):
-        if not name:
+        if not name and not (encoder.types and encoder.types[indices[0]] == "bool"):
             thresholds = np.sort(encoder.threshold[encoder.feature == indices[0]])
             values[indices[0]] = thresholds[len(thresholds) // 2] if len(thresholds) else 0
     return values.astype(encoder.dtype)

@@ -63,6 +63,13 @@ function sayClass(text) {
   if (said.textContent !== text) said.textContent = text; // or it would be read aloud at every stroke
 }
 
+/* A number in as many digits as tell two counts apart. */
+function numberText(number) {
+  const step = Math.abs(circuit.head.number[1]);
+  const places = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10(step))));
+  return number.toLocaleString("en", { maximumFractionDigits: places });
+}
+
 function update() {
   circuit.encode([sample]);
   circuit.evaluate();
@@ -77,6 +84,7 @@ function update() {
     return;
   }
   const counts = circuit.counts(0);
+  const numeric = circuit.head.number.length > 0;
   const shares = circuit.probabilities(counts);
   const best = winner(counts);
   const low = Math.min(0, ...counts);
@@ -85,10 +93,11 @@ function update() {
     row.classList.toggle("best", given && k === best);
     fill.style.width = given ? `${(100 * (counts[k] - low)) / span}%` : "0";
     count.textContent = given ? counts[k] : "";
-    share.textContent = given ? `${(100 * shares[k]).toFixed(1)} %` : "";
+    share.textContent = given && !numeric ? `${(100 * shares[k]).toFixed(1)} %` : "";
   });
   updateSpoke(counts, best);
-  sayClass(given ? view.classes[best] : "");
+  const said = numeric ? numberText(circuit.number(counts)) : view.classes[best];
+  sayClass(given ? said : "");
   document.getElementById("empty").hidden = given;
 }
 
