@@ -102,7 +102,10 @@ def test_a_stopped_run_goes_on_to_the_same_result(trained, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--target", "price"], "holds fractions, expected classes; to predict numbers, say so: --number"),
+        (
+            ["--target", "price"],
+            "holds fractions, expected classes; numbers are predicted by `gatewright train --number`",
+        ),
         (["--target", "kind", "--number"], "column 'kind' holds texts, such as '"),
         (["--target", "price", "--number", "--set", "model.head.kind=sum"], "set model.head.kind=number"),
         (["--target", "kind", "--set", "model.head.kind=number"], "data.predict=number"),
@@ -125,7 +128,7 @@ def test_classes_and_numbers_are_not_compared(trained, tmp_path):
     assert "gives a number, but the labels of digits are classes" in done.err
     with pytest.raises(OptionError, match="the labels of digits are classes"):
         gw.train("digits", out=tmp_path / "run", overrides=["data.predict=number"])
-    with pytest.raises(OptionError, match=r"leave circuit\.prune out"):
+    with pytest.raises(OptionError, match="gives numbers; do not prune it"):
         compile_run(
             load_run(folder / "run"), Dataset.from_frame(table(), "price", drop=["id"], numbers=True), prune_too=True
         )
@@ -151,3 +154,41 @@ def test_counts_that_say_nothing_have_no_line():
     assert fitted_line(np.arange(4), np.full(4, 2.5)) is None
     assert Scale.of(np.full(4, 2.5)) == (2.5, 1.0)
     assert np.isnan(Fit(np.full(4, 2.5), np.arange(4.0)).r2)
+
+
+def test_what_cannot_be_measured_is_refused_before_training(tmp_path):
+    table(4).to_csv(tmp_path / "few.csv", index=False)
+    table().assign(price=7.5).to_csv(tmp_path / "same.csv", index=False)
+    for name, message in (
+        ("few", "all 1 numbers of the test part"),
+        ("same", "all 280 numbers of the train part are 7.5"),
+    ):
+        done = gatewright("train", tmp_path / f"{name}.csv", "--target", "price", "--number", "--out", tmp_path / name)
+        assert done.code == 2
+        assert message in done.err.replace("\n", " ")
+    table().to_csv(tmp_path / "t.csv", index=False)
+    arguments = ["--target", "price", "--number", "--set", "circuit.prune=true", "--out", tmp_path / "run"]
+    assert "circuit.prune is judged by right classes" in gatewright("train", tmp_path / "t.csv", *arguments).err
+
+
+def test_one_row_has_errors_but_no_share_of_variance(trained, tmp_path):
+    folder, _, _ = trained
+    table(1, seed=2).to_csv(tmp_path / "one.csv", index=False)
+    done = gatewright("eval", folder / "prices.gw", "--dataset", tmp_path / "one.csv", "--json")
+    assert done.json["r2"] is None
+    assert done.json["rmse"] == done.json["mae"] > 0
+    done = gatewright(
+        "report", folder / "prices.gw", "--dataset", tmp_path / "one.csv", "-o", tmp_path / "r.html", "--json"
+    )
+    assert done.json["r2"] is None
+
+
+def test_options_that_say_nothing_are_refused(trained, tmp_path):
+    folder, _, _ = trained
+    for arguments in (["--target", "price"], ["--split", "train"]):
+        done = gatewright("report", folder / "prices.gw", "-o", tmp_path / "r.html", *arguments)
+        assert done.code == 2
+        assert "--split and --target say nothing" in done.err
+    done = gatewright("eval", "digits-narrow", "--dataset", "digits", "--target", "x")
+    assert done.code == 2
+    assert "--target is of tables" in done.err

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -153,5 +154,15 @@ def test_a_table_of_your_own(tmp_path, monkeypatch):
     assert dataclasses.replace(over, seconds=found.seconds) == found, "a search that is over is read"
     with pytest.raises(OptionError, match="this study was begun with own = "):
         gw.search("plants.csv", "found", **(wanted | {"drop": []}))
+    # Where the table lies is no matter, even before the winner is trained; what it holds is.
+    for name in ("final.json", "preset.yaml", "best.gw", "results.json", "search.json"):
+        (tmp_path / "found" / name).unlink()
+    shutil.rmtree("found/final")
+    Path("elsewhere").mkdir()
+    Path("plants.csv").rename("elsewhere/plants.csv")
+    assert gw.search("elsewhere/plants.csv", "found", **wanted).test == found.test
+    Path("plants.csv").write_text("\n".join(["id,leaf,stem,good", *rows[:-1], "299,6,0,no"]))
+    with pytest.raises(OptionError, match="sha256"):
+        gw.search("plants.csv", "found", **wanted)
     with pytest.raises(OptionError, match="columns are of tables, and 'digits' is none; leave target out"):
         gw.search("digits", "other", max_total_ops=1500, trials=1, target="good")

@@ -125,7 +125,7 @@ def test_commands_write_numbers_and_refuse_what_takes_classes(tmp_path, monkeypa
     assert gatewright("predict", "n.gw", "in.npy", "-o", "out.npy").code == 0
     assert np.load("out.npy").tolist() == [3.5, 2.5, 2.0]
     assert gatewright("predict", "n.gw", "in.csv", "-o", "out.csv", "--scores").code == 2
-    for data, message in (("in.csv", "column 'id' of in.csv holds texts"), ("breast-cancer", "gives a number")):
+    for data, message in (("in.csv", "column 'id' of in.csv holds texts"), ("breast-cancer", "--target is of tables")):
         done = gatewright("eval", "n.gw", "--dataset", data, "--target", "id")
         assert done.code == 2
         assert message in " ".join(done.err.split())

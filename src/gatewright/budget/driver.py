@@ -7,12 +7,14 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from time import sleep
 from typing import Any
 
+import numpy as np
 from optuna.trial import TrialState
 
 from gatewright.budget.clock import Clock, seconds_of
@@ -21,7 +23,8 @@ from gatewright.budget.limits import Budget
 from gatewright.budget.space import Space
 from gatewright.budget.study import FINISHED, About, Study
 from gatewright.budget.trial import Worker
-from gatewright.data import names
+from gatewright.data import Dataset, names
+from gatewright.data.dataset import SPLITS
 from gatewright.errors import GatewrightError, OptionError, require_extra
 from gatewright.runs.own import is_own
 from gatewright.training.config.data import DataOptions
@@ -128,7 +131,10 @@ def search(
     source = _source(dataset, {"target": target, "drop": list(drop)}, {"by": split, "groups": groups})
     name = DataOptions.model_validate(source).title if source else str(dataset)
     about = About(name, budget, seed, pruner, steps, source)
-    space = Space(about.read(data_root), budget, source)
+    found = about.read(data_root)
+    if source:
+        about = replace(about, digest=_digest(found))
+    space = Space(found, budget, source)
     space.check()
     budget.check_tools()
     study = Study(about, Path(out), storage)
@@ -163,6 +169,17 @@ def _source(dataset: str | Path, columns: Mapping[str, Any], split: Mapping[str,
             f"columns are of tables, and {str(dataset)!r} is none; leave {', '.join([*given, *parts])} out"
         )
     return {}
+
+
+def _digest(dataset: Dataset) -> str:
+    """SHA-256 of all samples and labels, in their parts."""
+    digest = sha256()
+    for part in SPLITS:
+        split = dataset.split(part)
+        digest.update(f"{part} {split.x.shape} {split.x.dtype} {dataset.class_names}".encode())
+        digest.update(np.ascontiguousarray(split.x).tobytes())
+        digest.update(np.ascontiguousarray(split.y).tobytes())
+    return digest.hexdigest()
 
 
 def _in_processes(task: _Task, stop: Callable[[], bool], look: Callable[[], None]) -> None:

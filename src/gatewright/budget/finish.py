@@ -140,12 +140,12 @@ def _plan(study: Study, clock: Clock, seeds: int) -> tuple[int, list[Job]]:
     path = study.out / PLAN
     if path.exists():
         saved = parse_json(path.read_bytes(), f"{path} is damaged: it")
-        return saved["trial"], [_job(load.from_dict(each, str(path))) for each in saved["configs"]]
+        return saved["trial"], [_job(study.about.here(load.from_dict(each, str(path)))) for each in saved["configs"]]
     winner = study.winner()
     if winner is None:
         raise GatewrightError(_nothing_fits(study))
     known = winner.user_attrs
-    own = load.from_dict(known.get("final", known["config"]), "the winning trial")
+    own = study.about.here(load.from_dict(known.get("final", known["config"]), "the winning trial"))
     configs = [_with(own, seed=own.train.seed + i, steps=_steps(winner, clock, seeds)) for i in range(seeds)]
     configs.append(own)
     tree = {"trial": winner.number, "configs": [each.as_dict() for each in configs]}

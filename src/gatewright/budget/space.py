@@ -295,6 +295,7 @@ class Space:
     def _clipped(self, point: Point) -> dict[str, Any]:
         """The same with every value inside of the space, and without parameters that its kind does not have."""
         near: dict[str, Any] = dict(point)
+        near["encoder"] = near["encoder"] if near["encoder"] in self._encoders else self._encoders[0]
         choices: dict[str, Sequence[int]] = {
             "thresholds": self.thresholds, "k": self.channels or (DEFAULTS["k"],), "behind": BEHIND,
             "candidates": (4, 8, 16),

@@ -25,6 +25,7 @@ from gatewright.data import Dataset
 from gatewright.errors import OptionError, unknown_name
 from gatewright.runtime.files import make_folder, write_text_atomically
 from gatewright.runtime.locks import BusyError, locked
+from gatewright.training.config import RunConfig
 from gatewright.training.config.data import DataOptions
 
 RUNGS = 20
@@ -51,6 +52,7 @@ class About:
         pruner: A name in `PRUNERS`.
         steps: Of a full trial; None for as many as the time allows.
         source: The section `data` of configs that read it; empty for the data set of this name.
+        digest: Of the samples and labels that it reads; empty for a data set of a name.
     """
 
     data: str
@@ -59,6 +61,7 @@ class About:
     pruner: str = "halving"
     steps: int | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
 
     def __post_init__(self) -> None:
         if self.pruner not in PRUNERS:
@@ -73,8 +76,15 @@ class About:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the storage."""
         rest = {"seed": self.seed, "pruner": self.pruner, "steps": self.steps}
-        own = {key: value for key, value in self.source.items() if key != "path"}  # which differs between machines
+        # Where a file lies differs between machines, what it holds does not.
+        own = {**{key: value for key, value in self.source.items() if key != "path"}, "sha256": self.digest}
         return {"data": self.data, "limits": self.budget.limits, **rest, **({"own": own} if self.source else {})}
+
+    def here(self, config: RunConfig) -> RunConfig:
+        """A config of the study, which another machine may have made, with the file where it lies for this one."""
+        if not self.source:
+            return config
+        return config.model_copy(update={"data": config.data.model_copy(update={"path": self.source["path"]})})
 
     def read(self, root: Path | None) -> Dataset:
         """The data set; the errors are those of `gatewright.training.config.data.DataOptions`."""

@@ -108,7 +108,7 @@ class Worker:
     def _config(self, trial: optuna.Trial) -> RunConfig:
         """The trial's config; one that was resumed has it already."""
         if "config" in trial.user_attrs:
-            return load.from_dict(trial.user_attrs["config"], f"trial {trial.number}")
+            return self.study.about.here(load.from_dict(trial.user_attrs["config"], f"trial {trial.number}"))
         point = self.space.suggest(trial)
         config = self.space.build(point, self._steps, self.study.about.seed, self._scale(point["network"]))
         trial.set_user_attr("predicted", self.space.predictor.figures(config))

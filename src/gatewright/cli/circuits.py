@@ -142,11 +142,8 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
         "encoder": encoder and {"shape": list(encoder.shape), "dtype": encoder.dtype, "bits": encoder.n_bits},
         "head": head
         and {
-            "classes": head.n_classes,
-            "tau": head.tau,
-            "class_names": list(head.class_names),
-            "places": list(head.places),
-            **({"number": head.formula} if head.number else {}),
+            **({"number": head.formula} if head.number else {"classes": head.n_classes, "tau": head.tau}),
+            **({} if head.number else {"class_names": list(head.class_names), "places": list(head.places)}),
         },
         "metadata": dict(circuit.metadata),
     }

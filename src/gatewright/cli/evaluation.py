@@ -11,7 +11,7 @@ import typer
 
 from gatewright.cli.circuits import CircuitFile, read_circuit
 from gatewright.cli.output import JsonFlag, emit_json, percent, show_pairs, show_rows
-from gatewright.cli.train import DataFlag, TargetFlag
+from gatewright.cli.train import DataFlag, TargetFlag, figure_text
 from gatewright.errors import DataError, OptionError, ShapeError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ def evaluate(
     if loaded.numbers:
         fit = Fit(samples.y, predicted)
         if json:
-            emit_json({**about, "r2": fit.r2, "rmse": fit.rmse, "mae": fit.mae, "samples_per_second": speed})
+            emit_json({**about, **fit.figures(), "samples_per_second": speed})
             return
         errors = {"root mean squared error": fit.rmse, "mean absolute error": fit.mae}
-        show_pairs({**about, "R^2": f"{fit.r2:.4f}", **errors, "samples per second": speed})
+        show_pairs({**about, "R^2": figure_text("R^2", fit.r2), **errors, "samples per second": speed})
         return
     confusion = Confusion.of(samples.y, predicted, len(loaded.class_names))
     classes = confusion.by_class(loaded.class_names)
@@ -118,6 +118,10 @@ def data_for(
     from gatewright.runs.own import is_own, own_dataset
 
     if dataset in names() or not is_own(Path(dataset)):
+        if target:
+            raise OptionError(
+                f"--target is of tables, but {dataset} is a data set with labels of its own; leave it out"
+            )
         return load_dataset(dataset, root, progress=not quiet), split or "test"
     if split is not None:
         raise OptionError(f"--split is of data sets, but {dataset} is evaluated as a whole; leave it out")
@@ -125,11 +129,11 @@ def data_for(
 
 
 def check_fits(circuit: Circuit, dataset: Dataset, file: Path) -> None:
-    """Refuse a circuit that takes other samples or gives other classes than a data set has."""
+    """Refuse a circuit that takes other samples than a data set has, or gives other classes, or a number for classes."""
     encoder, head = circuit.encoder, circuit.head
     if encoder is None or head is None:
         raise UnsupportedError(
-            f"{file} has no {'encoder' if encoder is None else 'head'}, so it cannot classify samples"
+            f"{file} has no {'encoder' if encoder is None else 'head'}, so it decides nothing about samples"
         )
     if bool(head.number) != dataset.numbers:
         given, wanted = ("a number", "classes") if head.number else ("a class", "numbers")

@@ -19,9 +19,9 @@ REFRESH = 0.1
 class TrainingProgress:
     """A progress bar of a run on a terminal, one line per evaluation elsewhere, nothing if quiet."""
 
-    def __init__(self, name: str, steps: int, *, quiet: bool = False) -> None:
+    def __init__(self, name: str, steps: int, *, numbers: bool = False, quiet: bool = False) -> None:
         self._name = name = printable(name)
-        self._steps = steps
+        self._steps, self._numbers = steps, numbers
         self._console = None if quiet else err()
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -52,16 +52,19 @@ class TrainingProgress:
             if now - self._shown >= REFRESH or step == self._steps:
                 self._shown = now
                 after = ", evaluating ..." if step == self._steps else ""  # on all splits, and the circuit's cost
-                self._bar.update(self._task, completed=step, note=_note(metrics) + after)
+                self._bar.update(self._task, completed=step, note=_note(metrics, numbers=self._numbers) + after)
         elif accuracy is not self._accuracy:
             self._accuracy = accuracy
-            self._console.print(f"{self._name}: step {step:,} of {self._steps:,}, {_note(metrics)}")
+            self._console.print(
+                f"{self._name}: step {step:,} of {self._steps:,}, {_note(metrics, numbers=self._numbers)}"
+            )
 
 
-def _note(metrics: dict[str, Any]) -> str:
+def _note(metrics: dict[str, Any], *, numbers: bool) -> str:
     parts = [f"loss {metrics['loss']:.3f}"] if "loss" in metrics else []
     if "validation" in metrics:
-        parts.append(f"validation {percent(metrics['validation']['hard'])}")
+        hard = metrics["validation"]["hard"]
+        parts.append(f"variance explained {hard:.3f}" if numbers else f"validation {percent(hard)}")
     return ", ".join(parts)
 
 

@@ -11,7 +11,7 @@ from gatewright.cli.circuits import TimeoutFlag, currencies_named, read_circuit
 from gatewright.cli.evaluation import check_fits, data_for
 from gatewright.cli.output import JsonFlag, emit_json, say, show_pairs
 from gatewright.cli.train import DataFlag, TargetFlag, figure_text
-from gatewright.errors import OptionError
+from gatewright.errors import GatewrightError, OptionError
 
 if TYPE_CHECKING:
     from gatewright.runs.report.facts import Facts
@@ -60,7 +60,7 @@ def report(
     judged = evaluation.judged if evaluation else None
     figure, value = "accuracy", None
     if isinstance(judged, Fit):
-        figure, value = "R^2", judged.r2
+        figure, value = "R^2", judged.figures()["r2"]
     elif judged is not None:
         value = judged.accuracy
     if json:
@@ -98,8 +98,16 @@ def _of_circuit(
     noted = circuit.metadata.get("data", "")
     loaded, part = None, split or "test"
     # Data that a file merely mentions are used where they are at hand; what was asked for is fetched, or refused.
-    if name is not None or (noted in names() and not missing(noted, data)):
-        loaded, part = data_for(circuit, name or noted, split, target, data, quiet=quiet)
+    if name is not None:
+        loaded, part = data_for(circuit, name, split, target, data, quiet=quiet)
         check_fits(circuit, loaded, source)
+    elif noted in names() and not missing(noted, data):
+        loaded, part = data_for(circuit, noted, split, target, data, quiet=quiet)
+        try:
+            check_fits(circuit, loaded, source)
+        except GatewrightError:  # other data of that name
+            loaded = None
+    if loaded is None and (split or target):
+        raise OptionError(f"no data set is known for {source}, so --split and --target say nothing; give --dataset")
     title = circuit.metadata.get("name") or source.name.removesuffix(".xz").removesuffix(".gw")
     return facts_of_circuit(title, circuit, loaded, part)

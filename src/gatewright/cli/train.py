@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from json import dumps
+from math import isfinite
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
@@ -111,7 +112,9 @@ def run_training(
     quiet = quiet or not is_main()
     if not quiet:
         _explain_wait(config)
-    with StopRequest() as stop, TrainingProgress(name, config.train.steps, quiet=quiet) as progress:
+    numbers = config.data.predict == "number"
+    bar = TrainingProgress(name, config.train.steps, numbers=numbers, quiet=quiet)
+    with StopRequest() as stop, bar as progress:
         result = train_run(
             config,
             name,
@@ -148,7 +151,9 @@ def is_main() -> bool:
 
 
 def figure_text(figure: str, value: float) -> str:
-    """An accuracy in percent, or R^2 as it is."""
+    """An accuracy in percent, or R^2 as it is; "-" if it is no number."""
+    if not isfinite(value):
+        return "-"
     return percent(value) if figure == "accuracy" else f"{value:.4f}"
 
 

@@ -150,7 +150,8 @@ def _texts_of(target: Any, name: str) -> npt.NDArray[Any]:
         return values
     if not (values == np.floor(values)).all():
         raise DataError(
-            f"{name} holds fractions, expected classes; to predict numbers, say so: --number (data.predict=number)"
+            f"{name} holds fractions, expected classes; numbers are predicted by `gatewright train --number` "
+            "(data.predict=number)"
         )
     return values.astype(np.int64)
 

@@ -102,7 +102,7 @@ def compile_run(
             "pruning is judged on validation, but the network has learned from it (data.validation: none)"
         )
     if wanted and dataset.numbers:
-        raise OptionError("pruning is judged by right classes, but the network gives numbers; leave circuit.prune out")
+        raise OptionError("pruning is judged by right classes, but the network gives numbers; do not prune it")
     raw = lower_run(run)
     lap("lower")
     circuit, records = simplify(raw, return_records=True)

@@ -42,6 +42,7 @@ class Fit:
     @property
     def r2(self) -> float:
         """The share of the variance that is explained, 1 at most; NaN where all true numbers are equal."""
+        # Divided by the largest distance, squares neither overflow nor vanish.
         scale = float(np.abs(self.truth - self.truth.mean()).max())
         if not scale:
             return math.nan
@@ -51,7 +52,14 @@ class Fit:
     @property
     def rmse(self) -> float:
         """Root of the mean squared error, in units of the numbers."""
-        return math.sqrt(float(np.mean((self.truth - self.predicted) ** 2)))
+        off = np.abs(self.truth - self.predicted)
+        most = float(off.max())
+        return most * math.sqrt(float(np.mean((off / most) ** 2))) if most else 0.0
+
+    def figures(self) -> dict[str, float | None]:
+        """R^2 and errors by name, None for what is no finite number, as in JSON."""
+        found = {"r2": self.r2, "rmse": self.rmse, "mae": self.mae}
+        return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
     @property
     def mae(self) -> float:

@@ -25,7 +25,7 @@ from gatewright.nn.weighted_sum import WeightedSum
 from gatewright.runs.folder import CONFIG, MODEL, RunFolder, lock_run, naming, read_model
 from gatewright.runs.own import is_own, own_config
 from gatewright.runs.result import RESULT, RunResult, SplitAccuracy
-from gatewright.runs.targets import fits, number_line, objective, targets
+from gatewright.runs.targets import check_numbers, fits, number_line, objective, targets
 from gatewright.runtime.documents import validated
 from gatewright.runtime.machine import machine, versions
 from gatewright.runtime.schema import Section
@@ -53,7 +53,7 @@ class TrainedRun:
         name: Of its preset or config file.
         config: Its options.
         model: The network with the weights that were kept, from raw features to scores, in eval mode, on the CPU.
-        class_names: One name per class.
+        class_names: One name per class; none if it gives a number.
         feature_names: One name per raw feature, or empty.
         columns: The columns of the table that the raw features are made from, or empty.
         data: Name of the data set.
@@ -194,15 +194,12 @@ def prepared(
         device: Where to train.
         processes: The processes that train together.
     """
+    check_numbers(dataset, config)
     generator = torch.Generator().manual_seed(config.train.seed)
     encoder = config.data.encoder.build(dataset)
     plan = config.model.plan(encoder.out_shape, dataset.n_outputs, dataset.label_shape)
     model = plan.build(encoder, generator)
     if config.model.tau == "measured":
-        if dataset.numbers:
-            raise OptionError(
-                "model.tau is measured, which is for classes; a head of numbers has its own: leave it out"
-            )
         measure_temperature(model, torch.from_numpy(dataset.train.x[:SAMPLES]))
     model = model.to(device)
     generator = training_generator(config.train.seed, device, generator)

@@ -9,13 +9,39 @@ import numpy.typing as npt
 import torch
 
 from gatewright.data import Dataset, Split
+from gatewright.data.dataset import SPLITS
 from gatewright.data.numbers import Scale, fitted_line
 from gatewright.engine import Engine
+from gatewright.errors import DataError, OptionError
 from gatewright.lowering import lower
 from gatewright.nn import NumberSum, relaxed
 from gatewright.runs.fit import Fit
 from gatewright.training.batches import EVALUATION_BATCH
+from gatewright.training.config import RunConfig
 from gatewright.training.objective import CLASSES, NUMBERS, Objective
+
+
+def check_numbers(dataset: Dataset, config: RunConfig) -> None:
+    """Refuse what only classes can have, and numbers whose fit says nothing, before anything is trained.
+
+    Raises:
+        OptionError: An option is for classes.
+        DataError: All numbers of a part are equal, or they are too far apart.
+    """
+    if not dataset.numbers:
+        return
+    if config.model.tau == "measured":
+        raise OptionError("model.tau is measured, which is for classes; a head of numbers has its own: leave it out")
+    if config.circuit.prune:
+        raise OptionError("circuit.prune is judged by right classes, but the data have numbers; leave it out")
+    parts = {part: dataset.split(part).y for part in SPLITS if len(dataset.split(part))}
+    for part, y in parts.items():
+        if (y == y[0]).all():
+            raise DataError(
+                f"{dataset.name}: all {len(y)} numbers of the {part} part are {y[0]:g}, so no fit to them can be measured; "
+                "give more rows, or a larger share to that part (data.split)"
+            )
+    Scale.of(np.concatenate(list(parts.values())))
 
 
 def objective(dataset: Dataset) -> Objective:

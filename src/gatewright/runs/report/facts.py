@@ -173,7 +173,7 @@ def facts_of_circuit(title: str, circuit: Circuit, dataset: Dataset | None, spli
         checks["proof"] = "the file says nothing of a proof"
     missing = ["a circuit file holds no curves, entropies and redraws; a report of the run's folder shows them"]
     if dataset is None:
-        missing.append("no data set is known, so there are no figures per class; name one with --dataset")
+        missing.append("no data set is known that fits, so nothing is evaluated; name one with --dataset")
     return Facts(
         title=title,
         circuit=small,

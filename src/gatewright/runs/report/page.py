@@ -126,6 +126,8 @@ def _accuracy(training: Training) -> str:
         "relaxed": [(step, unit * accuracy["soft"]) for step, accuracy in at],
     }
     kept = f"Validation split. The weights kept are those of step {training.result.best_step:,} (line)."
+    if numbers:
+        kept += " Base and scale of the final line are fitted afterwards; the variance is that of the training part."
     title = "Validation fit" if numbers else "Validation accuracy"
     return curves(title, series, STEP, axis, [training.result.best_step]) + _note(kept)
 
