@@ -29,6 +29,10 @@ LARGEST = 130_000
 """Total ops above which no flash is measured: no controller holds such a circuit."""
 
 
+SMALLEST = 100
+"""Total ops below which a circuit is a rule of a few gates, whose size no architecture says."""
+
+
 def samples() -> dict[str, dict[str, Any]]:
     """Per circuit: its plan, its encoder, and what was counted."""
     counted = read("zoo_cost")
@@ -38,7 +42,7 @@ def samples() -> dict[str, dict[str, Any]]:
     for name, figures in counted.items():
         config = load_preset(name)
         dataset = gw.load_dataset(config.data.name)
-        if dataset.label_shape:
+        if dataset.label_shape or figures["total_ops"] < SMALLEST:
             continue
         encoder, shape = EncoderSize.of(config.data.encoder, dataset)
         plan = config.model.plan(shape, dataset.n_classes, dataset.label_shape)
