@@ -70,7 +70,8 @@ def headline() -> str:
         f"`{row.name}` reads {100 * row.accuracy:.2f} ± {100 * (row.deviation or 0):.2f} % of MNIST's test digits with "
         f"{cost['total_ops']:,} two-input gates, popcount and argmax included ({cost['nand_inv']:,} NANDs and inverters, "
         f"{cost['lut6']:,} six-input tables), learned in {row.train_seconds:,.0f} s on the CPU "
-        f"({row.machine['processor']}) and proven equal to the trained network for every input; mean of {len(row.seeds)} seeds."
+        f"({row.machine['processor']}) and proven equal to the trained network for every input; "
+        f"mean of {len(row.seeds)} seeds."
     )
 
 
