@@ -20,7 +20,7 @@ from gatewright.errors import (
 
 if TYPE_CHECKING:
     from gatewright.card import Pruned
-    from gatewright.circuit import Circuit, Proof
+    from gatewright.circuit import Circuit, Head, Proof
     from gatewright.runs.compile import Compiled
 
 CircuitFile = Annotated[
@@ -140,13 +140,16 @@ def circuit_about(circuit: Circuit) -> dict[str, Any]:
         "inputs": circuit.n_inputs,
         "outputs": circuit.n_outputs,
         "encoder": encoder and {"shape": list(encoder.shape), "dtype": encoder.dtype, "bits": encoder.n_bits},
-        "head": head
-        and {
-            **({"number": head.formula} if head.number else {"classes": head.n_classes, "tau": head.tau}),
-            **({} if head.number else {"class_names": list(head.class_names), "places": list(head.places)}),
-        },
+        "head": head and _head_about(head),
         "metadata": dict(circuit.metadata),
     }
+
+
+def _head_about(head: Head) -> dict[str, Any]:
+    if head.number:
+        return {"number": head.formula}
+    names, places = list(head.class_names), list(head.places)
+    return {"classes": head.n_classes, "tau": head.tau, "class_names": names, "places": places}
 
 
 def info(

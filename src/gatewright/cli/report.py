@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +44,6 @@ def report(
     """
     from dataclasses import replace
 
-    from gatewright.runs.fit import Fit
     from gatewright.runs.report.page import write_report
 
     wanted = currencies_named(cost)
@@ -58,11 +58,8 @@ def report(
     write_report(facts, out)
     evaluation = facts.evaluation
     judged = evaluation.judged if evaluation else None
-    figure, value = "accuracy", None
-    if isinstance(judged, Fit):
-        figure, value = "R^2", judged.figures()["r2"]
-    elif judged is not None:
-        value = judged.accuracy
+    figure = judged.figure if judged else "accuracy"
+    value = judged.merit if judged and isfinite(judged.merit) else None
     if json:
         about: dict[str, Any] = {
             "logic_ops": facts.cost.logic_ops,

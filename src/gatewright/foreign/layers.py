@@ -14,14 +14,14 @@ from gatewright.circuit.lookup import append_tables
 from gatewright.errors import ShapeError, UnsupportedError
 from gatewright.foreign import silogic_layers as silogic
 from gatewright.foreign import torchlogix_layers as torchlogix
+from gatewright.foreign.shapes import flat, padded
 from gatewright.foreign.tensors import array
-from gatewright.foreign.windows import padded
 from gatewright.lowering import Lowering, Nodes, lower_module
 from gatewright.runtime.registry import Registry
 
 
 def _difflogic_layer(module: Any, lowering: Lowering) -> Nodes:
-    nodes = _flat(lowering, int(module.in_dim))
+    nodes = flat(lowering, int(module.in_dim))
     width, wiring = int(module.out_dim), [array(index) for index in module.indices]
     if tuple(module.weights.shape) != (width, 16) or [index.shape for index in wiring] != [(width,)] * 2:
         raise UnsupportedError(f"{lowering.name} is no layer of difflogic with 16 gates and two inputs per neuron")
@@ -35,7 +35,7 @@ def _compactlogic_choice(module: Any, tables: list[Any]) -> list[npt.NDArray[Any
 
 
 def _compactlogic_layer(module: Any, lowering: Lowering) -> Nodes:
-    nodes = _flat(lowering, int(module.in_dim))
+    nodes = flat(lowering, int(module.in_dim))
     gate, wiring = _compactlogic_choice(module, [module.gate_sequence, module.indices])
     return lowering.builder.append(gate, nodes[wiring[0]], nodes[wiring[1]])
 
@@ -85,7 +85,7 @@ _PADDING = {"torch_dwn", "compactlogic"}
 
 
 def _dwn_layer(module: Any, lowering: Lowering) -> Nodes:
-    nodes = _flat(lowering, int(module.input_size))
+    nodes = flat(lowering, int(module.input_size))
     if not module.ste:
         raise UnsupportedError(f"{lowering.name} gives numbers (ste=False), not bits; train it with ste=True")
     mapping: Any = module.mapping
@@ -95,12 +95,6 @@ def _dwn_layer(module: Any, lowering: Lowering) -> Nodes:
         wiring = array(mapping).astype(np.int64)
     # Input l of a table is bit l of the entry's number: the last one is the most significant.
     return append_tables(lowering.builder, nodes[wiring[:, ::-1]], array(module.luts) > 0)
-
-
-def _flat(lowering: Lowering, width: int) -> Nodes:
-    if lowering.nodes.shape != (width,):
-        raise ShapeError(f"{lowering.name} expects {width} bits, got {lowering.nodes.shape}; is Flatten missing?")
-    return lowering.nodes
 
 
 def _unchanged(_module: Any, lowering: Lowering) -> Nodes:

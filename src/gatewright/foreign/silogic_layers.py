@@ -11,8 +11,8 @@ import torch
 from gatewright.circuit.circuit import Head
 from gatewright.circuit.lookup import MOST_INPUTS, append_tables
 from gatewright.errors import ShapeError, UnsupportedError
+from gatewright.foreign.shapes import flat, or_windows, padded, windows
 from gatewright.foreign.tensors import array
-from gatewright.foreign.windows import or_windows, padded, windows
 from gatewright.gates import Gate
 from gatewright.lowering import Lowering, Nodes
 
@@ -22,9 +22,7 @@ Index = npt.NDArray[np.int64]
 def dense(module: Any, lowering: Lowering) -> Nodes:
     """`LogicLayer` of any node and arity, wired by a connectome that selects inputs."""
     _check_own(module, lowering)
-    nodes = lowering.nodes
-    if nodes.shape != (int(module.in_dim),):
-        raise ShapeError(f"{lowering.name} expects {module.in_dim} bits, got {nodes.shape}; is Flatten missing?")
+    nodes = flat(lowering, int(module.in_dim))
     wiring = _wiring(module._conn, lowering)  # noqa: SLF001 - it has no public name
     return append_tables(lowering.builder, nodes[wiring[:, ::-1]], _tables(module.node, lowering))
 

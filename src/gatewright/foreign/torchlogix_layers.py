@@ -10,16 +10,14 @@ import torch
 
 from gatewright.circuit.lookup import append_tables
 from gatewright.errors import ShapeError, UnsupportedError
+from gatewright.foreign.shapes import flat, or_windows, padded
 from gatewright.foreign.tensors import array
-from gatewright.foreign.windows import or_windows, padded
 from gatewright.lowering import Lowering, Nodes
 
 
 def dense(module: Any, lowering: Lowering) -> Nodes:
     """`LogicDense`, with fixed or learned connections and tables of any rank."""
-    nodes = lowering.nodes
-    if nodes.shape != (int(module.in_dim),):
-        raise ShapeError(f"{lowering.name} expects {module.in_dim} bits, got {nodes.shape}; is Flatten missing?")
+    nodes = flat(lowering, int(module.in_dim))
     wiring = _wiring(module.connections, lowering.name)
     return append_tables(lowering.builder, nodes[wiring.T], _tables(module, module.weight, lowering.name))
 

@@ -50,12 +50,12 @@ class Compiled:
     @property
     def figure(self) -> str:
         """What `accuracy` is: `accuracy`, or `R^2` of numbers."""
-        return "R^2" if isinstance(self.judged, Fit) else "accuracy"
+        return self.judged.figure
 
     @property
     def accuracy(self) -> float:
         """Of the circuit on the test split, 0 to 1 (R^2 of numbers); without pruning the same as the network's."""
-        return self.judged.r2 if isinstance(self.judged, Fit) else self.judged.accuracy
+        return self.judged.merit
 
     @property
     def confusion(self) -> Confusion:

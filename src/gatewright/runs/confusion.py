@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,14 @@ class Confusion:
     def total(self) -> int:
         """All decisions."""
         return int(self.counts.sum())
+
+    figure: ClassVar[Literal["accuracy"]] = "accuracy"
+    """What `merit` is."""
+
+    @property
+    def merit(self) -> float:
+        """The accuracy."""
+        return self.accuracy
 
     @property
     def accuracy(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,14 @@ class Fit:
             raise ShapeError(f"{list(self.truth.shape)} numbers, but {list(self.predicted.shape)} predictions")
         if not len(self.truth):
             raise DataError("there are no samples, and so no error of theirs")
+
+    figure: ClassVar[Literal["R^2"]] = "R^2"
+    """What `merit` is."""
+
+    @property
+    def merit(self) -> float:
+        """R^2."""
+        return self.r2
 
     @property
     def r2(self) -> float:

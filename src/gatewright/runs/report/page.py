@@ -264,11 +264,10 @@ def _mistakes(evaluation: Evaluation) -> str:
     for mistake in evaluation.mistakes:
         caption = f"<figcaption>{escape(mistake.caption)}</figcaption>"
         figures.append(f"<figure>{_sample(evaluation, mistake.sample, mistake.number)}{caption}</figure>")
-    total, kind = evaluation.wrong, "wrongly decided samples"
-    order = "the clearest first"
+    kinds = ("wrongly decided samples", "the clearest first")
     if isinstance(evaluation.judged, Fit):
-        kind, order = "samples with an error", "the largest first"
-    note = f"{len(figures):,} of {total:,} {kind} of the {evaluation.split} split, {order}."
+        kinds = ("samples with an error", "the largest first")
+    note = f"{len(figures):,} of {evaluation.wrong:,} {kinds[0]} of the {evaluation.split} split, {kinds[1]}."
     return f'<div class="samples {evaluation.kind}">{"".join(figures)}</div>' + _note(note)
 
 

@@ -1,4 +1,4 @@
-"""Windows of images of nodes, for convolutions and pooling of other libraries."""
+"""What layers of other libraries read: flat bits, or windows of images."""
 
 from __future__ import annotations
 
@@ -7,8 +7,20 @@ from functools import reduce
 import numpy as np
 
 from gatewright.circuit.builder import Builder
+from gatewright.errors import ShapeError
 from gatewright.gates import Gate
-from gatewright.lowering import Nodes
+from gatewright.lowering import Lowering, Nodes
+
+
+def flat(lowering: Lowering, width: int) -> Nodes:
+    """The nodes that a layer reads, if they are so many in a row.
+
+    Raises:
+        ShapeError: They are not.
+    """
+    if lowering.nodes.shape != (width,):
+        raise ShapeError(f"{lowering.name} expects {width} bits, got {lowering.nodes.shape}; is Flatten missing?")
+    return lowering.nodes
 
 
 def padded(builder: Builder, nodes: Nodes, pad: tuple[int, int]) -> Nodes:
