@@ -7,6 +7,7 @@ networks whose smallest member does not fit are not in the space.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,6 +74,11 @@ class Space:
     def image(self) -> bool:
         """Whether the samples are images."""
         return len(self.dataset.shape) == 3
+
+    @property
+    def _shifts(self) -> int:
+        """Pixels that images may be moved by, at most; a tenth of a small one may be a stroke."""
+        return min(self.dataset.shape[1:]) // 9 if self.image and min(self.dataset.shape[1:]) >= 2 * SIDE else 0
 
     @cached_property
     def thresholds(self) -> tuple[int, ...]:
@@ -160,6 +166,8 @@ class Space:
         point["batch"] = trial.suggest_categorical("batch", list(BATCHES))
         if self.image:
             point["augment"] = trial.suggest_float("augment", 0.0, 1.5)
+            if self._shifts:
+                point["shift"] = trial.suggest_int("shift", 0, self._shifts)
             point["flip"] = trial.suggest_categorical("flip", [False, True])
         return point
 
@@ -206,7 +214,7 @@ class Space:
         }
         if point["network"] == "conv":
             tree["model"]["k"] = point["k"]
-        if self.image and (point["augment"] >= 0.1 or point["flip"]):
+        if self.image and (point["augment"] >= 0.1 or point["shift"] or point["flip"]):
             tree["data"]["augment"] = self._augment(point)
         return load.from_dict(tree, "search")
 
@@ -246,20 +254,27 @@ class Space:
             "rotation": round(8 * strength, 2),
             "scale": round(0.08 * strength, 3),
             "bend": round(0.7 * strength * size, 3),
-            "shift": round(strength * max(1.0, size)) if size >= 0.5 else 0,
+            "shift": point["shift"],
             "flip": point["flip"],
         }
 
     def warm_starts(self) -> list[dict[str, Any]]:
-        """Points to begin with: our presets for this data set scaled to the budget, then one of each kind of network."""
-        points: list[dict[str, Any]] = []
-        for name in load.preset_names():
-            config = load.load_preset(name)
-            if config.data.name == self.dataset.name and config.model.relaxation == "hard":
-                points.append(self._nearest(config))
+        """Points to begin with: our presets for this data set scaled to the budget, then one of each kind of network.
+
+        Presets that take about as much as the budget come first: theirs needs the least scaling, and time may end soon.
+        """
+        presets = [config for config in map(load.load_preset, load.preset_names()) if self._is_known(config)]
+        points = [self._nearest(config) for config in sorted(presets, key=self._distance)]
         points += [{**DEFAULTS, **RECIPES[kind]} for kind in self.networks]
         unique = {repr(sorted(point.items())): point for point in map(self._clipped, points) if self._member(point)}
         return list(unique.values())
+
+    def _is_known(self, config: RunConfig) -> bool:
+        return config.data.name == self.dataset.name and config.model.relaxation == "hard"
+
+    def _distance(self, config: RunConfig) -> float:
+        """How far a preset is from the budget, as the logarithm of a factor."""
+        return abs(math.log(self.budget.use(self.predictor.figures(config))))
 
     def _member(self, point: Point) -> bool:
         return point["network"] in self.networks
@@ -280,6 +295,7 @@ class Space:
             "connections": config.connections.kind,
             "margin": getattr(config.connections, "margin", DEFAULTS["margin"]),
             "augment": config.data.augment.rotation / 8,
+            "shift": config.data.augment.shift,
             "flip": config.data.augment.flip,
             "fill": 0.88,
         }
@@ -304,7 +320,7 @@ class Space:
         for key, values in choices.items():
             near[key] = min(values, key=lambda value: abs(value - near[key]))
         limits = {"depth": (1, 3), "levels": (2, 5), "taper": (0.3, 1.0), "fill": (0.6, 1.0), "margin": (0.2, 2.0)}
-        limits |= {"lr": (0.002, 0.05), "augment": (0.0, 1.5)}
+        limits |= {"lr": (0.002, 0.05), "augment": (0.0, 1.5), "shift": (0, self._shifts)}
         for key, (low, high) in limits.items():
             near[key] = min(max(near[key], low), high)
         if near["connections"] not in {"guided", "resample"}:
@@ -316,7 +332,7 @@ DEFAULTS: dict[str, Any] = {
     "network": "dense", "thresholds": 1, "encoder": "quantile", "depth": 1, "taper": 1.0, "levels": 3, "k": 16,
     "behind": 1, "head": "sum",
     "fill": 0.88, "candidates": 8, "connections": "guided", "margin": 0.3, "tau": "rule", "lr": 0.01, "batch": 128,
-    "augment": 0.0, "flip": False,
+    "augment": 0.0, "shift": 0, "flip": False,
 }  # fmt: skip
 """Values of parameters that a point does not have."""
 
