@@ -16,6 +16,7 @@ import gatewright as gw
 from gatewright.budget.limits import COUNTS, Budget
 from gatewright.budget.study import About, Study
 from gatewright.errors import OptionError
+from gatewright.runs.results import Results
 from gatewright.training.load import load_file
 
 COMMAND = [sys.executable, "-m", "gatewright", "search", "digits", "--max-total-ops", "1500", "--json"]
@@ -115,7 +116,9 @@ def test_jobs_share_the_trials_and_a_killed_one_loses_none(tmp_path):
     os.kill(int(workers[0]), signal.SIGKILL)
     process.communicate(timeout=900)
     assert process.returncode == 2  # it says so; the other worker goes on until then
-    found = finished(begin(out, "--trials", "4", "--jobs", "2", "--steps", "400"))
+    found = finished(begin(out, "--trials", "4", "--jobs", "2", "--steps", "400", "--seeds", "3"))
+    assert len(Results(out / "results.json").entries()) == 3, "each seed was trained once, by one of two processes"
+    assert set(found["seeds"]) <= {0, 1, 2}
     about = dataclasses.replace(ABOUT, steps=400)
     assert [(number, kind) for number, kind, *_ in state(out, about)] == [(i, "COMPLETE") for i in range(4)]
     assert found["trial"] == Study(about, out).winner().number

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -18,14 +14,15 @@ import numpy as np
 from optuna.trial import TrialState
 
 from gatewright.budget.clock import Clock, seconds_of
-from gatewright.budget.finish import PLAN, SearchResult, finish
+from gatewright.budget.finish import PLAN, Runs, SearchResult, finish
 from gatewright.budget.limits import Budget
+from gatewright.budget.processes import in_processes
 from gatewright.budget.space import Space
 from gatewright.budget.study import FINISHED, About, Study
 from gatewright.budget.trial import Worker
 from gatewright.data import Dataset, names
 from gatewright.data.dataset import SPLITS
-from gatewright.errors import GatewrightError, OptionError, require_extra
+from gatewright.errors import OptionError, require_extra
 from gatewright.runs.own import is_own
 from gatewright.training.config.data import DataOptions
 
@@ -44,7 +41,6 @@ class _Task:
     jobs: int
     trials: int | None
     data_root: Path | None
-    parent: int
 
     def worker(self, study: Study, space: Space, halt: Callable[[], bool], done: Callable[[], None]) -> Worker:
         """The worker of a process."""
@@ -98,7 +94,7 @@ def search(
         max_flash: Limit of bytes on a Cortex-M4.
         time: Of the whole search over all its sessions, such as `10m` or `2h`; at least one of `time` and `trials`.
         trials: Trials at most; without `time` the search ends after them.
-        jobs: Processes that train at a time.
+        jobs: Processes that train at a time: trials, then the winner's seeds.
         seeds: Seeds that the winner is trained with.
         seed: Of the search.
         steps: Of a full trial; None for what the time allows.
@@ -139,7 +135,7 @@ def search(
     budget.check_tools()
     study = Study(about, Path(out), storage)
     clock = Clock(study.out / "clock.json", seconds)
-    task = _Task(about, study.out, storage, seconds, jobs, trials, data_root, os.getpid())
+    task = _Task(about, study.out, storage, seconds, jobs, trials, data_root)
     progress = _Progress(study, clock, report or _silent)
     progress.begin()
     if not (study.out / PLAN).exists():  # once it exists, the trials are over
@@ -147,7 +143,7 @@ def search(
         if jobs == 1:
             worker.run()
         else:
-            _in_processes(task, stop, progress.look)
+            in_processes(jobs, _try, task, stop, progress.look)
         while study.busy() and not stop():  # the winner is chosen among all trials of this folder
             sleep(0.5)
             worker.run()  # what another process has left by being killed
@@ -155,7 +151,7 @@ def search(
     if trials_only or stop():
         return None
     progress.finishing()
-    return finish(study, clock, seeds, data_root, stop)
+    return finish(study, clock, Runs(about, study.out, storage, data_root, seeds, jobs), stop)
 
 
 def _source(dataset: str | Path, columns: Mapping[str, Any], split: Mapping[str, str]) -> dict[str, Any]:
@@ -182,39 +178,8 @@ def _digest(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _in_processes(task: _Task, stop: Callable[[], bool], look: Callable[[], None]) -> None:
-    """Let processes work on the trials, and look at them."""
-    context = multiprocessing.get_context("spawn")
-    halt = context.Event()
-    workers = [context.Process(target=_worker, args=(task, halt)) for _ in range(task.jobs)]
-    for worker in workers:
-        worker.start()
-    try:
-        while any(worker.is_alive() for worker in workers):
-            if stop():
-                halt.set()
-            look()
-            sleep(0.5)
-    finally:
-        halt.set()
-        for worker in workers:
-            worker.join()
-    look()
-    failed = [worker for worker in workers if worker.exitcode]
-    if failed:
-        raise GatewrightError(
-            f"{len(failed)} of {len(workers)} workers ended with exit code {failed[0].exitcode}; "
-            "their trials go on with the same command"
-        )
-
-
-def _worker(task: _Task, halt: Event) -> None:
-    """A process of `_in_processes`; it ends with its parent, however that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-
-    def halted() -> bool:
-        return halt.is_set() or os.getppid() != task.parent
-
+def _try(task: _Task, halted: Callable[[], bool]) -> None:
+    """Work on trials, in a process of its own."""
     study = Study(task.about, task.out, task.storage)
     space = Space(task.about.read(task.data_root), task.about.budget, task.about.source)
     task.worker(study, space, halted, lambda: None).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,7 +16,8 @@ from optuna.trial import FrozenTrial
 from gatewright.budget.clock import Clock
 from gatewright.budget.front import write_front
 from gatewright.budget.limits import UNITS
-from gatewright.budget.study import Study
+from gatewright.budget.processes import in_processes
+from gatewright.budget.study import About, Study
 from gatewright.card import Entry
 from gatewright.circuit import Circuit, load_circuit, save_circuit
 from gatewright.errors import GatewrightError
@@ -73,13 +75,32 @@ class SearchResult:
         return {**asdict(self), "out": str(self.out), "seeds": list(self.seeds)}
 
 
-def finish(
-    study: Study, clock: Clock, seeds: int, data_root: Path | None, halt: Callable[[], bool]
-) -> SearchResult | None:
+@dataclass(frozen=True)
+class Runs:
+    """How the winner is trained.
+
+    Attributes:
+        about: The study.
+        out: The folder of the search.
+        storage: Where the study is; see `gatewright.budget.study.open_storage`.
+        data_root: Where the data sets are; None for the usual places.
+        seeds: Seeds that the winner is trained with.
+        jobs: Processes that train them at a time.
+    """
+
+    about: About
+    out: Path
+    storage: str | None
+    data_root: Path | None
+    seeds: int
+    jobs: int
+
+
+def finish(study: Study, clock: Clock, runs: Runs, halt: Callable[[], bool]) -> SearchResult | None:
     """Train, compile, prove and count the winner; None if it was stopped.
 
     Raises:
-        GatewrightError: No trial's circuit fits the budget.
+        GatewrightError: No trial's circuit fits the budget, or a process that trained a seed failed.
     """
     write_front(study)
     with ExitStack() as stack:
@@ -87,10 +108,12 @@ def finish(
             if halt():
                 return None
             time.sleep(0.2)
-        winner, jobs = _plan(study, clock, seeds)
+        winner, jobs = _plan(study, clock, runs)
+        if runs.jobs > 1:
+            in_processes(min(runs.jobs, len(jobs) - 1), _train_seeds, runs, halt, clock.save)
         found: list[tuple[Entry, Circuit, dict[str, int]]] = []
-        for job in jobs[:-1]:
-            made = _measured(study, job, data_root, halt)
+        for job in jobs[:-1]:  # those of other processes are only read
+            made = _measured(study, job, runs.data_root, halt)
             clock.save()
             if made is None:
                 return None
@@ -98,7 +121,7 @@ def finish(
         budget = study.about.budget
         fitting = [each for each in found if budget.use(each[2]) <= 1]
         if not fitting:  # they have grown; the trial's own network is known to fit
-            made = _measured(study, jobs[-1], data_root, halt)
+            made = _measured(study, jobs[-1], runs.data_root, halt)
             if made is None:
                 return None
             fitting = [made]
@@ -135,22 +158,34 @@ def _is_mine(study: Study, stack: ExitStack) -> bool:
     return True
 
 
-def _plan(study: Study, clock: Clock, seeds: int) -> tuple[int, list[Job]]:
+def _train_seeds(runs: Runs, halted: Callable[[], bool]) -> None:
+    """Train what no other process does, in a process of its own."""
+    study = Study(runs.about, runs.out, runs.storage)
+    for job in _planned(study)[1][:-1]:
+        _measured(study, job, runs.data_root, halted)
+
+
+def _plan(study: Study, clock: Clock, runs: Runs) -> tuple[int, list[Job]]:
     """The winner's number and runs, the last one the trial's own; written once, for resumed searches, too."""
-    path = study.out / PLAN
-    if path.exists():
-        saved = parse_json(path.read_bytes(), f"{path} is damaged: it")
-        return saved["trial"], [_job(study.about.here(load.from_dict(each, str(path)))) for each in saved["configs"]]
+    if (study.out / PLAN).exists():
+        return _planned(study)
     winner = study.winner()
     if winner is None:
         raise GatewrightError(_nothing_fits(study))
     known = winner.user_attrs
     own = study.about.here(load.from_dict(known.get("final", known["config"]), "the winning trial"))
-    configs = [_with(own, seed=own.train.seed + i, steps=_steps(winner, clock, seeds)) for i in range(seeds)]
+    steps = _steps(winner, clock, math.ceil(runs.seeds / runs.jobs))
+    configs = [_with(own, seed=own.train.seed + i, steps=steps) for i in range(runs.seeds)]
     configs.append(own)
     tree = {"trial": winner.number, "configs": [each.as_dict() for each in configs]}
-    write_text_atomically(path, json.dumps(tree, indent=1) + "\n")
+    write_text_atomically(study.out / PLAN, json.dumps(tree, indent=1) + "\n")
     return winner.number, [_job(each) for each in configs]
+
+
+def _planned(study: Study) -> tuple[int, list[Job]]:
+    path = study.out / PLAN
+    saved = parse_json(path.read_bytes(), f"{path} is damaged: it")
+    return saved["trial"], [_job(study.about.here(load.from_dict(each, str(path)))) for each in saved["configs"]]
 
 
 def _job(config: RunConfig) -> Job:
@@ -161,13 +196,16 @@ def _with(config: RunConfig, **changes: int) -> RunConfig:
     return config.model_copy(update={"train": config.train.model_copy(update=changes)})
 
 
-def _steps(winner: FrozenTrial, clock: Clock, seeds: int) -> int:
-    """Steps of the final runs: of the time left, an equal part for each seed; without a limit, as many as the trial had."""
+def _steps(winner: FrozenTrial, clock: Clock, rounds: int) -> int:
+    """Steps of the final runs, of which so many follow each other: an equal part of the time left for each.
+
+    Without a limit, as many as the trial had.
+    """
     own: int = winner.user_attrs["config"]["train"]["steps"]
     if clock.seconds == float("inf"):
         return own
     each = winner.user_attrs["seconds"] / max(1, winner.user_attrs["steps"])
-    return max(own, min(LONGEST * own, int(MARGIN * clock.left / seeds / each)))
+    return max(own, min(LONGEST * own, int(MARGIN * clock.left / rounds / each)))
 
 
 def _nothing_fits(study: Study) -> str:

@@ -164,6 +164,7 @@ class Worker:
                 self.clock.save()
                 rung = round(RUNGS * step / steps)
                 if rung not in reported:
+                    reported.add(rung)
                     trial.report(metrics["validation"]["hard"], rung)
                     trial.set_user_attr("slower", trainer.seconds / step / self._step_seconds(config))
                     behind = rung < RUNGS and trial.should_prune()

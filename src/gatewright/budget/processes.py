@@ -1,0 +1,59 @@
+"""Processes that share the work of a search: its trials, or the runs of its winner."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from time import sleep
+from typing import TypeVar
+
+from gatewright.errors import GatewrightError
+
+Halt = Callable[[], bool]
+T = TypeVar("T")
+
+
+def in_processes(count: int, work: Callable[[T, Halt], None], task: T, stop: Halt, look: Callable[[], None]) -> None:
+    """Let so many processes do the same work, which they divide among themselves by locks.
+
+    Args:
+        count: Of processes.
+        work: A function of a module. It takes the task, and what to ask whether to stop with a checkpoint.
+        task: What can be pickled.
+        stop: Asked often here; true stops the processes.
+        look: Called often here.
+
+    Raises:
+        GatewrightError: A process failed. The others went on until nothing was left for them.
+    """
+    context = multiprocessing.get_context("spawn")
+    halt = context.Event()
+    workers = [context.Process(target=_process, args=(work, task, halt, os.getpid())) for _ in range(count)]
+    for worker in workers:
+        worker.start()
+    try:
+        while any(worker.is_alive() for worker in workers):
+            if stop():
+                halt.set()
+            look()
+            sleep(0.5)
+    finally:
+        halt.set()
+        for worker in workers:
+            worker.join()
+    look()
+    failed = [worker for worker in workers if worker.exitcode]
+    if failed:
+        raise GatewrightError(
+            f"{len(failed)} of {len(workers)} workers ended with exit code {failed[0].exitcode}; "
+            "their runs go on with the same command"
+        )
+
+
+def _process(work: Callable[[T, Halt], None], task: T, halt: Event, parent: int) -> None:
+    """It ends with its parent, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    work(task, lambda: halt.is_set() or os.getppid() != parent)
