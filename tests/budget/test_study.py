@@ -51,7 +51,7 @@ def test_the_first_trials_are_warm_starts(tmp_path):
     study = Study(ABOUT, tmp_path)
     with claim(study, warm=[{"x": 3}, {"x": 4}]) as trial:
         assert trial.suggest_int("x", 0, 100) == 3
-        study.study.tell(trial, 0.5)
+        study.study.tell(trial, state=TrialState.PRUNED)
     with claim(study, warm=[{"x": 3}, {"x": 4}]) as trial:
         assert trial.suggest_int("x", 0, 100) == 4
 
@@ -84,3 +84,46 @@ def test_the_best_that_fits_wins(tmp_path):
     study.study.add_trial(create_trial(state=TrialState.PRUNED))
     assert study.winner().number == 3, "over the budget does not count; equals: the smaller, then the first"
     assert Study(ABOUT, tmp_path).winner().number == 3
+
+
+def counted(study, value, ops, **attrs):
+    study.study.add_trial(create_trial(value=value, user_attrs={"figures": {"total_ops": ops}, **attrs}))
+
+
+def claimed(study, warm=()):
+    """Number, x, fill and source of a new trial, which is then over."""
+    with claim(study, warm=warm) as trial:
+        found = trial.number, trial.suggest_int("x", 0, 10**9), trial.suggest_float("fill", 0, 1)
+        study.study.tell(trial, state=TrialState.PRUNED)
+        return *found, trial.user_attrs.get("resizes")
+
+
+def test_promising_networks_of_the_wrong_size_are_trained_again(tmp_path):
+    study = Study(ABOUT, tmp_path)
+    warm = [{"x": 1, "fill": 0.5}, {"x": 2, "fill": 0.5}]
+    assert claimed(study, warm) == (0, 1, 0.5, None)
+    counted(study, 0.9, 900)
+    counted(study, 0.8, 1500)  # over the budget, and no better for it
+    number, x, _, source = claimed(study, warm)
+    assert (number, source) == (3, None)
+    assert x not in {1, 2}, "two warm starts were taken"
+    counted(study, 0.95, 1400)
+    counted(study, 0.96, 1300)
+    number, _, fill, source = claimed(study, warm)
+    assert (number, fill, source) == (6, 0.95, 5), "the best of those that are better and over the budget"
+    assert claimed(study, warm)[-1] == 4
+    assert claimed(study, warm)[-1] is None, "each of them once"
+    counted(study, 0.97, 1100, resizes=5)
+    assert claimed(study, warm)[-1] is None, "what was resized is not resized again"
+    counted(study, 0.94, 600)
+    assert claimed(study, warm)[-1] == 11, "the winner leaves room"
+    counted(study, 0.945, 900)
+    assert claimed(study, warm)[-1] is None
+
+
+def test_a_resized_trial_takes_no_place_of_a_warm_start(tmp_path):
+    study = Study(ABOUT, tmp_path)
+    warm = [{"x": 1}, {"x": 2}]
+    assert claimed(study, warm)[1] == 1
+    study.study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs={"resizes": 0}))
+    assert claimed(study, warm)[1] == 2

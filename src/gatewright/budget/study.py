@@ -38,6 +38,9 @@ PRUNERS = {
 }
 """What stops trials that are behind others, by name."""
 
+FULL, SPARSE = 0.95, 0.8
+"""Share of the budget that a network fills which is trained again at another size, and below which the winner is."""
+
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -180,7 +183,8 @@ class Study:
 
         Args:
             limit: Trials of the study, at most; None for any number.
-            warm: Parameters of the first trials.
+            warm: Parameters of the first trials. Between them come those that train a promising network again, at the size
+                that its circuit says; they have the number of its trial as the attribute `resizes`.
 
         Yields:
             The trial; None if there are as many as wanted and others have those that still run.
@@ -195,17 +199,47 @@ class Study:
                 yield None
                 return
             trial_id = self._store.get_trial_id_from_study_id_trial_number(self._study_id, number)
-            if number < len(warm):
-                self._store.set_trial_system_attr(trial_id, "fixed_params", dict(warm[number]))
+            fixed = self._given(number, warm)
+            if fixed is not None:
+                self._store.set_trial_system_attr(trial_id, "fixed_params", fixed)
             # A seed of its own: what a trial draws does not depend on which process draws it.
             self.study.sampler = optuna.samplers.TPESampler(seed=self.about.seed + number, n_startup_trials=8)
             self.trials()  # what the storage caches has to know the trial
             yield optuna.Trial(self.study, trial_id)
 
     def _new(self) -> int:
-        mine = create_trial(state=TrialState.RUNNING, user_attrs={"place": self.place})
+        source = self._misjudged()
+        attrs = {"place": self.place} if source is None else {"place": self.place, "resizes": source}
+        mine = create_trial(state=TrialState.RUNNING, user_attrs=attrs)
         trial_id = self._store.create_new_trial(self._study_id, template_trial=mine)
         return self._store.get_trial_number_from_id(trial_id)
+
+    def _misjudged(self) -> int | None:
+        """The best trial that is over the budget but better than the winner, or the winner if it leaves much room.
+
+        What its circuit took says how large its network may be. None if each of them was trained again already.
+        """
+        trials, winner, use = self.trials(), self.winner(), self.about.budget.use
+        known = {trial.user_attrs["resizes"] for trial in trials if "resizes" in trial.user_attrs}
+        found = []
+        for trial in trials:
+            if trial.state is not TrialState.COMPLETE or "resizes" in trial.user_attrs or trial.number in known:
+                continue
+            share = use(trial.user_attrs["figures"])
+            is_better = winner is None or (trial.value or 0.0) > (winner.value or 0.0)
+            if (share > 1 and is_better) or (trial.number == getattr(winner, "number", None) and share < SPARSE):
+                found.append(trial)
+        best = max(found, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+        return None if best is None else best.number
+
+    def _given(self, number: int, warm: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+        """Parameters that a trial does not draw; None for one that draws all."""
+        trials = self.trials()
+        source = trials[number].user_attrs.get("resizes")
+        if source is not None:
+            return {**trials[source].params, "fill": FULL}
+        place = sum("resizes" not in trial.user_attrs for trial in trials[:number])
+        return dict(warm[place]) if place < len(warm) else None
 
     def _take(self, stack: ExitStack) -> int | None:
         for trial in self._running():

@@ -5,11 +5,11 @@ Trials never read the test split.
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, isinf
 from pathlib import Path
 from typing import Any, cast
 
@@ -110,27 +110,34 @@ class Worker:
         if "config" in trial.user_attrs:
             return self.study.about.here(load.from_dict(trial.user_attrs["config"], f"trial {trial.number}"))
         point = self.space.suggest(trial)
-        config = self.space.build(point, self._steps, self.study.about.seed, self._scale(point["network"]))
+        config = self.space.build(point, self._steps, self.study.about.seed, self._scale(trial, point))
         trial.set_user_attr("predicted", self.space.predictor.figures(config))
         trial.set_user_attr("config", config.as_dict())
         return config
 
-    def _scale(self, network: str) -> float:
-        """What networks of this kind took over what was predicted, once three were counted."""
-        use, ratios = self.study.about.budget.use, []
-        for trial in self.study.trials(TrialState.COMPLETE):
-            if trial.params.get("network") == network:
-                ratios += [use(trial.user_attrs["figures"]) / use(trial.user_attrs["predicted"])]
-        return statistics.median(ratios) if len(ratios) >= 3 else 1.0
+    def _scale(self, trial: optuna.Trial, point: Mapping[str, Any]) -> float:
+        """What circuits took over what was predicted: that of the trial it resizes, or those of its kind.
+
+        Of a kind are those of the same network and head; their geometric mean with one of which the prediction was right.
+        """
+        use, source = self.study.about.budget.use, trial.user_attrs.get("resizes")
+        logs = []
+        for each in self.study.trials(TrialState.COMPLETE):
+            ratio = use(each.user_attrs["figures"]) / use(each.user_attrs["predicted"])
+            if each.number == source:
+                return ratio
+            if all(each.params.get(name) == point[name] for name in ("network", "head") if name in each.params):
+                logs.append(math.log(ratio))
+        return math.exp(sum(logs) / (len(logs) + 1))
 
     def _share(self) -> float:
         """Seconds that one full trial may take."""
-        return self.clock.seconds * self.jobs / FULL_TRIALS if not isinf(self.clock.seconds) else inf
+        return self.clock.seconds * self.jobs / FULL_TRIALS if not math.isinf(self.clock.seconds) else math.inf
 
     def _steps(self, config: RunConfig) -> int:
         if self.study.about.steps is not None:
             return self.study.about.steps
-        if isinf(self._share()):
+        if math.isinf(self._share()):
             return STEPS[0] * 10
         slower = [trial.user_attrs["slower"] for trial in self.study.trials() if "slower" in trial.user_attrs]
         seconds = self._step_seconds(config) * (statistics.median(slower) if slower else 1.0)
