@@ -39,11 +39,13 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
         steps: Optimizer steps. None sees the rows 100 times, in 500 to 2,000 steps.
         batch: Rows per step.
         max_ops: Most total ops of the circuit, encoder and head included; None for any number.
+        time: How long to search for width, layers and thresholds, such as `60s`; None for the rule of `width`. With
+            `max_ops`, the best of what fits is kept. Takes the extra `search`.
         class_weight: What rows of each class count: a mapping from labels, `balanced`, or None for 1 each.
         validation_fraction: Share of each class's training rows that is held out to choose weights on, 0 or more and
             less than 1. Without such rows (0, or classes of a few rows each) the last weights are kept.
-        n_jobs: Processes that try widths at the same time, where `width` is None: -1 for one per core, None for one. The
-            circuit does not depend on it.
+        n_jobs: Processes that train at the same time, where `width` is None: -1 for one per core, None for one. The circuit
+            does not depend on it, except that a search gets further.
         verbose: Whether to print a line per evaluation.
         random_state: Seed, `numpy.random.RandomState` or None, for held-out rows, wiring and batches. The same seed
             and data give the same circuit, in whatever order the rows come.
@@ -79,6 +81,7 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
         steps: int | None = None,
         batch: int = 128,
         max_ops: int | None = None,
+        time: str | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         validation_fraction: float = 0.1,
         n_jobs: int | None = None,
@@ -93,6 +96,7 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
         self.steps = steps
         self.batch = batch
         self.max_ops = max_ops
+        self.time = time
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.n_jobs = n_jobs
@@ -162,7 +166,10 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
         """Logarithm of `predict_proba`, with its arguments and errors."""
         scores = self._engine_scores(X)
         shifted = scores - scores.max(axis=1, keepdims=True)
-        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float32)
+        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return np.where(np.exp(logs).astype(np.float32) == 1, 0, logs).astype(
+            np.float32
+        )  # as `predict_proba` rounds it
 
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
         """Scores of the classes, float64 [rows, classes]; of two classes, the second's less the first's, [rows].

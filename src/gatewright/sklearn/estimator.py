@@ -10,13 +10,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from gatewright.budget.clock import seconds_of
 from gatewright.columns import Values, learn_columns, read_columns, values_of
 from gatewright.engine import Engine
 from gatewright.errors import OptionError, unknown_name
 from gatewright.runtime.ranges import COUNT
 from gatewright.runtime.tables import column_names, is_table, without_table
-from gatewright.sklearn.learning import Features, Options, learn
+from gatewright.sklearn.learning import learn
+from gatewright.sklearn.network import Features, Options
 from gatewright.sklearn.rows import Rows, Weights, held_out_weight, merged_rows
+from gatewright.sklearn.searching import search_network
 from gatewright.sklearn.tasks import Task
 
 RELAXATIONS = ("hard", "soft")
@@ -48,7 +51,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no
         )
         random = check_random_state(self.random_state)
         rows = merged_rows(x, y, weight)
-        learned = learn(
+        learned = (learn if options.seconds is None else search_network)(
             rows,
             held_out_weight(task.strata(rows.y), self.validation_fraction, random, rows.weight),
             Features(
@@ -150,10 +153,23 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has no
             )
         return Options(
             **options,
+            seconds=self._seconds(),
             relaxation=self.relaxation,
             n_jobs=None if jobs is None else int(jobs),
             verbose=bool(self.verbose),
         )
+
+    def _seconds(self) -> float | None:
+        """What a search may take; None for no search."""
+        if self.time is None:
+            return None
+        if not isinstance(self.time, str):
+            raise OptionError(f"time is {self.time!r}, expected a text such as '60s' or '10m', or None for no search")
+        if self.width is not None:
+            raise OptionError(
+                f"time is {self.time!r} and width {self.width}: a search chooses the width, so give one of them"
+            )
+        return seconds_of(self.time)
 
 
 def _outline(table: Any) -> Any:

@@ -31,10 +31,12 @@ class GatewrightRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         steps: Optimizer steps. None for 2,000, or fewer on small tables: no row then comes more than about 50 times.
         batch: Rows per step.
         max_ops: Most total ops of the circuit, encoder and head included; None for any number.
+        time: How long to search for width, layers and thresholds, such as `60s`; None for the rule of `width`. With
+            `max_ops`, the best of what fits is kept. Takes the extra `search`.
         validation_fraction: Share of the training rows that is held out to choose weights on, 0 or more and less than 1.
             Without such rows (0, or few rows) the last weights are kept.
-        n_jobs: Processes that try widths at the same time, where `width` is None: -1 for one per core, None for one. The
-            circuit does not depend on it.
+        n_jobs: Processes that train at the same time, where `width` is None: -1 for one per core, None for one. The circuit
+            does not depend on it, except that a search gets further.
         verbose: Whether to print a line per evaluation.
         random_state: Seed, `numpy.random.RandomState` or None, for held-out rows, wiring and batches. The same seed
             and data give the same circuit, in whatever order the rows come.
@@ -70,6 +72,7 @@ class GatewrightRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         steps: int | None = None,
         batch: int = 128,
         max_ops: int | None = None,
+        time: str | None = None,
         validation_fraction: float = 0.1,
         n_jobs: int | None = None,
         verbose: bool = False,
@@ -83,6 +86,7 @@ class GatewrightRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         self.steps = steps
         self.batch = batch
         self.max_ops = max_ops
+        self.time = time
         self.validation_fraction = validation_fraction
         self.n_jobs = n_jobs
         self.verbose = verbose

@@ -64,3 +64,22 @@ def held_out_weight(
         before = np.cumsum(counts[rows]) - counts[rows]
         held_out[rows] = np.clip(wanted - before, 0, counts[rows])
     return held_out
+
+
+def fold_weights(labels: npt.NDArray[Any], folds: int, random: np.random.RandomState, weight: Weights) -> list[Weights]:
+    """What is held out of each row in turn: about an equal share of each class, drawn at random, and each row once.
+
+    Args:
+        labels: Classes [rows], from 0.
+        folds: Parts.
+        random: Draws the rows.
+        weight: What each row counts.
+
+    Returns:
+        float64 [rows] per part that has rows, 0 or the weight.
+    """
+    order = random.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    part = np.empty(len(labels), np.int64)
+    part[order] = np.arange(len(labels)) % folds
+    return [np.where(part == i, weight, 0.0) for i in range(min(folds, len(labels)))]
