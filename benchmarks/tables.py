@@ -7,9 +7,11 @@ python benchmarks/tables.py --check   # fail if they are not what the results sa
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import statistics
 import sys
+from typing import Any
 
 from conv_tables import conv_rows, conv_stacks
 from gatewright.data import describe
@@ -282,22 +284,40 @@ def searches() -> str:
         f"| {' | '.join([*titles, 'nearest preset: total ops', 'validation, %'])} |",
         f"|---|{'---:|' * 5}---|---:|",
     ]
-    rows = Results(HERE / "pareto.json").rows()
-    for found in (read("searches") or {}).values():
-        winner, seeds, limit = found["winner"], found["seeds"], found["limits"]["total_ops"]
+    results = read("searches") or {"searches": {}, "presets": {}}
+    for found in results["searches"].values():
+        winner, seeds = found["winner"], found["seeds"]
         figures = []
         for key in ("validation", "test"):
             values = [100 * run[key] for run in seeds]
             figures.append(f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}")
         ops = [run["total_ops"] for run in seeds]
-        near = min((row for row in rows if row.data == found["data"]), key=lambda row: abs(row.total_ops - limit))
-        lines.append(
-            f"| {found['data']}, {limit:,} total ops | {winner['seconds']:.0f} | {len(found['trials'])} "
-            f"({winner['pruned']}) | {min(ops):,} to {max(ops):,} | {' | '.join(figures)} "
-            f"| `{near.name}`: {near.total_ops:,.0f} | {100 * near.validation:.2f} |"
+        ((currency, limit),) = found["limits"].items()
+        near, cost, accuracy = _nearest(
+            found["data"], limit if currency == "total_ops" else statistics.mean(ops), results
         )
-    remark = "Three seeds of the winner, and of the preset whose total ops are nearest to the limit."
+        unit = {"total_ops": "total ops", "nand": "NAND + INV"}[currency]
+        lines.append(
+            f"| {found['data']}, {limit:,} {unit} | {winner['seconds']:,.0f} | {len(found['trials'])} "
+            f"({winner['pruned']}) | {min(ops):,} to {max(ops):,} | {' | '.join(figures)} "
+            f"| `{near}`: {cost:,.0f} | {accuracy} |"
+        )
+    remark = (
+        "Three seeds of the winner, and of the preset whose total ops are nearest to the limit (to the winner's, if the "
+        "limit has another unit). Presets that learn from all training samples were trained once more, one seed, with a "
+        "tenth held out as for searches (`python benchmarks/searches.py --presets NAME`)."
+    )
     return "\n".join([*lines, "", remark])
+
+
+def _nearest(data: str, ops: float, results: dict[str, Any]) -> tuple[str, float, str]:
+    """The preset with about so many total ops: its name, total ops, and accuracy on validation."""
+    rows = [row for row in Results(HERE / "pareto.json").rows() if row.data == data]
+    near = min(rows, key=lambda row: abs(math.log(row.total_ops / ops)))
+    apart = results["presets"].get(near.name)
+    if apart is not None:
+        return near.name, apart["total_ops"], f"{100 * apart['validation']:.2f}"
+    return near.name, near.total_ops, "?" if near.validation is None else f"{100 * near.validation:.2f}"
 
 
 def pictures() -> str:
