@@ -127,3 +127,18 @@ def test_a_resized_trial_takes_no_place_of_a_warm_start(tmp_path):
     assert claimed(study, warm)[1] == 1
     study.study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs={"resizes": 0}))
     assert claimed(study, warm)[1] == 2
+
+
+def test_trials_are_compared_with_those_that_fit(tmp_path):
+    study = Study(ABOUT, tmp_path)
+    rungs = {"completed_rung_0": 0.9}
+    study.study.add_trial(create_trial(value=0.9, user_attrs={"figures": {"total_ops": 5000}}, system_attrs=rungs))
+    with claim(study) as trial:
+        trial.report(0.5, 4)
+        assert not trial.should_prune(), "what is ahead is too large"
+        study.study.tell(trial, state=TrialState.PRUNED)
+    study.study.add_trial(create_trial(value=0.9, user_attrs={"figures": {"total_ops": 900}}, system_attrs=rungs))
+    with claim(study) as trial:
+        trial.report(0.5, 4)
+        assert trial.should_prune()
+        study.study.tell(trial, state=TrialState.PRUNED)

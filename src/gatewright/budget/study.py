@@ -8,11 +8,12 @@ ends; so a running trial that nobody holds was killed, and the next worker takes
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import optuna
 from filelock import FileLock
@@ -31,10 +32,34 @@ from gatewright.training.config.data import DataOptions
 RUNGS = 20
 """Evaluations of a full trial, which pruners count."""
 
-PRUNERS = {
-    "halving": lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=4, reduction_factor=2),
-    "hyperband": lambda: optuna.pruners.HyperbandPruner(min_resource=4, max_resource=RUNGS, reduction_factor=3),
-    "none": optuna.pruners.NopPruner,
+
+class Halving(optuna.pruners.SuccessiveHalvingPruner):
+    """Successive halving among trials whose circuits fit or are not known yet: those that are too large are ahead of all.
+
+    Args:
+        budget: What circuits may take.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        super().__init__(min_resource=4, reduction_factor=2)
+        self._budget = budget
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Whether the trial is behind."""
+
+        def fitting(deepcopy: bool = True) -> list[FrozenTrial]:
+            known = ((each, each.user_attrs.get("figures")) for each in study.get_trials(deepcopy))
+            return [each for each, figures in known if figures is None or self._budget.use(figures) <= 1]
+
+        # What the method takes of a study.
+        part = SimpleNamespace(get_trials=fitting, direction=study.direction, _storage=study._storage)  # noqa: SLF001
+        return super().prune(cast("optuna.Study", part), trial)
+
+
+PRUNERS: dict[str, Callable[[Budget], optuna.pruners.BasePruner]] = {
+    "halving": Halving,
+    "hyperband": lambda _: optuna.pruners.HyperbandPruner(min_resource=4, max_resource=RUNGS, reduction_factor=3),
+    "none": lambda _: optuna.pruners.NopPruner(),
 }
 """What stops trials that are behind others, by name."""
 
@@ -147,7 +172,7 @@ class Study:
                 study_name=about.name,
                 storage=self._store,
                 sampler=optuna.samplers.TPESampler(seed=None, n_startup_trials=8),
-                pruner=PRUNERS[about.pruner](),
+                pruner=PRUNERS[about.pruner](about.budget),
                 direction="maximize",
                 load_if_exists=True,
             )
