@@ -63,7 +63,7 @@ PRUNERS: dict[str, Callable[[Budget], optuna.pruners.BasePruner]] = {
 }
 """What stops trials that are behind others, by name."""
 
-FULL, SPARSE = 0.95, 0.8
+FULL, SPARSE = 0.94, 0.8
 """Share of the budget that a network fills which is trained again at another size, and below which the winner is."""
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -242,17 +242,21 @@ class Study:
     def _misjudged(self) -> int | None:
         """The best trial that is over the budget but better than the winner, or the winner if it leaves much room.
 
-        What its circuit took says how large its network may be. None if each of them was trained again already.
+        What its circuit took says how large its network may be, the better the nearer it was to the budget. None if each of
+        them was trained again already.
         """
         trials, winner, use = self.trials(), self.winner(), self.about.budget.use
         known = {trial.user_attrs["resizes"] for trial in trials if "resizes" in trial.user_attrs}
         found = []
         for trial in trials:
-            if trial.state is not TrialState.COMPLETE or "resizes" in trial.user_attrs or trial.number in known:
+            if trial.state is not TrialState.COMPLETE or trial.number in known:
                 continue
             share = use(trial.user_attrs["figures"])
-            is_better = winner is None or (trial.value or 0.0) > (winner.value or 0.0)
-            if (share > 1 and is_better) or (trial.number == getattr(winner, "number", None) and share < SPARSE):
+            if share > 1:
+                wanted = winner is None or (trial.value or 0.0) > (winner.value or 0.0)
+            else:  # once: a network may have nothing to fill the room with
+                wanted = trial == winner and share < SPARSE and "resizes" not in trial.user_attrs
+            if wanted:
                 found.append(trial)
         best = max(found, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
         return None if best is None else best.number
