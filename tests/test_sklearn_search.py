@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -26,6 +28,8 @@ def test_the_limit_holds_and_the_same_trials_give_the_same_circuit():
     ops = gw.cost(free.circuit_).total_ops
     limited = GatewrightClassifier(**options | {"time": "12s", "max_ops": ops // 2}).fit(x, y)
     assert gw.cost(limited.circuit_).total_ops <= ops // 2
+    with pytest.raises(OptionError, match="a time looks like 90s, 10m"):
+        GatewrightClassifier(time="soon").fit(x, y)
     with pytest.raises(OptionError, match="max_ops is 3, but the smallest"):
         GatewrightClassifier(**options, max_ops=3).fit(x, y)
 
@@ -49,9 +53,21 @@ def test_numbers_are_searched_too():
 
 def test_folds_hold_out_each_row_once_and_classes_alike():
     labels = np.array([0] * 20 + [1] * 11)
-    weight = np.linspace(1, 2, 31)
-    parts = fold_weights(labels, 5, np.random.RandomState(0), weight)
-    assert np.allclose(np.sum(parts, axis=0), weight)
+    parts = fold_weights(labels, 5, np.random.RandomState(0), np.ones(31))
+    assert np.array_equal(np.sum(parts, axis=0), np.ones(31))
+    assert {float(value) for part in parts for value in part} == {0, 1}
     assert all((part[:20] > 0).sum() == 4 for part in parts)
     assert {int((part[20:] > 0).sum()) for part in parts} == {2, 3}
-    assert len(fold_weights(labels[:3], 5, np.random.RandomState(0), weight[:3])) == 3
+    assert len(fold_weights(labels[:3], 5, np.random.RandomState(0), np.ones(3))) == 3
+
+
+@given(st.lists(st.floats(0.01, 30), min_size=2, max_size=40), st.integers(0, 100))
+def test_rows_that_count_much_are_dealt_out_like_many(weights, seed):
+    weight = np.array(weights)
+    labels = np.arange(len(weight)) % 2
+    parts = fold_weights(labels, 5, np.random.RandomState(seed), weight)
+    assert np.allclose(np.sum(parts, axis=0), weight)
+    for part in parts:
+        assert part.any()
+        assert ((part >= 0) & (part <= weight)).all()
+        assert (part <= np.ceil(weight / 5) + 1e-6).all(), "others like it are left"

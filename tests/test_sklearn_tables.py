@@ -13,9 +13,10 @@ from sklearn.multioutput import MultiOutputClassifier
 from gatewright import circuit as circuits
 from gatewright.engine import Engine
 from gatewright.errors import DataError, OptionError
-from gatewright.sklearn import GatewrightClassifier, GatewrightRegressor, learning
+from gatewright.sklearn import GatewrightClassifier, GatewrightRegressor, comparing, learning, network
 from gatewright.sklearn.calibration import fitted_temperature
-from gatewright.sklearn.learning import Learned, _smallest_of_the_best
+from gatewright.sklearn.comparing import smallest_of_the_best
+from gatewright.sklearn.network import Learned
 from gatewright.sklearn.rows import merged_rows
 from gatewright.sklearn.tasks import Classes
 from support.circuits import random_circuit
@@ -132,24 +133,38 @@ def test_the_best_must_have_more_right_than_chance_would_give_it():
 
     even, task = np.ones(8), Classes(("no", "yes"))
     small, large = learned(20, [1, 1, 1, 1, 1, 0, 0, 0]), learned(200, [1, 1, 1, 0, 1, 1, 1, 0])
-    assert _smallest_of_the_best([small, large], task, even) is small  # two rows against one
-    assert _smallest_of_the_best([small, learned(200, [1] * 8)], task, even) is not small  # three rows against none
-    assert _smallest_of_the_best([large, small], task, even) is small
-    assert _smallest_of_the_best([small, large], task, np.array([1, 1, 1, 1, 1, 4, 4, 1])) is large
-    assert _smallest_of_the_best([small, large], task, np.zeros(0)) is large  # nothing to choose on
+    assert smallest_of_the_best([small, large], task, even) is small  # two rows against one
+    assert smallest_of_the_best([small, learned(200, [1] * 8)], task, even) is not small  # three rows against none
+    assert smallest_of_the_best([large, small], task, even) is small
+    assert smallest_of_the_best([small, large], task, np.array([1, 1, 1, 1, 1, 4, 4, 1])) is large
+    assert smallest_of_the_best([small, large], task, np.zeros(0)) is large  # nothing to choose on
 
 
-@pytest.mark.parametrize(("rows", "again"), [(200, True), (1200, False)])
-def test_few_held_out_rows_are_learned_from_in_the_end(monkeypatch, rows, again):
-    held_out, train = [], learning._train
+@pytest.fixture
+def trained(monkeypatch):
+    """What was held out of each network that is trained, its width, and the multiple of the temperature."""
+    seen, train = [], network.train_network
 
-    def recorded(encoder, rows, held, *rest):
-        held_out.append(held.sum())
-        return train(encoder, rows, held, *rest)
+    def recorded(encoder, rows, held, features, task, options, width, seed):
+        seen.append((held.sum(), width, options.temperature))
+        return train(encoder, rows, held, features, task, options, width, seed)
 
-    monkeypatch.setattr(learning, "_train", recorded)
-    model = GatewrightClassifier(steps=20, random_state=0).fit(*people(rows))
-    assert held_out == [pytest.approx(rows / 10, abs=1)] * 3 + [0] * again
+    for module in (learning, comparing):
+        monkeypatch.setattr(module, "train_network", recorded)
+    return seen
+
+
+def test_few_rows_are_held_out_in_turn_and_all_learned_from_in_the_end(trained):
+    model = GatewrightClassifier(steps=20, random_state=0).fit(*people(200))
+    assert [held for held, *_ in trained] == [pytest.approx(40)] * 10 + [0]
+    assert [(width, temperature) for _, width, temperature in trained[:10]] == [(100, 1)] * 5 + [(100, 3)] * 5
+    assert trained[-1][1:] in {(100, 1), (100, 3)}
+    assert 0.5 < model.validation_score_ < 1
+
+
+def test_of_many_rows_a_share_is_held_out(trained):
+    model = GatewrightClassifier(steps=20, random_state=0).fit(*people(1200))
+    assert trained == [(pytest.approx(120, abs=1), width, 1) for width in (40, 100, 250)]
     assert model.validation_score_ is not None
 
 

@@ -29,9 +29,10 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
     that is missing has a bit of its own. Nothing needs to be scaled, encoded or imputed before.
 
     Args:
-        width: Gates of each layer, rounded up to a multiple of the classes. None tries 20, 50 and 125 a class,
-            and keeps the smallest circuit whose accuracy on held-out rows is within one standard error of the best; if
-            fewer than 100 rows are held out, that width then learns from all rows.
+        width: Gates of each layer, rounded up to a multiple of the classes. None tries 20, 50 and 125 a class, and keeps
+            the smallest circuit whose accuracy on held-out rows is within one standard error of the best; if fewer than
+            100 rows are held out, it takes 50 a class, compares two temperatures by five-fold cross-validation, and
+            learns with the better one from all rows.
         layers: Layers of gates.
         thresholds: Most thresholds per number; between few values there is one each, between categories up to 64.
         candidates: Gates with connections that each neuron chooses from.
@@ -53,7 +54,7 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
     Attributes:
         classes_: Labels [classes], ascending.
         circuit_: The simplified `gatewright.circuit.Circuit`, from raw features to classes, to save, prove or export.
-        validation_score_: Accuracy on the held-out rows, before they too are learned from; None without such rows.
+        validation_score_: Accuracy on the held-out rows (of all folds, where rows are few); None without such rows.
         feature_importances_: What part of the accuracy on training rows each column brings, float64 [n_features_in_]: the
             loss when its values are shuffled, divided by that of all columns; all 0 if no column matters.
         history_: Steps of the training with their figures, a dictionary each.

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from gatewright.circuit import cost
-from gatewright.errors import OptionError
+from gatewright.sklearn.comparing import FOLDS, Comparison, Trial, smallest_of_the_best, too_large
 from gatewright.sklearn.network import Features, Learned, Options, make_encoder, train_network
 from gatewright.sklearn.rows import Rows, Weights
 from gatewright.sklearn.tasks import Task
@@ -18,7 +17,8 @@ from gatewright.sklearn.tasks import Task
 def learn(rows: Rows, held_out: Weights, features: Features, task: Task, options: Options, seed: int) -> Learned:
     """Train networks and keep the smallest that is within one standard error of the best.
 
-    Where few rows are held out, that width learns again from all rows.
+    Where few rows are held out they say little, so each row is held out in turn, temperatures are compared for one width,
+    and the better one learns again from all rows.
 
     Args:
         rows: What there is to learn from.
@@ -31,34 +31,42 @@ def learn(rows: Rows, held_out: Weights, features: Features, task: Task, options
     Raises:
         OptionError: No network has as few total ops as wanted.
     """
+    most = options.max_ops
+    if options.width is None and 0 < held_out.sum() < task.few and len(rows.y) >= 2 * FOLDS:
+        return _learn_few(Comparison.by_folds(rows, features, task, seed), options)
     left = rows.weight - held_out
     options = options.for_rows(left, task)
     encoder = make_encoder(rows, left, features, options.thresholds)
 
-    def train(width: int, held_out: Weights = held_out) -> Learned:
+    def train(width: int) -> Learned:
         return train_network(encoder, rows, held_out, features, task, options, width, seed)
 
-    if options.width is not None:
-        found = train(options.width)
-        return checked(found, options.max_ops)
-    tried = _tried(train, task.widths, options.n_jobs)
-    if options.max_ops is not None:
-        fitting = [each for each in tried if cost(each.circuit).total_ops <= options.max_ops]
-        width = task.widths[0]
-        while not fitting and width > task.outputs:
-            width = max(width // 2, task.outputs)
-            smaller = train(width)
-            tried.append(smaller)
-            fitting = [smaller] if cost(smaller.circuit).total_ops <= options.max_ops else []
-        if not fitting:
-            return checked(min(tried, key=lambda each: cost(each.circuit).total_ops), options.max_ops)
-        tried = fitting
-    chosen = smallest_of_the_best(tried, task, held_out[held_out > 0])
-    if 0 < held_out.sum() < task.few:
-        again = task.finished_as(train(chosen.width, np.zeros(len(held_out))).circuit, chosen.circuit)
-        if options.max_ops is None or cost(again).total_ops <= options.max_ops:
-            return replace(chosen, circuit=again)
-    return chosen
+    def ops(found: Learned) -> int:
+        return cost(found.circuit).total_ops
+
+    tried = [train(options.width)] if options.width is not None else _tried(train, task.widths, options.n_jobs)
+    fitting = [each for each in tried if most is None or ops(each) <= most]
+    width = task.outputs if options.width is not None else task.widths[0]
+    while not fitting and width > task.outputs:
+        width = max(width // 2, task.outputs)
+        tried.append(train(width))
+        fitting = [each for each in tried[-1:] if most is None or ops(each) <= most]
+    if not fitting:
+        raise too_large(min(map(ops, tried)), most)
+    return smallest_of_the_best(fitting, task, held_out[held_out > 0])
+
+
+def _learn_few(comparison: Comparison, options: Options) -> Learned:
+    task, most = comparison.task, options.max_ops
+    width, tried = task.width_of_few, list[Trial]()
+    while True:
+        for temperature in task.temperatures:
+            tried.append(comparison.trial(replace(options, width=width, temperature=temperature)))
+            if tried[-1].error == 0:
+                break
+        if width <= task.outputs or most is None or any(each.ops <= most for each in tried):
+            return comparison.chosen(tried, most, smallest=False)
+        width = max(width // 2, task.outputs)
 
 
 def _tried(train: Callable[[int], Learned], widths: Sequence[int], n_jobs: int | None) -> list[Learned]:
@@ -71,27 +79,3 @@ def _tried(train: Callable[[int], Learned], widths: Sequence[int], n_jobs: int |
         if each.score == 1:
             break
     return tried
-
-
-def smallest_of_the_best(tried: Sequence[Learned], task: Task, weight: Weights) -> Learned:
-    """The smallest circuit whose errors on rows of this weight are within one standard error of the best."""
-    if not len(weight):  # nothing is held out to choose on
-        return tried[-1]
-
-    def wrong(each: Learned) -> float:
-        return float(np.average(each.errors, weights=weight))
-
-    best = min(tried, key=wrong)
-    good = [each for each in tried if wrong(each) - wrong(best) <= task.slack(each.errors, best.errors, weight)]
-    return min(good, key=lambda each: cost(each.circuit).total_ops)
-
-
-def checked(found: Learned, max_ops: int | None) -> Learned:
-    """What was found, or an error if it has more total ops than wanted."""
-    ops = cost(found.circuit).total_ops
-    if max_ops is not None and ops > max_ops:
-        raise OptionError(
-            f"max_ops is {max_ops}, but the smallest circuit found has {ops} total ops; allow more, or give fewer features "
-            "or thresholds"
-        )
-    return found

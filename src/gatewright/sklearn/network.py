@@ -45,6 +45,7 @@ class Options:
     seconds: float | None
     n_jobs: int | None
     verbose: bool
+    temperature: float = 1.0
 
     def for_rows(self, weight: Weights, task: Task) -> Options:
         """The same with the steps of the task's rule for rows of this weight, where none are given."""
@@ -126,6 +127,7 @@ def train_network(
 
     from gatewright.data import Split  # noqa: PLC0415
     from gatewright.lowering import lower  # noqa: PLC0415
+    from gatewright.nn.group_sum import default_tau  # noqa: PLC0415
     from gatewright.runtime.threads import use_threads  # noqa: PLC0415
     from gatewright.training.batches import Feed  # noqa: PLC0415
     from gatewright.training.build import build_trainer  # noqa: PLC0415
@@ -140,6 +142,7 @@ def train_network(
                 "candidates": options.candidates,
                 "layers": [{"type": "dense", "width": width, "repeat": options.layers}],
                 "head": task.head,
+                "tau": None if options.temperature == 1 else options.temperature * default_tau(width // task.outputs),
             },
             "optimizer": {"schedule": "one-cycle"},
             "connections": {"kind": "guided", "every": 20, "trials": 32, "stop": 0.8},

@@ -67,7 +67,9 @@ def held_out_weight(
 
 
 def fold_weights(labels: npt.NDArray[Any], folds: int, random: np.random.RandomState, weight: Weights) -> list[Weights]:
-    """What is held out of each row in turn: about an equal share of each class, drawn at random, and each row once.
+    """What is held out of each row in turn: about an equal share of each class, drawn at random.
+
+    A row that counts n times is dealt out like n rows, so others like it stay to be learned from.
 
     Args:
         labels: Classes [rows], from 0.
@@ -76,10 +78,20 @@ def fold_weights(labels: npt.NDArray[Any], folds: int, random: np.random.RandomS
         weight: What each row counts.
 
     Returns:
-        float64 [rows] per part that has rows, 0 or the weight.
+        Per part that holds something out: float64 [rows], from 0 to the weight. Their sum is the weight.
     """
     order = random.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
-    part = np.empty(len(labels), np.int64)
-    part[order] = np.arange(len(labels)) % folds
-    return [np.where(part == i, weight, 0.0) for i in range(min(folds, len(labels)))]
+    end = np.cumsum(weight[order])
+    parts = []
+    for fold in range(folds):
+        # Rows lie on a line, each as long as its weight; the line is dealt out in pieces of length 1.
+        dealt = np.floor(end / folds) + np.clip(end % folds - fold, 0, 1)
+        part = np.empty(len(labels))
+        part[order] = np.diff(dealt, prepend=0)
+        part[part < 1e-9] = 0
+        full = part > weight - 1e-9
+        part[full] = weight[full]
+        if part.any():
+            parts.append(part)
+    return parts
