@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from gatewright.circuit import cost
+from gatewright.circuit import Circuit, cost
 from gatewright.errors import OptionError
 from gatewright.sklearn.network import Features, Learned, Options, make_encoder, train_network
 from gatewright.sklearn.rows import Rows, Weights, fold_weights
@@ -26,12 +27,14 @@ class Trial:
     Attributes:
         options: With a width.
         learned: The first network, with the errors of all on what was held out of them.
+        circuits: Those of all.
         error: Their mean.
         ops: Mean total ops.
     """
 
     options: Options
     learned: Learned
+    circuits: list[Circuit]
     error: float
     ops: float
 
@@ -77,8 +80,9 @@ class Comparison:
         x, y = (np.concatenate([values[part > 0] for part in self.parts]) for values in (self.rows.x, self.rows.y))
         score = self.task.score(errors, Rows(x, y, self.weight), self.weight)
         learned = replace(found[0], errors=errors, score=score)
-        ops = float(np.mean([cost(each.circuit).total_ops for each in found]))
-        return Trial(options, learned, float(np.average(errors, weights=self.weight)), ops)
+        circuits = [each.circuit for each in found]
+        ops = float(np.mean([cost(circuit).total_ops for circuit in circuits]))
+        return Trial(options, learned, circuits, float(np.average(errors, weights=self.weight)), ops)
 
     def _train(self, held_out: Weights, options: Options) -> Learned:
         width = options.width
@@ -86,7 +90,11 @@ class Comparison:
         left = self.rows.weight - held_out
         encoder = make_encoder(self.rows, left, self.features, options.thresholds)
         options = options.for_rows(left, self.task)
-        return train_network(encoder, self.rows, held_out, self.features, self.task, options, width, self.seed)
+        # In the end there is nothing to choose weights on, so there is not in folds either.
+        choose = len(self.parts) == 1
+        return train_network(
+            encoder, self.rows, held_out, self.features, self.task, options, width, self.seed, choose=choose
+        )
 
     def chosen(self, tried: Sequence[Trial], max_ops: int | None, *, smallest: bool) -> Learned:
         """The network of the best trial, learned from all rows if each was held out in turn.
@@ -99,19 +107,25 @@ class Comparison:
         Raises:
             OptionError: No network has as few total ops as wanted.
         """
-        fitting = [each for each in tried if max_ops is None or each.ops <= max_ops]
+        most = math.inf if max_ops is None else max_ops
+        fitting = [each for each in tried if each.ops <= most]
         fitting.sort(key=lambda each: (each.error, each.ops))
         if smallest and fitting:
             good = smallest_of_the_best([each.learned for each in fitting], self.task, self.weight)
             fitting.sort(key=lambda each: each.learned is not good)
         if fitting and len(self.parts) == 1:
             return fitting[0].learned
+        growth, least = 1.0, min(each.ops for each in tried)
         for each in fitting:
+            if each.ops * growth > most:  # as others it would become too large with all rows
+                continue
             again = self._train(np.zeros(len(self.rows.weight)), each.options)
-            if max_ops is None or cost(again.circuit).total_ops <= max_ops:
-                circuit = self.task.finished_as(again.circuit, each.learned.circuit)
+            ops = cost(again.circuit).total_ops
+            if ops <= most:
+                circuit = self.task.finished_as(again.circuit, each.circuits)
                 return replace(each.learned, circuit=circuit, history=again.history)
-        raise too_large(min(each.ops for each in tried), max_ops)
+            growth, least = max(growth, ops / each.ops), ops
+        raise too_large(least, max_ops)
 
 
 def smallest_of_the_best(tried: Sequence[Learned], task: Task, weight: Weights) -> Learned:

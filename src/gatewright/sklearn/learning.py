@@ -8,6 +8,7 @@ from dataclasses import replace
 from sklearn.utils.parallel import Parallel, delayed
 
 from gatewright.circuit import cost
+from gatewright.errors import OptionError
 from gatewright.sklearn.comparing import FOLDS, Comparison, Trial, smallest_of_the_best, too_large
 from gatewright.sklearn.network import Features, Learned, Options, make_encoder, train_network
 from gatewright.sklearn.rows import Rows, Weights
@@ -58,14 +59,18 @@ def learn(rows: Rows, held_out: Weights, features: Features, task: Task, options
 
 def _learn_few(comparison: Comparison, options: Options) -> Learned:
     task, most = comparison.task, options.max_ops
-    width, tried = task.width_of_few, list[Trial]()
+    width = task.width_of_few
     while True:
+        tried: list[Trial] = []
         for temperature in task.temperatures:
             tried.append(comparison.trial(replace(options, width=width, temperature=temperature)))
             if tried[-1].error == 0:
                 break
-        if width <= task.outputs or most is None or any(each.ops <= most for each in tried):
+        try:
             return comparison.chosen(tried, most, smallest=False)
+        except OptionError:
+            if width <= task.outputs:
+                raise
         width = max(width // 2, task.outputs)
 
 

@@ -110,18 +110,21 @@ def train_network(
     options: Options,
     width: int,
     seed: int,
+    *,
+    choose: bool = True,
 ) -> Learned:
     """Train a network of layers of so many gates, and make it a circuit.
 
     Args:
         encoder: What makes bits of the rows; see `make_encoder`.
         rows: What there is to learn from.
-        held_out: What of each row is not learned from, but chosen on.
+        held_out: What of each row is not learned from.
         features: What the features are.
         task: What there is to learn.
         options: How to learn; with steps.
         width: Gates of each layer, at least.
         seed: Of all randomness.
+        choose: Whether to keep the weights that are best on what is held out; otherwise the last ones.
     """
     import torch  # noqa: PLC0415
 
@@ -158,7 +161,7 @@ def train_network(
 
     plan = recipe.model.plan(encoder.out_shape, task.outputs)
     model = plan.build(encoder, generator)
-    validation = feed(held_out) if held_out.any() else None
+    validation = feed(held_out) if choose and held_out.any() else None
     sink = MemorySink()
 
     def watch(step: int, values: dict[str, Any]) -> None:

@@ -69,7 +69,8 @@ def held_out_weight(
 def fold_weights(labels: npt.NDArray[Any], folds: int, random: np.random.RandomState, weight: Weights) -> list[Weights]:
     """What is held out of each row in turn: about an equal share of each class, drawn at random.
 
-    A row that counts n times is dealt out like n rows, so others like it stay to be learned from.
+    A row that counts like n usual ones of its class is dealt out like n rows, so others like it stay to be learned from;
+    all others are held out as a whole.
 
     Args:
         labels: Classes [rows], from 0.
@@ -82,16 +83,14 @@ def fold_weights(labels: npt.NDArray[Any], folds: int, random: np.random.RandomS
     """
     order = random.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
-    end = np.cumsum(weight[order])
+    usual = np.array([np.median(weight[labels == label]) for label in labels])
+    copies = np.maximum(1, np.round(weight / usual)).astype(np.int64)[order]
+    last = np.cumsum(copies) - 1  # copies of all rows, numbered in this order, go to the parts by turns
     parts = []
     for fold in range(folds):
-        # Rows lie on a line, each as long as its weight; the line is dealt out in pieces of length 1.
-        dealt = np.floor(end / folds) + np.clip(end % folds - fold, 0, 1)
+        here = (last - fold) // folds - (last - copies - fold) // folds
         part = np.empty(len(labels))
-        part[order] = np.diff(dealt, prepend=0)
-        part[part < 1e-9] = 0
-        full = part > weight - 1e-9
-        part[full] = weight[full]
+        part[order] = weight[order] * here / copies
         if part.any():
             parts.append(part)
     return parts

@@ -41,14 +41,25 @@ def search_network(
     optuna = require_extra("optuna", "search")
     if len(rows.y) < 2 * FOLDS:  # nothing could be compared
         return learn(rows, held_out, features, task, options, seed)
-    assert options.seconds is not None  # noqa: S101 - the caller asks
     few = float(held_out.sum()) < max(task.few, 1)
     if few:
         comparison = Comparison.by_folds(rows, features, task, seed)
     else:
         comparison = Comparison(rows, [held_out], features, task, seed)
-    begin, longest = time.monotonic(), 0.0
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        tried = _trials(optuna, comparison, options, seed)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    return comparison.chosen(tried, options.max_ops, smallest=options.max_ops is None)
+
+
+def _trials(optuna: Any, comparison: Comparison, options: Options, seed: int) -> list[Trial]:
+    """Trials until the time is over, the rule's widths first; at least until one fits, or none can."""
+    task, seconds = comparison.task, options.seconds
+    assert seconds is not None  # noqa: S101 - the caller asks
+    begin, longest = time.monotonic(), 0.0
     study = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6))
     wider = [width // task.outputs for width in task.widths]
     tried: list[Trial] = []
@@ -73,10 +84,10 @@ def search_network(
             given = given // 2 or None if given is not None and not some_fit else None
         elif given is not None:
             given = wider.pop(0) if wider else None
-        is_over = time.monotonic() - begin + 2 * longest >= options.seconds
+        is_over = time.monotonic() - begin + 2 * longest >= seconds
         if is_over and (some_fit or given is None):
             break
-    return comparison.chosen(tried, options.max_ops, smallest=options.max_ops is None)
+    return tried
 
 
 def _draw(trial: Any, options: Options, task: Task) -> Options:

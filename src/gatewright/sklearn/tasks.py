@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -90,8 +91,8 @@ class Task(Protocol):
         """The circuit with what its head says of counts fitted: to what is held out, or to what was learned from."""
         ...
 
-    def finished_as(self, circuit: Circuit, other: Circuit) -> Circuit:
-        """The circuit with what the head of `other` says of counts: nothing is held out of its own rows to fit that to."""
+    def finished_as(self, circuit: Circuit, others: Sequence[Circuit]) -> Circuit:
+        """The circuit with what the heads of others say of counts: nothing is held out of its own rows to fit that to."""
         ...
 
     def errors(self, circuit: Circuit, rows: Rows) -> Errors:
@@ -166,11 +167,11 @@ class Classes:
         tau = fitted_temperature(counts, rows.y[used], held_out[used], circuit.head.tau)
         return circuit.replace(head=replace(circuit.head, tau=tau))
 
-    def finished_as(self, circuit: Circuit, other: Circuit) -> Circuit:
-        """The circuit with the temperature of `other`."""
-        assert circuit.head is not None  # noqa: S101 - both have one
-        assert other.head is not None  # noqa: S101
-        return circuit.replace(head=replace(circuit.head, tau=other.head.tau))
+    def finished_as(self, circuit: Circuit, others: Sequence[Circuit]) -> Circuit:
+        """The circuit with the geometric mean of their temperatures."""
+        assert circuit.head is not None  # noqa: S101 - all have one
+        logs = [math.log(other.head.tau) for other in others if other.head is not None]
+        return circuit.replace(head=replace(circuit.head, tau=math.exp(sum(logs) / len(logs))))
 
     def errors(self, circuit: Circuit, rows: Rows) -> Errors:
         """1 where the class is wrong."""
@@ -254,7 +255,7 @@ class Numbers:
         assert circuit.head is not None  # noqa: S101 - the network has one
         return circuit.replace(head=replace(circuit.head, number=number))
 
-    def finished_as(self, circuit: Circuit, other: Circuit) -> Circuit:  # noqa: ARG002
+    def finished_as(self, circuit: Circuit, others: Sequence[Circuit]) -> Circuit:  # noqa: ARG002
         """The circuit itself: base and scale are fitted to what it learned from."""
         return circuit
 
