@@ -67,7 +67,40 @@ def test_rows_that_count_much_are_dealt_out_like_many(weights, seed):
     labels = np.arange(len(weight)) % 2
     parts = fold_weights(labels, 5, np.random.RandomState(seed), weight)
     assert np.allclose(np.sum(parts, axis=0), weight)
+    usual = np.array([np.median(weight[labels == label]) for label in labels])
+    copies = np.maximum(1, np.round(weight / usual))
     for part in parts:
         assert part.any()
         assert ((part >= 0) & (part <= weight)).all()
-        assert (part <= np.ceil(weight / 5) + 1e-6).all(), "others like it are left"
+        assert (part <= weight * np.ceil(copies / 5) / copies + 1e-9).all(), "others like it are left"
+        assert ((part == 0) | (part == weight))[copies == 1].all()
+
+
+def test_weights_of_classes_split_no_row():
+    labels = np.array([0] * 180 + [1] * 20)
+    weight = np.where(labels == 1, 9.0, 1.0)
+    parts = fold_weights(labels, 5, np.random.RandomState(0), weight)
+    assert all(((part == 0) | (part == weight)).all() for part in parts)
+    assert [part[labels == 1].sum() for part in parts] == [36] * 5
+
+
+def test_few_rows_that_count_twice_are_rows_that_come_twice():
+    rng = np.random.default_rng(0)
+    x = rng.random((60, 3))
+    y = np.array([*["a"] * 29, *["b"] * 30, "c"])  # folds without a row of c
+    once = GatewrightClassifier(steps=20, random_state=0).fit(x, y, sample_weight=np.full(60, 2.0))
+    twice = GatewrightClassifier(steps=20, random_state=0, n_jobs=2).fit(np.vstack([x, x]), [*y, *y])
+    assert once.circuit_.same_as(twice.circuit_)
+    assert once.validation_score_ == twice.validation_score_
+
+
+def test_a_limit_holds_where_few_rows_are_compared_by_folds():
+    x, y = load_iris(return_X_y=True)
+    free = GatewrightClassifier(steps=50, random_state=0).fit(x, y)
+    ops = gw.cost(free.circuit_).total_ops
+    for limit in (ops, ops - 1, ops // 2):
+        assert (
+            gw.cost(GatewrightClassifier(steps=50, random_state=0, max_ops=limit).fit(x, y).circuit_).total_ops <= limit
+        )
+    with pytest.raises(OptionError, match="max_ops is 2, but the smallest circuit found has"):
+        GatewrightClassifier(steps=50, random_state=0, max_ops=2).fit(x, y)

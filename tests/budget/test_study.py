@@ -145,3 +145,11 @@ def test_trials_are_compared_with_those_that_fit(tmp_path):
         trial.report(0.5, 4)
         assert trial.should_prune()
         study.study.tell(trial, state=TrialState.PRUNED)
+
+
+def test_folders_that_share_a_study_resize_a_trial_once(tmp_path):
+    study = Study(ABOUT, tmp_path)
+    counted(study, 0.9, 1200)
+    study.study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs={"resizes": 0}))
+    study.study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs={"resizes": 0}))
+    assert [study.resized(number) for number in range(3)] == [None, 0, None]

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,11 +109,17 @@ def finish(study: Study, clock: Clock, runs: Runs, halt: Callable[[], bool]) -> 
                 return None
             time.sleep(0.2)
         winner, jobs = _plan(study, clock, runs)
-        if runs.jobs > 1:
-            in_processes(min(runs.jobs, len(jobs) - 1), _train_seeds, runs, halt, clock.save)
+        entries = Results(study.out / ENTRIES).entries()
+        left = sum(not is_done(job, entries) for job in jobs[:-1])
+        if min(runs.jobs, left) > 1:
+            with suppress(GatewrightError):  # what one of them failed at is tried again below, which says why
+                in_processes(min(runs.jobs, left), _train_seeds, runs, halt, clock.save)
         found: list[tuple[Entry, Circuit, dict[str, int]]] = []
-        for job in jobs[:-1]:  # those of other processes are only read
+        for job in jobs[:-1]:
             made = _measured(study, job, runs.data_root, halt)
+            while made is None and not halt():  # a process of a killed search may be about to end with it
+                time.sleep(0.5)
+                made = _measured(study, job, runs.data_root, halt)
             clock.save()
             if made is None:
                 return None

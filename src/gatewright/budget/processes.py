@@ -32,9 +32,9 @@ def in_processes(count: int, work: Callable[[T, Halt], None], task: T, stop: Hal
     context = multiprocessing.get_context("spawn")
     halt = context.Event()
     workers = [context.Process(target=_process, args=(work, task, halt, os.getpid())) for _ in range(count)]
-    for worker in workers:
-        worker.start()
     try:
+        for worker in workers:
+            worker.start()
         while any(worker.is_alive() for worker in workers):
             if stop():
                 halt.set()
@@ -43,7 +43,8 @@ def in_processes(count: int, work: Callable[[T, Halt], None], task: T, stop: Hal
     finally:
         halt.set()
         for worker in workers:
-            worker.join()
+            if worker.pid is not None:
+                worker.join()
     look()
     failed = [worker for worker in workers if worker.exitcode]
     if failed:

@@ -261,12 +261,19 @@ class Study:
         best = max(found, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
         return None if best is None else best.number
 
+    def resized(self, number: int) -> int | None:
+        """The trial whose network this one trains again; None for none, or if another folder was first."""
+        trials = self.trials()
+        source: int | None = trials[number].user_attrs.get("resizes")
+        if any(trial.user_attrs.get("resizes", -1) == source for trial in trials[:number]):
+            return None
+        return source
+
     def _given(self, number: int, warm: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         """Parameters that a trial does not draw; None for one that draws all."""
-        trials = self.trials()
-        source = trials[number].user_attrs.get("resizes")
+        trials, source = self.trials(), self.resized(number)
         if source is not None:
-            return {**trials[source].params, "fill": FULL}
+            return {"shift": 0, **trials[source].params, "fill": FULL}  # older studies had no shifts
         place = sum("resizes" not in trial.user_attrs for trial in trials[:number])
         return dict(warm[place]) if place < len(warm) else None
 

@@ -39,6 +39,9 @@ STEPS = (200, 20_000)
 STEP_SECONDS, WORK_SECONDS = 2e-3, 5e-10
 """Seconds of a step, and of a candidate of one sample, before any was measured."""
 
+FURTHEST = 4.0
+"""Factor by which predictions are corrected, at most."""
+
 SLOWEST = 3.0
 """Multiple of a trial's share of the time after which it ends with what it has."""
 
@@ -120,15 +123,19 @@ class Worker:
 
         Of a kind are those of the same network and head; their geometric mean with one of which the prediction was right.
         """
-        use, source = self.study.about.budget.use, trial.user_attrs.get("resizes")
-        logs = []
+        source, logs = self.study.resized(trial.number), []
         for each in self.study.trials(TrialState.COMPLETE):
-            ratio = use(each.user_attrs["figures"]) / use(each.user_attrs["predicted"])
+            ratio = self._ratio(each.user_attrs)
             if each.number == source:
                 return ratio
             if all(each.params.get(name) == point[name] for name in ("network", "head") if name in each.params):
                 logs.append(math.log(ratio))
         return math.exp(sum(logs) / (len(logs) + 1))
+
+    def _ratio(self, known: Mapping[str, Any]) -> float:
+        """What a circuit took over its prediction, within bounds: a rule of a few gates takes as much at any width."""
+        use = self.study.about.budget.use
+        return min(max(use(known["figures"]) / use(known["predicted"]), 1 / FURTHEST), FURTHEST)
 
     def _share(self) -> float:
         """Seconds that one full trial may take."""

@@ -45,8 +45,8 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
         class_weight: What rows of each class count: a mapping from labels, `balanced`, or None for 1 each.
         validation_fraction: Share of each class's training rows that is held out to choose weights on, 0 or more and
             less than 1. Without such rows (0, or classes of a few rows each) the last weights are kept.
-        n_jobs: Processes that train at the same time, where `width` is None: -1 for one per core, None for one. The circuit
-            does not depend on it, except that a search gets further.
+        n_jobs: Processes that train at the same time, where `width` is None (widths, or folds): -1 for one per core, None
+            for one. The circuit does not depend on it, except that a search by folds gets further.
         verbose: Whether to print a line per evaluation.
         random_state: Seed, `numpy.random.RandomState` or None, for held-out rows, wiring and batches. The same seed
             and data give the same circuit, in whatever order the rows come.

@@ -32,6 +32,7 @@ class Options:
         seconds: What a search for the network may take; None for the task's rule.
         n_jobs: Processes that train at the same time; None for this one alone, as joblib has it.
         verbose: Whether to print a line per evaluation.
+        temperature: Of the head while it learns, as a multiple of the rule's: the higher, the less sure of few rows.
     """
 
     width: int | None
