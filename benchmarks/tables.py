@@ -290,7 +290,8 @@ def searches() -> str:
         figures = []
         for key in ("validation", "test"):
             values = [100 * run[key] for run in seeds]
-            figures.append(f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}")
+            spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+            figures.append(f"{statistics.mean(values):.2f}{spread}")
         ops = [run["total_ops"] for run in seeds]
         ((currency, limit),) = found["limits"].items()
         near, cost, accuracy = _nearest(
@@ -299,15 +300,21 @@ def searches() -> str:
         unit = {"total_ops": "total ops", "nand": "NAND + INV"}[currency]
         lines.append(
             f"| {found['data']}, {limit:,} {unit} | {winner['seconds']:,.0f} | {len(found['trials'])} "
-            f"({winner['pruned']}) | {min(ops):,} to {max(ops):,} | {' | '.join(figures)} "
+            f"({winner['pruned']}) | {_range(ops)} | {' | '.join(figures)} "
             f"| `{near}`: {cost:,.0f} | {accuracy} |"
         )
     remark = (
-        "Three seeds of the winner, and of the preset whose total ops are nearest to the limit (to the winner's, if the "
-        "limit has another unit). Presets that learn from all training samples were trained once more, one seed, with a "
-        "tenth held out as for searches (`python benchmarks/searches.py --presets NAME`)."
+        "Three seeds of the winner; one, the trial's own, where longer runs grew beyond the budget. Beside it the preset "
+        "whose "
+        "total ops are nearest to the limit (to the winner's, if the limit has another unit). Presets that learn from all "
+        "training samples were trained once more, one seed, with a tenth held out as for searches "
+        "(`python benchmarks/searches.py --presets NAME`)."
     )
     return "\n".join([*lines, "", remark])
+
+
+def _range(ops: list[int]) -> str:
+    return f"{min(ops):,} to {max(ops):,}" if len(ops) > 1 else f"{ops[0]:,}"
 
 
 def _nearest(data: str, ops: float, results: dict[str, Any]) -> tuple[str, float, str]:
