@@ -145,9 +145,9 @@ def trained(monkeypatch):
     """What was held out of each network that is trained, its width, and the multiple of the temperature."""
     seen, train = [], network.train_network
 
-    def recorded(encoder, rows, held, features, task, options, width, seed):
+    def recorded(encoder, rows, held, features, task, options, width, seed, **choose):
         seen.append((held.sum(), width, options.temperature))
-        return train(encoder, rows, held, features, task, options, width, seed)
+        return train(encoder, rows, held, features, task, options, width, seed, **choose)
 
     for module in (learning, comparing):
         monkeypatch.setattr(module, "train_network", recorded)
