@@ -308,9 +308,24 @@ def searches() -> str:
         "whose "
         "total ops are nearest to the limit (to the winner's, if the limit has another unit). Presets that learn from all "
         "training samples were trained once more, one seed, with a tenth held out as for searches "
-        "(`python benchmarks/searches.py --presets NAME`)."
+        "(`python benchmarks/searches.py --presets NAME`). "
+        f"{_predicted(results)}"
     )
     return "\n".join([*lines, "", remark])
+
+
+def _predicted(results: dict[str, Any]) -> str:
+    """How well the circuits of all trials were predicted."""
+    factors = []
+    for found in results["searches"].values():
+        for trial in found["trials"]:
+            if trial["figures"] is not None and "total_ops" in trial["figures"]:
+                ratio = trial["figures"]["total_ops"] / trial["predicted"]["total_ops"]
+                factors.append(max(ratio, 1 / ratio))
+    return (
+        f"The total ops of the {len(factors)} circuits of their trials, on none of which predictions were fitted, were "
+        f"predicted to within a factor of {statistics.median(factors):.2f} (median) and {max(factors):.2f} (worst)."
+    )
 
 
 def _range(ops: list[int]) -> str:
