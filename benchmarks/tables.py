@@ -305,9 +305,8 @@ def searches() -> str:
         )
     remark = (
         "Three seeds of the winner; one, the trial's own, where longer runs grew beyond the budget. Beside it the preset "
-        "whose "
-        "total ops are nearest to the limit (to the winner's, if the limit has another unit). Presets that learn from all "
-        "training samples were trained once more, one seed, with a tenth held out as for searches "
+        "whose total ops are nearest to the limit (to the winner's, if the limit has another unit). Presets that learn "
+        "from all training samples were trained once more, one seed, with a tenth held out as for searches "
         "(`python benchmarks/searches.py --presets NAME`). "
         f"{_predicted(results)}"
     )

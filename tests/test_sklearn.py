@@ -33,7 +33,7 @@ def small(**changes):
     return GatewrightClassifier(**({"width": 100, "steps": 150, "random_state": 0} | changes))
 
 
-@parametrize_with_checks([small(steps=100)])
+@parametrize_with_checks([small(steps=100), small(width=None, steps=60, time="0s")])
 def test_estimator(estimator, check):
     if getattr(check.func, "__name__", "") == ARRAY_API:
         assert not estimator.__sklearn_tags__().array_api_support

@@ -5,17 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import gatewright as gw
 from gatewright.errors import OptionError
 from gatewright.sklearn import GatewrightClassifier, GatewrightRegressor
 from gatewright.sklearn.rows import fold_weights
-
-
-@parametrize_with_checks([GatewrightClassifier(time="0s", steps=60, random_state=0)])
-def test_estimator(estimator, check):
-    check(estimator)
 
 
 def test_the_limit_holds_and_the_same_trials_give_the_same_circuit():

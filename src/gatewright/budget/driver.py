@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from time import sleep
@@ -14,9 +14,9 @@ import numpy as np
 from optuna.trial import TrialState
 
 from gatewright.budget.clock import Clock, seconds_of
-from gatewright.budget.finish import PLAN, Runs, SearchResult, finish
+from gatewright.budget.finish import PLAN, SearchResult, finish
 from gatewright.budget.limits import Budget
-from gatewright.budget.processes import in_processes
+from gatewright.budget.processes import Task, in_processes
 from gatewright.budget.space import Space
 from gatewright.budget.study import FINISHED, About, Study
 from gatewright.budget.trial import Worker
@@ -28,23 +28,6 @@ from gatewright.training.config.data import DataOptions
 
 Reporter = Callable[[str], None]
 """Takes lines about the progress of a search."""
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What a worker's process needs to know."""
-
-    about: About
-    out: Path
-    storage: str | None
-    seconds: float
-    jobs: int
-    trials: int | None
-    data_root: Path | None
-
-    def worker(self, study: Study, space: Space, halt: Callable[[], bool], done: Callable[[], None]) -> Worker:
-        """The worker of a process."""
-        return Worker(study, space, Clock(self.out / "clock.json", self.seconds), self.jobs, self.trials, halt, done)
 
 
 def search(
@@ -133,13 +116,13 @@ def search(
     space = Space(found, budget, source)
     space.check()
     budget.check_tools()
-    study = Study(about, Path(out), storage)
-    clock = Clock(study.out / "clock.json", seconds)
-    task = _Task(about, study.out, storage, seconds, jobs, trials, data_root)
+    task = Task(about, Path(out), storage, seconds, jobs, trials, seeds, data_root)
+    study = task.study()
+    clock = _clock(task)
     progress = _Progress(study, clock, report or _silent)
     progress.begin()
     if not (study.out / PLAN).exists():  # once it exists, the trials are over
-        worker = task.worker(study, space, stop, progress.look)
+        worker = _worker(task, study, space, stop, progress.look)
         if jobs == 1:
             worker.run()
         else:
@@ -151,7 +134,7 @@ def search(
     if trials_only or stop():
         return None
     progress.finishing()
-    return finish(study, clock, Runs(about, study.out, storage, data_root, seeds, jobs), stop)
+    return finish(study, clock, task, stop)
 
 
 def _source(dataset: str | Path, columns: Mapping[str, Any], split: Mapping[str, str]) -> dict[str, Any]:
@@ -178,11 +161,18 @@ def _digest(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _try(task: _Task, halted: Callable[[], bool]) -> None:
+def _try(task: Task, halted: Callable[[], bool]) -> None:
     """Work on trials, in a process of its own."""
-    study = Study(task.about, task.out, task.storage)
     space = Space(task.about.read(task.data_root), task.about.budget, task.about.source)
-    task.worker(study, space, halted, lambda: None).run()
+    _worker(task, task.study(), space, halted, lambda: None).run()
+
+
+def _worker(task: Task, study: Study, space: Space, halt: Callable[[], bool], done: Callable[[], None]) -> Worker:
+    return Worker(study, space, _clock(task), task.jobs, task.trials, halt, done)
+
+
+def _clock(task: Task) -> Clock:
+    return Clock(task.out / "clock.json", task.seconds)
 
 
 def _silent(line: str) -> None:

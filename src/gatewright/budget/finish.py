@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial
 from gatewright.budget.clock import Clock
 from gatewright.budget.front import write_front
 from gatewright.budget.limits import UNITS
-from gatewright.budget.processes import in_processes
-from gatewright.budget.study import About, Study
+from gatewright.budget.processes import Task, in_processes
+from gatewright.budget.study import Study
 from gatewright.card import Entry
 from gatewright.circuit import Circuit, load_circuit, save_circuit
 from gatewright.errors import GatewrightError
@@ -75,32 +75,11 @@ class SearchResult:
         return {**asdict(self), "out": str(self.out), "seeds": list(self.seeds)}
 
 
-@dataclass(frozen=True)
-class Runs:
-    """How the winner is trained.
-
-    Attributes:
-        about: The study.
-        out: The folder of the search.
-        storage: Where the study is; see `gatewright.budget.study.open_storage`.
-        data_root: Where the data sets are; None for the usual places.
-        seeds: Seeds that the winner is trained with.
-        jobs: Processes that train them at a time.
-    """
-
-    about: About
-    out: Path
-    storage: str | None
-    data_root: Path | None
-    seeds: int
-    jobs: int
-
-
-def finish(study: Study, clock: Clock, runs: Runs, halt: Callable[[], bool]) -> SearchResult | None:
+def finish(study: Study, clock: Clock, task: Task, halt: Callable[[], bool]) -> SearchResult | None:
     """Train, compile, prove and count the winner; None if it was stopped.
 
     Raises:
-        GatewrightError: No trial's circuit fits the budget, or a process that trained a seed failed.
+        GatewrightError: No trial's circuit fits the budget.
     """
     write_front(study)
     with ExitStack() as stack:
@@ -108,18 +87,18 @@ def finish(study: Study, clock: Clock, runs: Runs, halt: Callable[[], bool]) -> 
             if halt():
                 return None
             time.sleep(0.2)
-        winner, jobs = _plan(study, clock, runs)
+        winner, jobs = _plan(study, clock, task)
         entries = Results(study.out / ENTRIES).entries()
         left = sum(not is_done(job, entries) for job in jobs[:-1])
-        if min(runs.jobs, left) > 1:
+        if min(task.jobs, left) > 1:
             with suppress(GatewrightError):  # what one of them failed at is tried again below, which says why
-                in_processes(min(runs.jobs, left), _train_seeds, runs, halt, clock.save)
+                in_processes(min(task.jobs, left), _train_seeds, task, halt, clock.save)
         found: list[tuple[Entry, Circuit, dict[str, int]]] = []
         for job in jobs[:-1]:
-            made = _measured(study, job, runs.data_root, halt)
+            made = _measured(study, job, task.data_root, halt)
             while made is None and not halt():  # a process of a killed search may be about to end with it
                 time.sleep(0.5)
-                made = _measured(study, job, runs.data_root, halt)
+                made = _measured(study, job, task.data_root, halt)
             clock.save()
             if made is None:
                 return None
@@ -127,7 +106,7 @@ def finish(study: Study, clock: Clock, runs: Runs, halt: Callable[[], bool]) -> 
         budget = study.about.budget
         fitting = [each for each in found if budget.use(each[2]) <= 1]
         if not fitting:  # they have grown; the trial's own network is known to fit
-            made = _measured(study, jobs[-1], runs.data_root, halt)
+            made = _measured(study, jobs[-1], task.data_root, halt)
             if made is None:
                 return None
             fitting = [made]
@@ -164,14 +143,14 @@ def _is_mine(study: Study, stack: ExitStack) -> bool:
     return True
 
 
-def _train_seeds(runs: Runs, halted: Callable[[], bool]) -> None:
+def _train_seeds(task: Task, halted: Callable[[], bool]) -> None:
     """Train what no other process does, in a process of its own."""
-    study = Study(runs.about, runs.out, runs.storage)
+    study = task.study()
     for job in _planned(study)[1][:-1]:
-        _measured(study, job, runs.data_root, halted)
+        _measured(study, job, task.data_root, halted)
 
 
-def _plan(study: Study, clock: Clock, runs: Runs) -> tuple[int, list[Job]]:
+def _plan(study: Study, clock: Clock, task: Task) -> tuple[int, list[Job]]:
     """The winner's number and runs, the last one the trial's own; written once, for resumed searches, too."""
     if (study.out / PLAN).exists():
         return _planned(study)
@@ -180,8 +159,8 @@ def _plan(study: Study, clock: Clock, runs: Runs) -> tuple[int, list[Job]]:
         raise GatewrightError(_nothing_fits(study))
     known = winner.user_attrs
     own = study.about.here(load.from_dict(known.get("final", known["config"]), "the winning trial"))
-    steps = _steps(winner, clock, math.ceil(runs.seeds / runs.jobs))
-    configs = [_with(own, seed=own.train.seed + i, steps=steps) for i in range(runs.seeds)]
+    steps = _steps(winner, clock, math.ceil(task.seeds / task.jobs))
+    configs = [_with(own, seed=own.train.seed + i, steps=steps) for i in range(task.seeds)]
     configs.append(own)
     tree = {"trial": winner.number, "configs": [each.as_dict() for each in configs]}
     write_text_atomically(study.out / PLAN, json.dumps(tree, indent=1) + "\n")

@@ -6,23 +6,55 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from time import sleep
-from typing import TypeVar
 
+from gatewright.budget.study import About, Study
 from gatewright.errors import GatewrightError
 
 Halt = Callable[[], bool]
-T = TypeVar("T")
 
 
-def in_processes(count: int, work: Callable[[T, Halt], None], task: T, stop: Halt, look: Callable[[], None]) -> None:
+@dataclass(frozen=True)
+class Task:
+    """What a process needs to know.
+
+    Attributes:
+        about: The study.
+        out: The folder of the search.
+        storage: Where the study is; see `gatewright.budget.study.open_storage`.
+        seconds: Of the whole search; infinity for no limit.
+        jobs: Processes that train at a time.
+        trials: Trials at most; None for as many as the time allows.
+        seeds: Seeds that the winner is trained with.
+        data_root: Where the data sets are; None for the usual places.
+    """
+
+    about: About
+    out: Path
+    storage: str | None
+    seconds: float
+    jobs: int
+    trials: int | None
+    seeds: int
+    data_root: Path | None
+
+    def study(self) -> Study:
+        """The study, opened."""
+        return Study(self.about, self.out, self.storage)
+
+
+def in_processes(
+    count: int, work: Callable[[Task, Halt], None], task: Task, stop: Halt, look: Callable[[], None]
+) -> None:
     """Let so many processes do the same work, which they divide among themselves by locks.
 
     Args:
         count: Of processes.
         work: A function of a module. It takes the task, and what to ask whether to stop with a checkpoint.
-        task: What can be pickled.
+        task: What the function takes.
         stop: Asked often here; true stops the processes.
         look: Called often here.
 
@@ -54,7 +86,7 @@ def in_processes(count: int, work: Callable[[T, Halt], None], task: T, stop: Hal
         )
 
 
-def _process(work: Callable[[T, Halt], None], task: T, halt: Event, parent: int) -> None:
+def _process(work: Callable[[Task, Halt], None], task: Task, halt: Event, parent: int) -> None:
     """It ends with its parent, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     work(task, lambda: halt.is_set() or os.getppid() != parent)

@@ -8,12 +8,11 @@ ends; so a running trial that nobody holds was killed, and the next worker takes
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import optuna
 from filelock import FileLock
@@ -22,46 +21,13 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from gatewright.budget.limits import Budget
+from gatewright.budget.pruners import PRUNERS
 from gatewright.data import Dataset
 from gatewright.errors import OptionError, unknown_name
 from gatewright.runtime.files import make_folder, write_text_atomically
 from gatewright.runtime.locks import BusyError, locked
 from gatewright.training.config import RunConfig
 from gatewright.training.config.data import DataOptions
-
-RUNGS = 20
-"""Evaluations of a full trial, which pruners count."""
-
-
-class Halving(optuna.pruners.SuccessiveHalvingPruner):
-    """Successive halving among trials whose circuits fit or are not known yet: those that are too large are ahead of all.
-
-    Args:
-        budget: What circuits may take.
-    """
-
-    def __init__(self, budget: Budget) -> None:
-        super().__init__(min_resource=4, reduction_factor=2)
-        self._budget = budget
-
-    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Whether the trial is behind."""
-
-        def fitting(deepcopy: bool = True) -> list[FrozenTrial]:
-            known = ((each, each.user_attrs.get("figures")) for each in study.get_trials(deepcopy))
-            return [each for each, figures in known if figures is None or self._budget.use(figures) <= 1]
-
-        # What the method takes of a study.
-        part = SimpleNamespace(get_trials=fitting, direction=study.direction, _storage=study._storage)  # noqa: SLF001
-        return super().prune(cast("optuna.Study", part), trial)
-
-
-PRUNERS: dict[str, Callable[[Budget], optuna.pruners.BasePruner]] = {
-    "halving": Halving,
-    "hyperband": lambda _: optuna.pruners.HyperbandPruner(min_resource=4, max_resource=RUNGS, reduction_factor=3),
-    "none": lambda _: optuna.pruners.NopPruner(),
-}
-"""What stops trials that are behind others, by name."""
 
 FULL, SPARSE = 0.94, 0.8
 """Share of the budget that a network fills which is trained again at another size, and below which the winner is."""

@@ -18,8 +18,9 @@ import torch
 from optuna.trial import TrialState
 
 from gatewright.budget.clock import Clock
+from gatewright.budget.pruners import RUNGS
 from gatewright.budget.space import Space
-from gatewright.budget.study import RUNGS, Study
+from gatewright.budget.study import Study
 from gatewright.circuit import Circuit, save_circuit, simplify
 from gatewright.errors import GatewrightError, OptionError
 from gatewright.lowering import lower

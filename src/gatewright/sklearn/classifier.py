@@ -168,9 +168,8 @@ class GatewrightClassifier(ClassifierMixin, TableEstimator):  # type: ignore[mis
         scores = self._engine_scores(X)
         shifted = scores - scores.max(axis=1, keepdims=True)
         logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return np.where(np.exp(logs).astype(np.float32) == 1, 0, logs).astype(
-            np.float32
-        )  # as `predict_proba` rounds it
+        logs[np.exp(logs).astype(np.float32) == 1] = 0  # as `predict_proba` rounds it
+        return np.asarray(logs, np.float32)
 
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
         """Scores of the classes, float64 [rows, classes]; of two classes, the second's less the first's, [rows].

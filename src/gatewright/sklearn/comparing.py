@@ -70,12 +70,8 @@ class Comparison:
 
     def trial(self, options: Options) -> Trial:
         """Train a network per part."""
-        train = self._train
-        several = options.n_jobs not in {None, 1} and len(self.parts) > 1
-        if several:
-            found = Parallel(n_jobs=options.n_jobs)(delayed(train)(part, options) for part in self.parts)
-        else:
-            found = [train(part, options) for part in self.parts]
+        n_jobs = 1 if len(self.parts) == 1 or options.n_jobs is None else options.n_jobs
+        found = Parallel(n_jobs=n_jobs)(delayed(self._train)(part, options) for part in self.parts)
         errors = np.concatenate([each.errors for each in found])
         x, y = (np.concatenate([values[part > 0] for part in self.parts]) for values in (self.rows.x, self.rows.y))
         score = self.task.score(errors, Rows(x, y, self.weight), self.weight)
