@@ -171,7 +171,7 @@ def cases_of(layer: Any, shape: tuple[int, ...], n: int) -> dict[tuple[str, str]
     x = (torch.rand(rows, n, device=p.device) < 0.5).float()
     words, grad = ops.pack(x)[0], torch.randn(c.n_neurons, len(p), n, device=p.device)
     coef = ops.mixture(c.logits.detach(), c.gate)
-    one = wiring.pick(c.best())
+    one = wiring.chosen(c.logits)
     many, chosen = (wiring.rows_a, wiring.rows_b, p), (one.rows_a, one.rows_b, one.gate, p)
     return {
         ("MIX", "soft_forward"): lambda: ops.soft_forward(x, *many, coef),

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from gatewright.kernels import ops
 from gatewright.nn import functional
+from gatewright.nn.functional import Wiring
 from gatewright.runtime.machine import machine, versions
 from short_runs import SEEDS, run_once
 
@@ -54,7 +55,7 @@ def likeliest(count: int) -> Iterator[None]:
         share = torch.softmax(top.values, 1)
         total = None
         for k in range(count):
-            one = wiring.pick(top.indices[:, k])
+            one = Wiring(*(t.gather(1, top.indices[:, k : k + 1]).squeeze(1) for t in wiring))
             part = ops.hard_input_grad(words, grad * share[:, k, None, None], *one, geometry.positions, geometry.window)
             total = part if total is None else total + part
         assert total is not None

@@ -184,7 +184,7 @@ def _lower_layer(layer: LogicLayer, lowering: Lowering) -> Nodes:
         false = lowering.builder.constant(False)
         nodes = np.pad(nodes, ((0, 0), (p, p), (p, p)), constant_values=false)
     rows = nodes.ravel()
-    chosen = layer.wiring(geometry).pick(layer.candidates.best())
+    chosen = layer.wiring(geometry).chosen(layer.candidates.logits)
     gate, a, b = (t.cpu().numpy() for t in (chosen.gate, chosen.rows_a, chosen.rows_b))
     positions = geometry.positions.cpu().numpy()
     made = lowering.builder.append(gate[:, None], rows[a[:, None] + positions], rows[b[:, None] + positions])

@@ -18,7 +18,7 @@ from torch import nn
 
 from gatewright.kernels import ops, reference
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
-from gatewright.nn.functional import Geometry
+from gatewright.nn.functional import Geometry, Wiring
 from gatewright.nn.thermometer import Thermometer
 
 pytest.importorskip("triton")
@@ -221,7 +221,7 @@ def test_readers_found_by_the_window_are_those_of_all_positions(sizes, device):
     coef = torch.randn(out, 2, 4, generator=g).to(device)
     args = (x, grad, wiring.rows_a, wiring.rows_b, p, coef, True)
     words = reference.pack(x < 0.5)
-    one = wiring.pick(torch.zeros(out, dtype=torch.int64, device=device))
+    one = Wiring(*(t[:, 0].contiguous() for t in wiring))
     hard = (words, grad, one.rows_a, one.rows_b, one.gate, p)
     with kernels(device):
         for window in (geometry.window, None):

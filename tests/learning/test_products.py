@@ -6,9 +6,9 @@ from torch import nn
 
 from gatewright.errors import OptionError
 from gatewright.kernels import reference
+from gatewright.kernels.reference import best_gates
 from gatewright.learning import GuidedProposals, ProductProposals, products
 from gatewright.learning.products import _chosen, _groups
-from gatewright.learning.proposals import best_gates
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
 
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from gatewright.errors import OptionError
 from gatewright.gates import COEFFICIENTS, LOGIC
+from gatewright.kernels.reference import best_gates, slopes
 from gatewright.learning import AdaptiveResampling, GuidedProposals, ProductProposals
-from gatewright.learning.proposals import best_gates, slopes
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
 
 

@@ -118,7 +118,7 @@ def _hard(wiring: Wiring, logits: Tensor, left: Recorded) -> Iterator[Kernel]:
     m, p, n = grad.shape
     k = logits.shape[1]
     outputs, rows, table = float(m * p * n), 8.0 * words.numel(), 4.0 * m * k
-    one = wiring.pick(ops.best(logits))
+    one = wiring.chosen(logits)
     chosen = (one.rows_a, one.rows_b, one.gate, positions)
     yield Kernel("best", lambda: ops.best(logits), Work(table + 8 * m, 0, m * k))
     yield Kernel(

@@ -160,8 +160,24 @@ hard_input_grad = _op(
     floats=1,
 )
 best = _op(reference.best, lambda logits: logits.new_empty(len(logits), dtype=torch.int64), floats=0)
+chosen = _op(
+    reference.chosen,
+    lambda logits, rows_a, rows_b, gate: tuple(t.new_empty(len(t)) for t in (rows_a, rows_b, gate)),
+    floats=0,
+    on_cuda=False,
+)
 mixture = _op(reference.mixture, lambda logits, gate: logits.new_empty(*logits.shape, 4), floats=0)
 logits_grad = _op(reference.logits_grad, lambda logits, gate, s0, sums: torch.empty_like(logits), floats=3)
+steepest = _op(
+    reference.steepest,
+    lambda s0, sums, allowed, count: (
+        allowed.new_empty(len(s0), count),
+        allowed.new_empty(len(s0), count, dtype=torch.uint8),
+        s0.new_empty(len(s0), count),
+    ),
+    floats=1,
+    on_cuda=False,
+)
 group_count = _op(reference.group_count, lambda words, classes, n: words.new_empty(classes, n, dtype=torch.float32))
 weigh = _op(
     reference.weigh, lambda words, weight, n: words.new_empty(len(weight), n, dtype=torch.float32), on_cuda=False

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gatewright.gates import COEFFICIENTS
+from gatewright.gates import COEFFICIENTS, N_GATES
 
 WORD = 64
 
@@ -183,6 +183,13 @@ def best(logits: Tensor) -> Tensor:
     return logits.argmax(1)
 
 
+def chosen(logits: Tensor, rows_a: Tensor, rows_b: Tensor, gate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The candidate of the greatest logit: float [M, K]; int32, int32 and uint8 [M, K] to the same [M]."""
+    at = best(logits).unsqueeze(1)
+    row_a, row_b, one = (t.gather(1, at).squeeze(1) for t in (rows_a, rows_b, gate))
+    return row_a, row_b, one
+
+
 def mixture(logits: Tensor, gate: Tensor) -> Tensor:
     """Coefficients of the candidates' gates weighted by softmax(logits).
 
@@ -215,6 +222,48 @@ def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tenso
     slope = coef[..., 0] * s0[:, None] + (coef[..., 1:] * sums).sum(-1)
     probability = torch.softmax(logits, 1)
     return probability * (slope - (probability * slope).sum(1, keepdim=True))
+
+
+def steepest(s0: Tensor, sums: Tensor, allowed: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The pairs along whose best gate the loss descends most steeply, steepest first, the first among equals.
+
+    Args:
+        s0: float [M].
+        sums: float [M, T, 3], of pairs.
+        allowed: int64 [G], ids of the gates that may be chosen.
+        count: How many pairs C <= T of each neuron.
+
+    Returns:
+        Their indices int64 [M, C], best gates uint8 [M, C] and slopes d loss / d p float [M, C].
+    """
+    gate, slope = best_gates(s0, sums, allowed)
+    pick = slope.sort(1, stable=True).indices[:, :count]
+    return pick, gate.gather(1, pick), slope.gather(1, pick)
+
+
+def best_gates(s0: Tensor, sums: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
+    """The steepest of the allowed gates on each pair and its slope: uint8 [M, T] and float [M, T]."""
+    w = minterm_slopes(s0, sums)
+    if len(allowed) == N_GATES:
+        weights = torch.tensor([8, 4, 2, 1], dtype=torch.uint8, device=w.device)
+        gate = ((w < 0).to(torch.uint8) * weights).sum(-1, dtype=torch.uint8)
+        return gate, w.clamp(max=0).sum(-1)
+    shifts = torch.tensor([3, 2, 1, 0], device=w.device)
+    value, pick = (w @ ((allowed[:, None] >> shifts) & 1).to(w.dtype).T).min(-1)
+    return allowed[pick].to(torch.uint8), value
+
+
+def slopes(gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+    """D loss / d p of given gates on their pairs: gate uint8 [M, T] -> float [M, T]."""
+    w = minterm_slopes(s0, sums)
+    shifts = torch.tensor([3, 2, 1, 0], device=w.device)
+    return (w * ((gate.to(torch.int64).unsqueeze(-1) >> shifts) & 1)).sum(-1)
+
+
+def minterm_slopes(s0: Tensor, sums: Tensor) -> Tensor:
+    """W00, W01, W10, W11 of pairs: s0 [M], sums [M, T, 3] -> [M, T, 4]. A gate's slope adds up those it contains."""
+    sa, sb, sab = sums.unbind(-1)
+    return torch.stack([s0[:, None] - sa - sb + sab, sb - sab, sa - sab, sab], -1)
 
 
 def threshold(x: Tensor, feature: Tensor, thresholds: Tensor) -> Tensor:

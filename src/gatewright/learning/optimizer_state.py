@@ -14,17 +14,17 @@ _SAME = ("params", "peak", "betas", "eps", "weight_decay", "amsgrad", "maximize"
 """Options of a group of parameters that are those of the config."""
 
 
-def reset_moments(optimizer: torch.optim.Optimizer, parameter: Tensor, where: Tensor) -> None:
+def reset_moments(optimizer: torch.optim.Optimizer, parameter: Tensor, where: Tensor | tuple[Tensor, Tensor]) -> None:
     """Zero every moment of the parameter's touched entries.
 
     Args:
         optimizer: Any optimizer whose per-entry state has the parameter's shape (Adam, SGD with momentum, RMSprop, ...).
         parameter: The logits, [M, K].
-        where: bool [M, K].
+        where: bool [M, K], or the rows and columns of the entries.
     """
     for moment in optimizer.state.get(parameter, {}).values():
         if isinstance(moment, Tensor) and moment.shape == parameter.shape:
-            moment.masked_fill_(where, 0.0)
+            moment[where] = 0.0
 
 
 def check_moments(optimizer: torch.optim.Optimizer, state: object, step: int) -> None:

@@ -25,7 +25,8 @@ from torch import Tensor, nn
 
 from gatewright.errors import FormatError, OptionError, shown
 from gatewright.kernels import ops
-from gatewright.learning.proposals import GuidedProposals, _Trial, minterm_slopes
+from gatewright.kernels.reference import minterm_slopes
+from gatewright.learning.proposals import GuidedProposals, _Trial
 from gatewright.learning.state import entries, entry
 from gatewright.nn import LogicLayer
 from gatewright.nn.candidates import Candidates, neurons_by_pool, place_of
@@ -94,7 +95,7 @@ class ProductProposals(GuidedProposals):
         assert trial is not None  # noqa: S101 - the caller has checked
         c = layer.candidates
         at = c.best().unsqueeze(1)
-        drawn, _ = c.draw_operands(torch.arange(c.n_neurons, device=at.device), self.generator)
+        drawn, _ = c.draw_operands(c.pool_start, self.generator)
         anchors = torch.cat([c.a.gather(1, at), c.b.gather(1, at), drawn.unsqueeze(1)], 1)
         place = place_of(self.generator)
         order = torch.randperm(c.pool_size, generator=self.generator, device=place)[: self.inputs].to(anchors.device)

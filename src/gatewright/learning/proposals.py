@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from gatewright.errors import FormatError, OptionError, shown
-from gatewright.gates import N_GATES
+from gatewright.kernels import ops
+from gatewright.kernels.reference import slopes
 from gatewright.learning.optimizer_state import reset_moments
 from gatewright.learning.reduction import Reduce, alone
 from gatewright.learning.state import MOST_STEPS, counts, entries, entry, whole
@@ -172,8 +173,7 @@ class GuidedProposals:
 
     def _draw(self, layer: LogicLayer, recorded: Recorded) -> _Trial:
         c = layer.candidates
-        neuron = torch.arange(c.n_neurons, device=c.a.device).repeat_interleave(self.trials)
-        a, b = (t.view(c.n_neurons, self.trials) for t in c.draw_operands(neuron, self.generator))
+        a, b = c.draw_operands(c.pool_start[:, None].expand(-1, self.trials), self.generator)
         anchored = self.trials // 2
         at = c.best().unsqueeze(1)
         own = torch.cat([c.a.gather(1, at), c.b.gather(1, at)], 1)
@@ -190,27 +190,23 @@ class GuidedProposals:
         trial, c = self.trial[i], layer.candidates
         assert trial is not None  # noqa: S101 - the caller has checked
         self.reduce([trial.s0, trial.sums])
-        gate, slope = best_gates(trial.s0, trial.sums, c.allowed_gates)
-        own_slope = slopes(c.gate, trial.s0, trial.sums[:, self.trials :])
+        rounds = min(self.replace, c.n_candidates - 1)
+        pick, gate, slope = ops.steepest(trial.s0, trial.sums, c.allowed_gates, rounds)
         best = c.best().unsqueeze(1)
-        bar = own_slope.gather(1, best)
-        a, b = torch.cat([trial.a, c.a], 1), torch.cat([trial.b, c.b], 1)
+        own = trial.sums[:, self.trials :].take_along_dim(best.unsqueeze(2), 1)
+        bar = slopes(c.gate.gather(1, best), trial.s0, own).squeeze(1)
+        a, b = (_picked(*pairs, pick) for pairs in ((trial.a, c.a), (trial.b, c.b)))
         chance = torch.rand(c.n_neurons, generator=self.generator, device=place_of(self.generator))
         eligible = (chance < self.share).to(a.device)
-        for _ in range(min(self.replace, c.n_candidates - 1)):
-            value, pick = slope.min(1, keepdim=True)
+        for r in range(rounds):
             # Only where it descends more steeply than what the neuron has.
-            better = (value < bar).squeeze(1) & eligible
-            neuron = better.nonzero().squeeze(1)
-            slot = c.logits.argmin(1)[neuron]
-            source = pick[neuron, 0]
-            c.gate[neuron, slot] = gate[neuron, source]
-            c.a[neuron, slot], c.b[neuron, slot] = a[neuron, source], b[neuron, source]
-            c.logits[neuron, slot] = c.logits[neuron].amax(1) - self.margin
-            touched = torch.zeros_like(c.logits, dtype=torch.bool)
-            touched[neuron, slot] = True
-            reset_moments(self.optimizer, c.logits, touched)
-            slope.scatter_(1, pick, torch.inf)
+            neuron = ((slope[:, r] < bar) & eligible).nonzero().squeeze(1)
+            logits = c.logits[neuron]
+            slot = logits.argmin(1)
+            c.gate[neuron, slot] = gate[neuron, r]
+            c.a[neuron, slot], c.b[neuron, slot] = a[neuron, r], b[neuron, r]
+            c.logits[neuron, slot] = logits.amax(1) - self.margin
+            reset_moments(self.optimizer, c.logits, (neuron, slot))
             self.proposed[i] += len(neuron)
 
     @property
@@ -260,26 +256,7 @@ class GuidedProposals:
                 raise FormatError("the pairs on trial have operands outside of the layer's inputs")
 
 
-def minterm_slopes(s0: Tensor, sums: Tensor) -> Tensor:
-    """W00, W01, W10, W11 of pairs: s0 [M], sums [M, T, 3] -> [M, T, 4]."""
-    sa, sb, sab = sums.unbind(-1)
-    return torch.stack([s0[:, None] - sa - sb + sab, sb - sab, sa - sab, sab], -1)
-
-
-def best_gates(s0: Tensor, sums: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
-    """The steepest of the allowed gates on each pair and its slope: uint8 [M, T] and float [M, T]."""
-    w = minterm_slopes(s0, sums)
-    if len(allowed) == N_GATES:
-        weights = torch.tensor([8, 4, 2, 1], dtype=torch.uint8, device=w.device)
-        gate = ((w < 0).to(torch.uint8) * weights).sum(-1, dtype=torch.uint8)
-        return gate, w.clamp(max=0).sum(-1)
-    shifts = torch.tensor([3, 2, 1, 0], device=w.device)
-    value, pick = (w @ ((allowed[:, None] >> shifts) & 1).to(w.dtype).T).min(-1)
-    return allowed[pick].to(torch.uint8), value
-
-
-def slopes(gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
-    """D loss / d p of given gates on their pairs: gate uint8 [M, T] -> float [M, T]."""
-    w = minterm_slopes(s0, sums)
-    shifts = torch.tensor([3, 2, 1, 0], device=w.device)
-    return (w * ((gate.to(torch.int64).unsqueeze(-1) >> shifts) & 1)).sum(-1)
+def _picked(tried: Tensor, own: Tensor, pick: Tensor) -> Tensor:
+    """Operands int32 [M, C] of the picked pairs, of which those on trial [M, T] come before the candidates [M, K]."""
+    n = tried.shape[1]
+    return torch.where(pick < n, tried.gather(1, pick.clamp(max=n - 1)), own.gather(1, (pick - n).clamp(min=0)))

@@ -180,4 +180,6 @@ class AdaptiveResampling:
 def redraw_slots(candidates: Candidates, neuron: Tensor, slot: Tensor, generator: torch.Generator | None) -> None:
     """Draw new gates and operands for candidates `slot[i]` of neurons `neuron[i]`, both int64 [n]."""
     candidates.gate[neuron, slot] = candidates.draw_gates((len(neuron),), generator)
-    candidates.a[neuron, slot], candidates.b[neuron, slot] = candidates.draw_operands(neuron, generator)
+    candidates.a[neuron, slot], candidates.b[neuron, slot] = candidates.draw_operands(
+        candidates.pool_start[neuron], generator
+    )

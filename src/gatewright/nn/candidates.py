@@ -117,16 +117,16 @@ class Candidates(nn.Module):
         at = torch.randint(len(self.allowed_gates), size, generator=generator, device=place_of(generator))
         return self.allowed_gates[at.to(self.allowed_gates.device)].to(torch.uint8)
 
-    def draw_operands(self, neuron: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Draw a pair of different operands for each of these neurons, int64 [n] -> two int32 [n]."""
-        size, place = (len(neuron),), place_of(generator)
-        a = torch.randint(self.pool_size, size, generator=generator, device=place)
+    def draw_operands(self, pool_start: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """Draw pairs of different operands: first operands that may be used, int64 of any shape -> two int32 of it."""
+        size, place, kind = pool_start.shape, place_of(generator), torch.int32
+        a = torch.randint(self.pool_size, size, generator=generator, device=place, dtype=kind)
         b = a
         if self.pool_size > 1:
-            step = torch.randint(self.pool_size - 1, size, generator=generator, device=place)
-            b = (a + 1 + step) % self.pool_size
-        start = self.pool_start[neuron]
-        return (start + a.to(start.device)).to(torch.int32), (start + b.to(start.device)).to(torch.int32)
+            b = torch.randint(self.pool_size - 1, size, generator=generator, device=place, dtype=kind).add_(a).add_(1)
+            b = torch.where(b < self.pool_size, b, b - self.pool_size)  # cheaper than a remainder
+        start = pool_start.to(kind)
+        return start + a.to(start.device), start + b.to(start.device)
 
     def freeze(self, frozen: bool = True) -> None:
         """Compute with the best candidates from now on, without gradient; or, if `frozen` is False, learn again."""

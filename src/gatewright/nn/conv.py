@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from gatewright.errors import OptionError, ShapeError
 from gatewright.nn.candidates import Candidates
@@ -103,15 +102,10 @@ class LogicConv2d(LogicLayer):
             positions = (down[:, None] * width + across).reshape(-1).to(device, torch.int32)
             out_shape = (self.out_channels, len(down), len(across))
             window = (side, self.stride, height, width)
-            self._geometries[in_shape, device] = Geometry(in_shape, out_shape, self.padding, positions, window)
+            channel, y, x = (torch.arange(n) for n in (self.in_channels, side, side))
+            taps = ((channel[:, None, None] * height + y[:, None]) * width + x).flatten().to(device, torch.int32)
+            self._geometries[in_shape, device] = Geometry(in_shape, out_shape, self.padding, positions, window, taps)
         return self._geometries[in_shape, device]
-
-    def operand_rows(self, operand: Tensor, geometry: Geometry) -> Tensor:
-        """See `LogicLayer.operand_rows`: taps of the window at the upper left."""
-        height, width = (n + 2 * self.padding for n in geometry.in_shape[1:])
-        tap, side = operand.to(torch.int64), self.kernel_size
-        channel, dy, dx = tap // side**2, tap // side % side, tap % side
-        return ((channel * height + dy) * width + dx).to(torch.int32)
 
     def extra_repr(self) -> str:
         """Sizes, for repr."""

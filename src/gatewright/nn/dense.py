@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from gatewright.errors import OptionError, ShapeError
 from gatewright.nn.candidates import Candidates
@@ -73,10 +72,6 @@ class LogicDense(LogicLayer):
             hint = "; put torch.nn.Flatten() before it" if len(in_shape) > 1 else ""
             raise ShapeError(f"{self} expects (N, {self.in_features}), got (N, {', '.join(map(str, in_shape))}){hint}")
         return Geometry(in_shape, (self.out_features,), 0, self._origin)  # type: ignore[arg-type]
-
-    def operand_rows(self, operand: Tensor, geometry: Geometry) -> Tensor:  # noqa: ARG002
-        """See `LogicLayer.operand_rows`: features are rows."""
-        return operand
 
     def extra_repr(self) -> str:
         """Sizes, for repr."""

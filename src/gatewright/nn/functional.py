@@ -31,6 +31,8 @@ class Geometry:
         padding: Zero rows and columns on each side (0 if dense).
         positions: int32 [P], row offset of each output position in the padded input.
         window: (kernel, stride, height, width) of a convolution, height and width with padding; None if dense.
+        taps: int32 [T], row of each operand of a convolution in the padded input at position 0; None if dense, where
+            operands are rows.
     """
 
     in_shape: tuple[int, ...]
@@ -38,6 +40,7 @@ class Geometry:
     padding: int
     positions: Tensor
     window: tuple[int, int, int, int] | None = None
+    taps: Tensor | None = None
 
     def pad_rows(self, x: Tensor) -> Tensor:
         """Rows [R, n] of the input to rows of the padded input."""
@@ -67,10 +70,9 @@ class Wiring(NamedTuple):
     rows_b: Tensor
     gate: Tensor
 
-    def pick(self, best: Tensor) -> Wiring:
-        """The candidates at these indices [M], each [M]."""
-        at = best.unsqueeze(1)
-        return Wiring(*(t.gather(1, at).squeeze(1) for t in self))
+    def chosen(self, logits: Tensor) -> Wiring:
+        """The candidates of the greatest logits, each [M]."""
+        return Wiring(*ops.chosen(logits.detach(), *self))
 
 
 class Recorded(NamedTuple):
@@ -188,7 +190,7 @@ class _Hard(Function):
         bits = as_bits(x)
         n = bits.shape[0]
         words = geometry.pad_rows(bits.words)
-        chosen = wiring.pick(ops.best(logits.detach()))
+        chosen = wiring.chosen(logits)
         out = ops.hard_forward(words, *chosen, geometry.positions, n)
         ctx.save_for_backward(words, logits)
         ctx.layer = wiring, geometry, recorders, chosen, int8, bits.unit

@@ -91,7 +91,7 @@ class LogicLayer(nn.Module):
 
     def operand_rows(self, operand: Tensor, geometry: Geometry) -> Tensor:
         """Operand ids (any shape) to rows of the padded input at position 0."""
-        raise NotImplementedError
+        return operand if geometry.taps is None else geometry.taps[operand]
 
     def wiring(self, geometry: Geometry) -> Wiring:
         """The candidates as the kernels take them."""
@@ -117,7 +117,7 @@ class LogicLayer(nn.Module):
         geometry = self.geometry(tuple(x.shape[1:]))
         wiring = self.wiring(geometry)
         if self.frozen or not (self.training or self.relaxed_eval):
-            return discrete_layer(x, wiring.pick(self.candidates.best()), geometry)
+            return discrete_layer(x, wiring.chosen(self.candidates.logits), geometry)
         logits = self.candidates.logits
         if self.relaxation == "soft":
             return soft_layer(x, logits, wiring, geometry, self.recorders)

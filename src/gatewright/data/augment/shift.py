@@ -65,13 +65,16 @@ def _shift_with_torch(images: Tensor, by: Tensor) -> Tensor:
 
 @_jit
 def _mirror(start: int, stop: int, images: Any, chosen: Any, out: Any) -> None:
+    width = np.uintp(images.shape[3])
     for i in range(start, stop):
         if not chosen[i]:
             out[i] = images[i]
             continue
         for c in range(images.shape[1]):
             for y in range(images.shape[2]):
-                out[i, c, y] = images[i, c, y, ::-1]
+                line, source = out[i, c, y], images[i, c, y]
+                for x in range(width):
+                    line[x] = source[width - 1 - x]
 
 
 @_jit

@@ -15,7 +15,18 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-from gatewright.kernels.cpu.simd import LANES, accumulate_scaled, builtin, each_step, load, pointer, splat, zeros
+from gatewright.kernels.cpu.simd import (
+    FAST,
+    LANES,
+    accumulate_scaled,
+    builtin,
+    const,
+    each_step,
+    load,
+    pointer,
+    splat,
+    zeros,
+)
 from gatewright.kernels.int8_reference import HASH_SAMPLE, HASH_VALUE
 
 BYTES = 64
@@ -29,6 +40,7 @@ _WIDE = ir.VectorType(_I32, BYTES)
 _FOURS = ir.VectorType(_I8, LANES)
 WHOLE, _REAL = ir.VectorType(_I32, LANES), ir.VectorType(ir.FloatType(), LANES)
 
+_BITS, _MASK = ir.IntType(LANES), ir.VectorType(ir.IntType(1), LANES)
 _ADDRESS, _COUNT = types.uintp, types.intp
 
 
@@ -73,31 +85,42 @@ def byte_sum(typingctx, values, n_words):  # type: ignore[no-untyped-def]
     return types.int32(_ADDRESS, _COUNT), codegen
 
 
+def _halves(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, group: int, step: int) -> ir.Value:
+    """Of each `group` lanes the two halves added: `step` lanes of a's and `step` of b's in turn."""
+    first: list[int] = []
+    second: list[int] = []
+    for lane in range(0, BYTES // 4, group):
+        for i in range(0, group // 2, step):
+            for base in (lane, BYTES // 4 + lane):
+                first += range(base + i, base + i + step)
+                second += range(base + group // 2 + i, base + group // 2 + i + step)
+    lanes = ir.VectorType(_I32, BYTES // 4)
+    return builder.add(
+        builder.shuffle_vector(a, b, ir.Constant(lanes, first)),
+        builder.shuffle_vector(a, b, ir.Constant(lanes, second)),
+    )
+
+
+def _fours(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
+    """Of four vectors a, b, c, d: each four lanes a b c d, which add up to their sums."""
+    return _halves(builder, *(_halves(builder, *totals[i : i + 2], 4, 1) for i in (0, 2)), 4, 2)
+
+
 def reduced_four(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
     """The sums of four vectors as int32 [4]: sharing the shuffles takes a third of the instructions of four sums."""
-
-    def halves(a: ir.Value, b: ir.Value, step: int) -> ir.Value:
-        """Of each four lanes, `step` of a and `step` of b in turn, the two halves added."""
-        first: list[int] = []
-        second: list[int] = []
-        for lane in range(0, BYTES // 4, 4):
-            for i in range(0, 2, step):
-                for base in (lane, BYTES // 4 + lane):
-                    first += range(base + i, base + i + step)
-                    second += range(base + 2 + i, base + 2 + i + step)
-        return builder.add(
-            builder.shuffle_vector(a, b, ir.Constant(QUADS, first)),
-            builder.shuffle_vector(a, b, ir.Constant(QUADS, second)),
-        )
-
-    # Each four lanes: a b a b, then a b c d.
-    both = halves(halves(totals[0], totals[1], 1), halves(totals[2], totals[3], 1), 2)
+    both = _fours(builder, totals)
     for n in (8, 4):
         low, high = ([base + i for i in range(n)] for base in (0, n))
         both = builder.add(
             *(builder.shuffle_vector(both, both, ir.Constant(ir.VectorType(_I32, n), lanes)) for lanes in (low, high))
         )
     return both
+
+
+def reduced_sixteen(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
+    """The sums of sixteen vectors as int32 [16]."""
+    fours = [_fours(builder, totals[i : i + 4]) for i in range(0, 16, 4)]
+    return _halves(builder, *(_halves(builder, fours[i], fours[i + 2], 16, 8) for i in range(2)), 8, 4)
 
 
 def add_masked(builder: ir.IRBuilder, slot: ir.Value, bits: ir.Value, values: ir.Value) -> None:
@@ -135,6 +158,45 @@ def masked_byte_sums(  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def masked_byte_sums_of_four(  # type: ignore[no-untyped-def]
+    typingctx, target, scale, grad, words, rows, offsets, n_positions, grad_stride, n_words
+):
+    """`masked_byte_sums` of four pairs, whose sums are added up together.
+
+    Signature: (address of float32 target [4, 3]; float32 scale; address of g [P, N]; of packed rows; two addresses of int32
+    [4], the pairs' rows; address of int64 byte offsets [P] added to them; P; bytes between positions of g; words in N) -> none.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        target, scale, grad, words, rows, offsets, positions, stride, n_words = args
+        row_bytes = builder.mul(n_words, const(8))
+        starts = []
+        for pair in range(4):
+            for side in range(2):
+                rows_at = pointer(builder, builder.extract_value(rows, side), _I32)
+                row = builder.sext(load(builder, rows_at, const(pair), _I32, 4), _I64)
+                starts.append(builder.add(words, builder.mul(row, row_bytes)))
+        slots = zeros(builder, QUADS, 12)
+        loop = [grad, offsets, positions, stride, n_words]
+        with each_step(builder, loop, G, starts, _I64) as (step, g_at, rows_at):
+            g = load(builder, g_at, step, G, 1)
+            for pair in range(4):
+                a, b = (load(builder, at, step, _I64, 8) for at in rows_at[2 * pair : 2 * pair + 2])
+                for slot, bits in zip(slots[3 * pair :], (a, b, builder.and_(a, b)), strict=False):
+                    add_masked(builder, slot, bits, g)
+        nothing = [ir.Constant(QUADS, [0] * (BYTES // 4))] * 4
+        sixteen = reduced_sixteen(builder, [*map(builder.load, slots), *nothing])
+        twelve = ir.VectorType(ir.FloatType(), 12)
+        sums = builder.shuffle_vector(sixteen, sixteen, ir.Constant(ir.VectorType(_I32, 12), list(range(12))))
+        sums = builder.fmul(builder.sitofp(sums, twelve), splat(builder, scale, 12))
+        builder.store(sums, pointer(builder, target, twelve), align=4)
+        return context.get_dummy_value()
+
+    two = types.UniTuple(_ADDRESS, 2)
+    return types.void(_ADDRESS, types.float32, _ADDRESS, _ADDRESS, two, _ADDRESS, _COUNT, _COUNT, _COUNT), codegen
+
+
+@intrinsic
 def add_chosen_bytes(typingctx, target, grad, words, value_0, value_1, n_vectors):  # type: ignore[no-untyped-def]
     """`target += g * (value_1 where the bit is set else value_0)` with g int8.
 
@@ -163,6 +225,51 @@ def reduced_peak(builder: ir.IRBuilder, slot: ir.Value) -> ir.Value:
     """The greatest lane of a slot."""
     reduce = builtin(builder, f"llvm.vector.reduce.smax.v{LANES}i32", _I32, WHOLE)
     return builder.call(reduce, [builder.load(slot)])
+
+
+@intrinsic
+def chosen_bytes(typingctx, target, grad, words, rows, values, count, n_words):  # type: ignore[no-untyped-def]
+    """`target = sum_i g_i * (value_1 of i where its bit is set else value_0 of i)`; the bits of its greatest magnitude.
+
+    Signature: (addresses of float32 target [64 W]; of int8 rows [U, 64 W]; of packed rows [R, W]; of int32 [count, 3], the
+    rows of both and one that is not used; of float32 values [count, 2]; count; W) -> int32.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        target_at, rows_at = pointer(builder, args[0], _REAL), pointer(builder, args[3], _I32)
+        values_at = pointer(builder, args[4], ir.FloatType())
+        steps = BYTES // LANES
+        sums = zeros(builder, _REAL, steps)
+        (peak,) = zeros(builder, WHOLE, 1)
+        with cgutils.for_range(builder, args[6]) as word:
+            first = builder.mul(word.index, const(steps))
+            for slot in sums:
+                builder.store(ir.Constant(_REAL, [0.0] * LANES), slot)
+            with cgutils.for_range(builder, args[5]) as reader:
+                sides = []
+                for side, base, kind, size in ((0, args[1], _FOURS, BYTES), (1, args[2], _BITS, 8)):
+                    at = builder.add(builder.mul(reader.index, const(3)), const(side))
+                    row = builder.sext(load(builder, rows_at, at, _I32, 4), _I64)
+                    row_bytes = builder.mul(args[6], const(size))
+                    sides.append(pointer(builder, builder.add(base, builder.mul(row, row_bytes)), kind))
+                at = builder.mul(reader.index, const(2))
+                unset, is_set = (
+                    splat(builder, load(builder, values_at, builder.add(at, const(i)), ir.FloatType(), 4))
+                    for i in range(2)
+                )
+                for part, slot in enumerate(sums):
+                    step = builder.add(first, const(part))
+                    g = builder.sitofp(builder.sext(load(builder, sides[0], step, _FOURS, 1), WHOLE), _REAL)
+                    mask = builder.bitcast(load(builder, sides[1], step, _BITS, 2), _MASK)
+                    value = builder.fmul(g, builder.select(mask, is_set, unset), flags=FAST)
+                    builder.store(builder.fadd(builder.load(slot), value, flags=FAST), slot)
+            for part, slot in enumerate(sums):
+                total = builder.load(slot)
+                builder.store(total, builder.gep(target_at, [builder.add(first, const(part))]), align=4)
+                raise_peak(builder, peak, builder.bitcast(total, WHOLE))
+        return reduced_peak(builder, peak)
+
+    return types.int32(_ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _COUNT, _COUNT), codegen
 
 
 @intrinsic

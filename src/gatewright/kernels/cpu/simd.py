@@ -24,7 +24,7 @@ _VEC = ir.VectorType(_F32, LANES)
 _BITS = ir.IntType(LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-_FAST = ("reassoc", "contract")
+FAST = ("reassoc", "contract")
 
 _ADDRESS = types.uintp
 _COUNT = types.intp
@@ -70,16 +70,16 @@ def zeros(builder: ir.IRBuilder, kind: ir.VectorType, count: int) -> list[ir.Val
 
 
 def _fma(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
-    return builder.fadd(builder.fmul(x, y, flags=_FAST), z, flags=_FAST)
+    return builder.fadd(builder.fmul(x, y, flags=FAST), z, flags=FAST)
 
 
 def _accumulate(builder: ir.IRBuilder, slot: ir.Value, value: ir.Value) -> None:
-    builder.store(builder.fadd(builder.load(slot), value, flags=_FAST), slot)
+    builder.store(builder.fadd(builder.load(slot), value, flags=FAST), slot)
 
 
 def _add_to_memory(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, value: ir.Value) -> None:
     old = load(builder, base, index, _VEC, 4)
-    builder.store(builder.fadd(old, value, flags=_FAST), builder.gep(base, [index]), align=4)
+    builder.store(builder.fadd(old, value, flags=FAST), builder.gep(base, [index]), align=4)
 
 
 def accumulate_scaled(
@@ -90,7 +90,7 @@ def accumulate_scaled(
     unset, is_set = splat(builder, args[3]), splat(builder, args[4])
     with cgutils.for_range(builder, args[5]) as step:
         mask = builder.bitcast(load(builder, bits_at, step.index, _BITS, 2), _MASK)
-        value = builder.fmul(gradient(step.index), builder.select(mask, is_set, unset), flags=_FAST)
+        value = builder.fmul(gradient(step.index), builder.select(mask, is_set, unset), flags=FAST)
         _add_to_memory(builder, target_at, step.index, value)
 
 
@@ -207,13 +207,13 @@ def _soft_codegen(need_input: bool) -> Callable[..., ir.Value]:
         c1, c2, c3 = (splat(builder, c) for c in args[9:])
         with each_step(builder, [args[0], *args[5:9]], _VEC, args[1:5], _VEC) as (step, g_at, rows_at):
             g, a, b = (load(builder, at, step, _VEC, 4) for at in (g_at, *rows_at[:2]))
-            ga, gb = builder.fmul(g, a, flags=_FAST), builder.fmul(g, b, flags=_FAST)
-            for slot, value in zip(sums, (ga, gb, builder.fmul(ga, b, flags=_FAST)), strict=True):
+            ga, gb = builder.fmul(g, a, flags=FAST), builder.fmul(g, b, flags=FAST)
+            for slot, value in zip(sums, (ga, gb, builder.fmul(ga, b, flags=FAST)), strict=True):
                 _accumulate(builder, slot, value)
             if need_input:
                 # One after the other: both operands may be the same row.
                 for at, c, other in ((rows_at[2], c1, gb), (rows_at[3], c2, ga)):
-                    _add_to_memory(builder, at, step, _fma(builder, c3, other, builder.fmul(c, g, flags=_FAST)))
+                    _add_to_memory(builder, at, step, _fma(builder, c3, other, builder.fmul(c, g, flags=FAST)))
         return _reduced(context, builder, sums, signature.return_type)
 
     return codegen
@@ -250,6 +250,23 @@ def as_float(typingctx, bits):  # type: ignore[no-untyped-def]
         return builder.bitcast(args[0], _F32)
 
     return types.float32(types.int32), codegen
+
+
+@intrinsic
+def prefetch(typingctx, address):  # type: ignore[no-untyped-def]
+    """Bring the cache line at this address near: for rows read in an order that the processor cannot guess.
+
+    Signature: (address) -> none.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        byte = ir.IntType(8).as_pointer()
+        call = builtin(builder, "llvm.prefetch.p0", ir.VoidType(), byte, _I32, _I32, _I32)
+        # To read, to keep in all caches, data.
+        builder.call(call, [builder.inttoptr(args[0], byte), *(ir.Constant(_I32, n) for n in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(_ADDRESS), codegen
 
 
 @intrinsic
