@@ -77,6 +77,9 @@ def test_every_kernel_equals_the_reference(sizes):
     s0, sums = reference.hard_sums(words, t["grad"], *many)
     logits = 5 * t["coef"][..., 0]
     assert torch.equal(cpu.best(logits), logits.argmax(1))
+    wiring = (logits, t["rows_a"], t["rows_b"], t["gates"])
+    for ours, truth in zip(cpu.chosen(*wiring), reference.chosen(*wiring), strict=True):
+        assert torch.equal(ours, truth)
     close(cpu.mixture(logits, t["gates"]), reference.mixture(logits, t["gates"]))
     args = (logits, t["gates"], s0, sums)
     close(cpu.logits_grad(*args), reference.logits_grad(*args))
@@ -93,6 +96,21 @@ def test_hard_kernels_are_the_soft_ones_on_bits(sizes):
     out = reference.soft_forward(t["bits"], t["row_a"][:, None], t["row_b"][:, None], t["positions"], coef[:, None])
     words = cpu.hard_forward(t["words"], t["row_a"], t["row_b"], t["gate"], t["positions"], n)
     assert torch.equal(reference.unpack(words, n).view(out.shape), out)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 30), st.integers(1, 25), st.integers(0, 3), st.booleans())
+@settings(max_examples=60)
+def test_the_steepest_pairs(seed, neurons, pairs, count, every_gate):
+    g = torch.Generator().manual_seed(seed)
+    allowed = torch.arange(16) if every_gate else torch.tensor([3, 6, 8, 12])
+    count = min(count, pairs)
+    # Whole numbers add up without rounding, so equals are equal.
+    s0, sums = (torch.randint(-3, 4, size, generator=g).float() for size in ((neurons,), (neurons, pairs, 3)))
+    for ours, truth in zip(
+        cpu.steepest(s0, sums, allowed, count), reference.steepest(s0, sums, allowed, count), strict=True
+    ):
+        assert ours.shape == (neurons, count)
+        assert torch.equal(ours, truth)
 
 
 @given(st.integers(1, 7), st.integers(1, 90), st.integers(1, 150), st.integers(0, 2**31))
@@ -117,7 +135,7 @@ def test_threshold_compares_exactly(dtype, generator):
 
 
 def test_results_do_not_depend_on_the_number_of_threads():
-    t = layer(seed=3, rows=50, neurons=33, candidates=16, n=150, positions=4)
+    t = layer(seed=3, rows=50, neurons=333, candidates=5, n=150, positions=4)
     many = (t["rows_a"], t["rows_b"], t["positions"])
     before = torch.get_num_threads()
     results = []
@@ -127,7 +145,8 @@ def test_results_do_not_depend_on_the_number_of_threads():
             soft = cpu.soft_backward(t["x"], t["grad"], *many, t["coef"], True)
             hard = cpu.hard_sums(t["words"], t["grad"], *many)
             dx = cpu.hard_input_grad(t["words"], t["grad"], t["row_a"], t["row_b"], t["gate"], t["positions"])
-            results.append((*soft, *hard, dx))
+            slope = cpu.logits_grad(t["coef"][..., 0], t["gates"], *hard)
+            results.append((*soft, *hard, dx, slope, *cpu.steepest(*hard, torch.arange(16), 2)))
     finally:
         torch.set_num_threads(before)
     for other in results[1:]:
@@ -164,8 +183,10 @@ def test_ops_have_shapes_without_data():
         ops.hard_sums: (t["words"], t["grad"], *many),
         ops.hard_input_grad: (t["words"], t["grad"], *one),
         ops.best: (logits,),
+        ops.chosen: (logits, t["rows_a"], t["rows_b"], t["gates"]),
         ops.mixture: (logits, t["gates"]),
         ops.logits_grad: (logits, t["gates"], s0, sums),
+        ops.steepest: (s0, sums, torch.arange(16), 2),
         ops.threshold: (t["x"], torch.tensor([0, 3], dtype=torch.int32), torch.tensor([0.1, 0.5]).double()),
         ops.group_count: (t["words"][:8], 4, 20),
         ops.unpack: (t["words"], 20),

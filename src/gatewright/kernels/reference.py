@@ -237,7 +237,7 @@ def steepest(s0: Tensor, sums: Tensor, allowed: Tensor, count: int) -> tuple[Ten
         Their indices int64 [M, C], best gates uint8 [M, C] and slopes d loss / d p float [M, C].
     """
     gate, slope = best_gates(s0, sums, allowed)
-    pick = slope.sort(1, stable=True).indices[:, :count]
+    pick = slope.sort(dim=1, stable=True).indices[:, :count]
     return pick, gate.gather(1, pick), slope.gather(1, pick)
 
 

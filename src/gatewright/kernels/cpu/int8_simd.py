@@ -103,7 +103,8 @@ def _halves(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, group: int, step: i
 
 def _fours(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
     """Of four vectors a, b, c, d: each four lanes a b c d, which add up to their sums."""
-    return _halves(builder, *(_halves(builder, *totals[i : i + 2], 4, 1) for i in (0, 2)), 4, 2)
+    first, second = (_halves(builder, totals[i], totals[i + 1], 4, 1) for i in (0, 2))
+    return _halves(builder, first, second, 4, 2)
 
 
 def reduced_four(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
@@ -120,7 +121,8 @@ def reduced_four(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
 def reduced_sixteen(builder: ir.IRBuilder, totals: Sequence[ir.Value]) -> ir.Value:
     """The sums of sixteen vectors as int32 [16]."""
     fours = [_fours(builder, totals[i : i + 4]) for i in range(0, 16, 4)]
-    return _halves(builder, *(_halves(builder, fours[i], fours[i + 2], 16, 8) for i in range(2)), 8, 4)
+    even, odd = (_halves(builder, fours[i], fours[i + 2], 16, 8) for i in range(2))
+    return _halves(builder, even, odd, 8, 4)
 
 
 def add_masked(builder: ir.IRBuilder, slot: ir.Value, bits: ir.Value, values: ir.Value) -> None:
@@ -164,7 +166,8 @@ def masked_byte_sums_of_four(  # type: ignore[no-untyped-def]
     """`masked_byte_sums` of four pairs, whose sums are added up together.
 
     Signature: (address of float32 target [4, 3]; float32 scale; address of g [P, N]; of packed rows; two addresses of int32
-    [4], the pairs' rows; address of int64 byte offsets [P] added to them; P; bytes between positions of g; words in N) -> none.
+    [4], the pairs' rows; address of int64 byte offsets [P] added to both; P; bytes between positions of g; words in N)
+    -> none.
     """
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
