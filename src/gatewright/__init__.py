@@ -27,7 +27,7 @@ _NAMES = {
     "gatewright.formats": ("export",),
     "gatewright.gates": ("Gate",),
     "gatewright.hardware.luts": ("map_luts",),
-    "gatewright.learning": ("AdaptiveDiscretization", "AdaptiveResampling", "GuidedProposals"),
+    "gatewright.learning": ("AdaptiveDiscretization", "AdaptiveResampling", "ExpectedCost", "GuidedProposals"),
     "gatewright.lowering": ("lower",),
     "gatewright.model": ("Model", "load"),
     "gatewright.nn": (
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from gatewright.hardware.luts import map_luts as map_luts
     from gatewright.learning import AdaptiveDiscretization as AdaptiveDiscretization
     from gatewright.learning import AdaptiveResampling as AdaptiveResampling
+    from gatewright.learning import ExpectedCost as ExpectedCost
     from gatewright.learning import GuidedProposals as GuidedProposals
     from gatewright.lowering import lower as lower
     from gatewright.model import Model as Model

@@ -167,7 +167,7 @@ chosen = _op(
     on_cuda=False,
 )
 mixture = _op(reference.mixture, lambda logits, gate: logits.new_empty(*logits.shape, 4), floats=0)
-logits_grad = _op(reference.logits_grad, lambda logits, gate, s0, sums: torch.empty_like(logits), floats=3)
+logits_grad = _op(reference.logits_grad, lambda logits, gate, s0, sums, price=None: torch.empty_like(logits), floats=3)
 steepest = _op(
     reference.steepest,
     lambda s0, sums, allowed, count: (

@@ -204,22 +204,25 @@ def mixture(logits: Tensor, gate: Tensor) -> Tensor:
     return coef * torch.softmax(logits, 1).unsqueeze(-1)
 
 
-def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor, price: Tensor | None = None) -> Tensor:
     """Gradient of the logits from the candidate sums.
 
-    d loss / d p_k = c0 S0 + c1 Sa + c2 Sb + c3 Sab of the candidate's gate, then the softmax's Jacobian.
+    d loss / d p_k = c0 S0 + c1 Sa + c2 Sb + c3 Sab + price of the candidate's gate, then the softmax's Jacobian.
 
     Args:
         logits: float [M, K].
         gate: uint8 [M, K].
         s0: float [M].
         sums: float [M, K, 3].
+        price: float [16], of the gates; None for nothing.
 
     Returns:
         float [M, K].
     """
     coef = torch.as_tensor(COEFFICIENTS.copy(), device=sums.device).to(sums.dtype)[gate.long()]
     slope = coef[..., 0] * s0[:, None] + (coef[..., 1:] * sums).sum(-1)
+    if price is not None:
+        slope = slope + price.to(slope.dtype)[gate.long()]
     probability = torch.softmax(logits, 1)
     return probability * (slope - (probability * slope).sum(1, keepdim=True))
 

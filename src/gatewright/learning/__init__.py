@@ -5,6 +5,7 @@ which computes with tensors and never reads their values (it may be part of a CU
 """
 
 from gatewright.learning.convergence import Convergence
+from gatewright.learning.cost import ExpectedCost
 from gatewright.learning.freezing import AdaptiveDiscretization
 from gatewright.learning.products import ProductProposals
 from gatewright.learning.proposals import GuidedProposals
@@ -14,6 +15,7 @@ __all__ = [
     "AdaptiveDiscretization",
     "AdaptiveResampling",
     "Convergence",
+    "ExpectedCost",
     "GuidedProposals",
     "ProductProposals",
 ]

@@ -134,24 +134,35 @@ def _hard_input_gradient(words: Tensor, grad: Tensor, chosen: Wiring, geometry: 
     return geometry.crop_rows(ops.hard_input_grad(words, grad, *chosen, geometry.positions, geometry.window))
 
 
+def _at_every_position(price: Tensor | None, geometry: Geometry) -> Tensor | None:
+    """What the gates of one neuron add to the loss: a circuit has one at each position."""
+    return None if price is None else price * len(geometry.positions)
+
+
 class _Soft(Function):
     """The paper's relaxation: softmax-weighted sum of the candidates' multilinear gates."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder]
+        ctx: Any,
+        x: Tensor,
+        logits: Tensor,
+        wiring: Wiring,
+        geometry: Geometry,
+        recorders: Sequence[Recorder],
+        price: Tensor | None,
     ) -> Tensor:
         coef = ops.mixture(logits.detach(), wiring.gate)
         inputs = geometry.pad_rows(rows(x.detach()))
         out: Tensor = ops.soft_forward(inputs, wiring.rows_a, wiring.rows_b, geometry.positions, coef)
         ctx.save_for_backward(inputs, logits, coef)
-        ctx.layer = wiring, geometry, recorders
+        ctx.layer = wiring, geometry, recorders, price
         return out.view(*geometry.out_shape, -1).movedim(-1, 0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         inputs, logits, coef = ctx.saved_tensors
-        (rows_a, rows_b, gate), geometry, recorders = ctx.layer
+        (rows_a, rows_b, gate), geometry, recorders, price = ctx.layer
         grad, wants_dx = _gradient_rows(grads[0], len(logits)), ctx.needs_input_grad[0]
         s0, sums, dx = ops.soft_backward(
             inputs, grad, rows_a, rows_b, geometry.positions, coef, wants_dx, geometry.window
@@ -167,8 +178,8 @@ class _Soft(Function):
             recorded = Recorded(geometry, inputs, lambda: grad, pair_sums, s0, sums)
             for record in recorders:
                 record(recorded)
-        d_logits = ops.logits_grad(logits.detach(), gate, s0, sums)
-        return geometry.crop_rows(dx) if wants_dx else None, d_logits, None, None, None
+        d_logits = ops.logits_grad(logits.detach(), gate, s0, sums, _at_every_position(price, geometry))
+        return geometry.crop_rows(dx) if wants_dx else None, d_logits, None, None, None, None
 
 
 class _Hard(Function):
@@ -185,6 +196,7 @@ class _Hard(Function):
         wiring: Wiring,
         geometry: Geometry,
         recorders: Sequence[Recorder],
+        price: Tensor | None,
         int8: bool,
     ) -> Tensor:
         bits = as_bits(x)
@@ -193,13 +205,13 @@ class _Hard(Function):
         chosen = wiring.chosen(logits)
         out = ops.hard_forward(words, *chosen, geometry.positions, n)
         ctx.save_for_backward(words, logits)
-        ctx.layer = wiring, geometry, recorders, chosen, int8, bits.unit
+        ctx.layer = wiring, geometry, recorders, price, chosen, int8, bits.unit
         return BitTensor(out, (n, *geometry.out_shape), len(geometry.positions) if int8 else 0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         words, logits = ctx.saved_tensors
-        wiring, geometry, recorders, chosen, int8, unit = ctx.layer
+        wiring, geometry, recorders, price, chosen, int8, unit = ctx.layer
         grad = (_int8_gradient if int8 else _gradient_rows)(grads[0], len(logits))
         s0, sums = _hard_sums(words, grad, wiring.rows_a, wiring.rows_b, geometry.positions)
         if recorders:
@@ -213,13 +225,22 @@ class _Hard(Function):
             recorded = Recorded(geometry, words, gradient, pair_sums, s0, sums)
             for record in recorders:
                 record(recorded)
-        d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums)
+        d_logits = ops.logits_grad(logits.detach(), wiring.gate, s0, sums, _at_every_position(price, geometry))
         dx = _hard_input_gradient(words, grad, chosen, geometry, unit) if ctx.needs_input_grad[0] else None
-        return dx, d_logits, None, None, None, None
+        return dx, d_logits, None, None, None, None, None
 
 
-def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder]) -> Tensor:
+def soft_layer(
+    x: Tensor,
+    logits: Tensor,
+    wiring: Wiring,
+    geometry: Geometry,
+    recorders: Sequence[Recorder],
+    price: Tensor | None = None,
+) -> Tensor:
     """Soft relaxation: float (N, ...) to float (N, *out_shape), batch-last in memory.
+
+    `price` float [16] is what each gate adds to the loss at each position.
 
     Activations have the type of the logits, or that of `torch.autocast` where it is enabled for the device; its sums are
     float32.
@@ -229,17 +250,24 @@ def soft_layer(x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, re
     kind = torch.get_autocast_dtype(device) if short else logits.dtype
     # Adding zero unpacks bits, and autograd passes the gradient back.
     x = (x + 0).to(kind) if isinstance(x, BitTensor) else x.to(kind)
-    out: Tensor = _Soft.apply(x, logits, wiring, geometry, recorders)  # type: ignore[no-untyped-call]
+    out: Tensor = _Soft.apply(x, logits, wiring, geometry, recorders, price)  # type: ignore[no-untyped-call]
     return out
 
 
 def hard_layer(
-    x: Tensor, logits: Tensor, wiring: Wiring, geometry: Geometry, recorders: Sequence[Recorder], *, int8: bool
+    x: Tensor,
+    logits: Tensor,
+    wiring: Wiring,
+    geometry: Geometry,
+    recorders: Sequence[Recorder],
+    price: Tensor | None = None,
+    *,
+    int8: bool,
 ) -> Tensor:
     """Hard relaxation: zeros and ones (N, ...) to a `BitTensor` (N, *out_shape); gradients as int8 or float32."""
     if logits.dtype.itemsize < 4:  # sums are float32
         logits = logits.float()
-    out: Tensor = _Hard.apply(x, logits, wiring, geometry, recorders, int8)  # type: ignore[no-untyped-call]
+    out: Tensor = _Hard.apply(x, logits, wiring, geometry, recorders, price, int8)  # type: ignore[no-untyped-call]
     return out
 
 

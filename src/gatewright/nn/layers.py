@@ -31,6 +31,7 @@ class LogicLayer(nn.Module):
         relaxation: "soft" (the paper) or "hard" (straight-through).
         gradients: How gradients of the outputs travel with the hard relaxation on the CPU: "int8" (rounded stochastically,
             with a scale per neuron; half the time in large batches) or "float". Elsewhere they are always float.
+        price: float [16], what each gate adds to the loss at each position; None for nothing. See `ExpectedCost`.
     """
 
     def __init__(self, candidates: Candidates, relaxation: str, gradients: str) -> None:
@@ -43,11 +44,12 @@ class LogicLayer(nn.Module):
         self.relaxation = relaxation
         self.gradients = gradients
         self.relaxed_eval = False
+        self.price: Tensor | None = None
         self._recorders: OrderedDict[int, Recorder] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies have no recorders: those are of who watches this very layer."""
-        return {**vars(self), "_recorders": OrderedDict()}
+        """Copies have no recorders and no price: those are of who watches and prices this very layer."""
+        return {**vars(self), "_recorders": OrderedDict(), "price": None}
 
     @property
     def frozen(self) -> bool:
@@ -120,9 +122,9 @@ class LogicLayer(nn.Module):
             return discrete_layer(x, wiring.chosen(self.candidates.logits), geometry)
         logits = self.candidates.logits
         if self.relaxation == "soft":
-            return soft_layer(x, logits, wiring, geometry, self.recorders)
+            return soft_layer(x, logits, wiring, geometry, self.recorders, self.price)
         int8 = self.gradients == "int8" and logits.device.type == "cpu" and logits.dtype == torch.float32
-        return hard_layer(x, logits, wiring, geometry, self.recorders, int8=int8)
+        return hard_layer(x, logits, wiring, geometry, self.recorders, self.price, int8=int8)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()}, relaxation={self.relaxation!r})"

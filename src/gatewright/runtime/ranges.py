@@ -66,6 +66,9 @@ INT64 = Range(-(2**63), 2**63 - 1)
 WHOLE = Range(-(2**31), 2**31 - 1)
 """Whole numbers, whatever their sign."""
 
+COST = Range(0, 1e6)
+"""What a thousand gates cost in the loss."""
+
 COUNT_OR_NONE = Range(0, COUNT.high)
 """Numbers of things that may be missing."""
 

@@ -28,11 +28,15 @@ def build_trainer(
     """Build optimizer and learners from their options, and the trainer around them; the arguments are `Trainer`'s."""
     optimizer = recipe.optimizer.build(model, recipe.model)
     learning = Learning(model, optimizer, recipe.train.steps, generator, processes.mean_)
-    sections = {"connections": recipe.connections, "discretization": recipe.discretization}
+    built = {
+        "connections": recipe.connections.build(learning),
+        "discretization": recipe.discretization.build(learning),
+        "cost": recipe.cost.build(learning),
+    }
     return Trainer(
         model,
         optimizer,
-        {name: learner for name, section in sections.items() if (learner := section.build(learning)) is not None},
+        {name: learner for name, learner in built.items() if learner is not None},
         train,
         validation,
         recipe.train,

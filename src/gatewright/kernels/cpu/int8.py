@@ -12,7 +12,7 @@ import torch
 from numba import njit, types
 from torch import Tensor
 
-from gatewright.gates import COEFFICIENTS
+from gatewright.gates import COEFFICIENTS, USES_A, USES_B
 from gatewright.kernels.cpu.float32 import padded
 from gatewright.kernels.cpu.int8_simd import (
     BYTES,
@@ -32,7 +32,7 @@ from gatewright.runtime.threads import split
 _COEF = COEFFICIENTS.astype(np.float32)
 _HASH_ROW = np.uint32(HASH_ROW)
 _LEVELS = np.float32(LEVELS)
-_READS = (_COEF[:, 1:3] != 0) | (_COEF[:, 3:] != 0)
+_READS = np.stack([USES_A, USES_B], 1)
 """Whether a gate reads its first and second operand: a wire does not read the other one."""
 _AHEAD = 12
 """Readers between the one whose rows are asked for and the one whose rows are added."""

@@ -82,7 +82,7 @@ def _exp(values: Any) -> None:
 
 
 @_jit
-def _slopes(gate: Any, sums: Any, out: Any) -> None:
+def _slopes(gate: Any, sums: Any, price: Any, out: Any) -> None:
     """From S0 of each candidate to the slope of its gate, in place."""
     for i in range(gate.shape[0]):
         g = np.int32(gate[i])
@@ -92,6 +92,7 @@ def _slopes(gate: Any, sums: Any, out: Any) -> None:
             + np.float32(f10 - f00) * sums[3 * i]
             + np.float32(f01 - f00) * sums[3 * i + 1]
             + np.float32(f00 + f11 - f01 - f10) * sums[3 * i + 2]
+            + price[np.uintp(gate[i])]
         )
 
 
@@ -109,7 +110,7 @@ def _through_softmax(power: Any, slope: Any, out: Any) -> None:
 
 
 @_jit
-def _logits_grad(start: int, stop: int, logits: Any, gate: Any, s0: Any, sums: Any, out: Any) -> None:
+def _logits_grad(start: int, stop: int, logits: Any, gate: Any, s0: Any, sums: Any, price: Any, out: Any) -> None:
     power = np.zeros((_NEURONS, gate.shape[1]), np.float32)  # the last block may not fill it
     slope = np.empty((_NEURONS, gate.shape[1]), np.float32)
     for first in range(start, stop, _NEURONS):
@@ -118,7 +119,7 @@ def _logits_grad(start: int, stop: int, logits: Any, gate: Any, s0: Any, sums: A
         _exp(power.reshape(-1))
         for j in range(last - first):
             slope[j] = s0[first + j]
-        _slopes(gate[first:last].reshape(-1), sums[first:last].reshape(-1), slope.reshape(-1))
+        _slopes(gate[first:last].reshape(-1), sums[first:last].reshape(-1), price, slope.reshape(-1))
         _through_softmax(power, slope, out[first:last])
 
 
@@ -185,11 +186,11 @@ def mixture(logits: Tensor, gate: Tensor) -> Tensor:
     return out
 
 
-def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor, price: Tensor | None = None) -> Tensor:
     """See `reference.logits_grad`."""
     out = torch.empty(logits.shape)
-    args = (logits.contiguous().numpy(), gate.contiguous().numpy(), s0.numpy(), sums.contiguous().numpy(), out.numpy())
-    split(_logits_grad, len(gate), *args)
+    given = (logits, gate, s0, sums, torch.zeros(N_GATES) if price is None else price.float())
+    split(_logits_grad, len(gate), *(t.contiguous().numpy() for t in given), out.numpy())
     return out
 
 

@@ -10,6 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from gatewright.gates import N_GATES
 from gatewright.kernels.cuda.launch import OPTIONS, ROWS
 
 
@@ -64,11 +65,13 @@ def _mixture(logits, gate, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexp
 
 
 @triton.jit
-def _logits_grad(logits, gate, s0, sums, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
+def _logits_grad(logits, gate, s0, sums, price, out, neurons, n_k, ROWS: tl.constexpr, K: tl.constexpr):
     m, _, real, at = _place(neurons, n_k, ROWS, K)
     probability = _softmax(logits, at, real)
-    c0, c1, c2, c3 = _coefficients(tl.load(gate + at, mask=real, other=0))
-    slope = c0 * tl.load(s0 + m, mask=m < neurons, other=0)[:, None]
+    gates = tl.load(gate + at, mask=real, other=0)
+    c0, c1, c2, c3 = _coefficients(gates)
+    slope = tl.load(price + gates, mask=real, other=0)
+    slope += c0 * tl.load(s0 + m, mask=m < neurons, other=0)[:, None]
     slope += c1 * tl.load(sums + 3 * at, mask=real, other=0)
     slope += c2 * tl.load(sums + 3 * at + 1, mask=real, other=0)
     slope += c3 * tl.load(sums + 3 * at + 2, mask=real, other=0)
@@ -99,9 +102,10 @@ def mixture(logits: Tensor, gate: Tensor) -> Tensor:
     return out
 
 
-def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor) -> Tensor:
+def logits_grad(logits: Tensor, gate: Tensor, s0: Tensor, sums: Tensor, price: Tensor | None = None) -> Tensor:
     """See `reference.logits_grad`."""
     out = torch.empty(logits.shape, device=logits.device)
+    price = torch.zeros(N_GATES, device=logits.device) if price is None else price.float().contiguous()
     grid, blocks = _grid(logits)
-    _logits_grad[grid](logits.contiguous(), gate, s0, sums.contiguous(), out, *logits.shape, **blocks, **OPTIONS)
+    _logits_grad[grid](logits.contiguous(), gate, s0, sums.contiguous(), price, out, *logits.shape, **blocks, **OPTIONS)
     return out

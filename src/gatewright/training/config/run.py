@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from gatewright.runtime.schema import Section
 from gatewright.training.config.connections import CONNECTIONS, Connections, ResampledConnections
+from gatewright.training.config.cost import CostOptions
 from gatewright.training.config.data import DataOptions
 from gatewright.training.config.freezing import FREEZING, Freezing, NoFreezing
 from gatewright.training.config.model import ModelOptions
@@ -20,6 +21,7 @@ class Recipe(Section):
     optimizer: OptimizerOptions = OptimizerOptions()
     connections: Annotated[Connections, CONNECTIONS] = ResampledConnections(kind="resample")
     discretization: Annotated[Freezing, FREEZING] = NoFreezing(kind="none")
+    cost: CostOptions = CostOptions()
     train: TrainOptions
 
 

@@ -57,6 +57,7 @@ Temperature = Annotated[float, Field(gt=0, le=ranges.TEMPERATURE.high), AfterVal
 Rate = Annotated[float, Field(gt=0, le=ranges.RATE.high), AfterValidator(_not_below(ranges.RATE))]
 Clip = Annotated[float, Field(gt=0, le=ranges.CLIP.high), AfterValidator(_not_below(ranges.CLIP))]
 Margin = Annotated[float, Field(ge=ranges.MARGIN.low, le=ranges.MARGIN.high)]
+Cost = Annotated[float, Field(ge=ranges.COST.low, le=ranges.COST.high)]
 Tolerance = Annotated[float, Field(gt=0, le=ranges.TOLERANCE.high), AfterValidator(_not_below(ranges.TOLERANCE))]
 
 Shape = tuple[int, ...]
