@@ -115,7 +115,7 @@ def test_a_run_with_a_price_resumes_to_the_same_bits(tmp_path):
     from gatewright.runs.run import load_run, train
     from gatewright.training.load import load_preset
 
-    changes = ["train.steps=40", "train.checkpoint_every=10", "cost.weight=5.0", "model.layers=[{type: dense, width: 60}]"]
+    changes = ["train.steps=40", "train.checkpoint_every=10", "cost.weight=5.0", "model.layers=[{type: flatten}, {type: dense, width: 60}]"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(load_preset("digits", changes), "digits", whole)
     count = 0

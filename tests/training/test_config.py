@@ -57,7 +57,7 @@ def test_changing_a_kind_starts_its_section_afresh(tmp_path):
         ("steps=3", r"unknown key 'steps'; did you mean 'train.steps'\?"),
         ("lr=1", r"unknown key 'lr'; did you mean 'optimizer.lr'\?"),
         ("data.encoder.treshold=3", r"did you mean 'data.encoder.thresholds'\?"),
-        ("zzz=3", r"unknown key 'zzz' \(valid there: circuit, connections, data, "),
+        ("zzz=3", r"unknown key 'zzz' \(valid there: circuit, connections, cost, data, "),
         ("train.steps=x", r"train.steps should be a valid integer, got 'x'"),
         ("train.steps=true", r"train.steps should be a valid integer, got True"),
         ("train.steps=0", r"train.steps should be greater than 0, got 0"),
