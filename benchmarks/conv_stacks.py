@@ -89,6 +89,20 @@ CASES = {
         )
         for tau, steps in ((10, 16_000), (25, 4000), (50, 4000))
     },
+    "mnist k 10, 240 trees of 15": case("mnist", 10, trees(240, 16), steps=8000),
+    **{
+        f"mnist k {k}, {n} trees of 15, a thousand gates cost {weight}": case(
+            "mnist", k, trees(n, 16), f"cost.weight={weight}", steps=8000
+        )
+        for k, n, weight in ((10, 240, 0.001), (10, 240, 0.01), (10, 240, 0.1), (12, 300, 0.01), (16, 400, 0.01))
+    },
+    "cifar10 k 12, 1,100 gates": case("cifar10", 12, dense(1100), steps=20_000),
+    **{
+        f"cifar10 k {k}, {n:,} gates, a thousand NANDs cost {weight}": case(
+            "cifar10", k, dense(n), f"cost.weight={weight}", "cost.currency=nand", steps=20_000
+        )
+        for k, n, weight in ((12, 1100, 0.01), (16, 1300, 0.01), (16, 1500, 0.02))
+    },
 }
 
 

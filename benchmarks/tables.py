@@ -13,7 +13,7 @@ import statistics
 import sys
 from typing import Any
 
-from conv_tables import conv_rows, conv_stacks
+from conv_tables import conv_prices, conv_rows, conv_stacks
 from gatewright.data import describe
 from gatewright.runs.report.published import OPS_PER_BIT, OPS_PER_COMPARISON, benchmark, published
 from gatewright.runs.report.table import accuracy_text, table
@@ -367,6 +367,7 @@ PAGES = {
     ("docs/engine.md", "engine"): (engine,),
     ("docs/connections.md", "connections"): (connections,),
     ("docs/connections.md", "conv-rows"): (conv_rows,),
+    ("docs/connections.md", "conv-prices"): (conv_prices,),
     ("docs/connections.md", "conv-stacks"): (conv_stacks,),
     ("docs/search.md", "searches"): (searches,),
     ("docs/ablation.md", "ablation"): (ablation,),
