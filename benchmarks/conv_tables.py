@@ -54,6 +54,6 @@ def _stacks(wanted: Callable[[str], bool]) -> str:
             lines.append(f"| {name} | {runs[0]['curve'][-1][0]:,} | {len(runs)} | {accuracy} | {' | '.join(ops)} |")
     lines += [
         "",
-        "Means of accuracy, medians of ops (`python benchmarks/conv_stacks.py`); runs scatter by about 0.15 points on MNIST.",
+        "Means and medians over seeds (`python benchmarks/conv_stacks.py`); runs scatter by about 0.15 points on MNIST.",
     ]
     return "\n".join(lines)
