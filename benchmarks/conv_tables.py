@@ -21,6 +21,25 @@ def conv_rows() -> str:
     return "\n".join(lines)
 
 
+def conv_steps() -> str:
+    """Training steps of the paper's stack, with learned connections."""
+    found = read("conv_steps")
+    if found is None:
+        return ""
+    lines = ["| k | dense layers | batch | threads | step, ms | samples/s |", "|---:|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {row['k']} | 2 x {row['width']:,} | {row['batch']} | {row['threads']} | {row['ms_median']:.1f} "
+        f"| {1000 * row['batch'] / row['ms_median']:,.0f} |"
+        for row in found["cases"]
+    ]
+    machine = found["machine"]["processor"]
+    lines += [
+        "",
+        f"8 candidates, guided, CIFAR-10; medians, {machine} (`python benchmarks/conv_steps.py`).",
+    ]
+    return "\n".join(lines)
+
+
 def conv_stacks() -> str:
     """What stands behind the convolutions, and what they read."""
     return _stacks(lambda name: not _priced(name))

@@ -13,7 +13,7 @@ import statistics
 import sys
 from typing import Any
 
-from conv_tables import conv_prices, conv_rows, conv_stacks
+from conv_tables import conv_prices, conv_rows, conv_stacks, conv_steps
 from gatewright.data import describe
 from gatewright.runs.report.published import OPS_PER_BIT, OPS_PER_COMPARISON, benchmark, published
 from gatewright.runs.report.table import accuracy_text, table
@@ -361,6 +361,7 @@ PAGES = {
     ("README.md", "peers"): (peers,),
     ("docs/zoo.md", "results"): (complete,),
     ("docs/networks.md", "training"): (training,),
+    ("docs/networks.md", "conv-steps"): (conv_steps,),
     ("docs/hardware.md", "hardware"): (hardware,),
     ("docs/hardware.md", "microcontroller"): (microcontroller,),
     ("docs/sklearn.md", "comparison"): (comparison,),
