@@ -164,6 +164,7 @@ class Space:
         point["tau"] = trial.suggest_categorical("tau", ["measured", "rule"])
         point["lr"] = trial.suggest_float("lr", 0.002, 0.05, log=True)
         point["batch"] = trial.suggest_categorical("batch", list(BATCHES))
+        point["cost"] = trial.suggest_float("cost", *COSTS, log=True)
         if self.image:
             point["augment"] = trial.suggest_float("augment", 0.0, 1.5)
             if self._shifts:
@@ -210,6 +211,7 @@ class Space:
             },
             "optimizer": {"lr": point["lr"], "schedule": "one-cycle"},
             "connections": _connections(point),
+            "cost": self._cost(point),
             "train": {"steps": steps, "batch": point["batch"], "seed": seed},
         }
         if point["network"] == "conv":
@@ -217,6 +219,12 @@ class Space:
         if self.image and (point["augment"] >= 0.1 or point["shift"] or point["flip"]):
             tree["data"]["augment"] = self._augment(point)
         return load.from_dict(tree, "search")
+
+    def _cost(self, point: Point) -> dict[str, Any]:
+        """Prices of the gates, in the currency that is short; the least of them makes no difference."""
+        if point["cost"] <= COSTS[0]:
+            return {}
+        return {"weight": round(point["cost"], 5), "currency": "nand" if set(self.budget.limits) == {"nand"} else "ops"}
 
     def _encoder(self, point: Point) -> dict[str, Any]:
         if not self.image:
@@ -297,6 +305,7 @@ class Space:
             "augment": config.data.augment.rotation / 8,
             "shift": config.data.augment.shift,
             "flip": config.data.augment.flip,
+            "cost": config.cost.weight,
             "fill": 0.88,
         }
         if any(layer.type == "conv" for layer in layers):
@@ -320,7 +329,7 @@ class Space:
         for key, values in choices.items():
             near[key] = min(values, key=lambda value: abs(value - near[key]))
         limits = {"depth": (1, 3), "levels": (2, 5), "taper": (0.3, 1.0), "fill": (0.6, 1.0), "margin": (0.2, 2.0)}
-        limits |= {"lr": (0.002, 0.05), "augment": (0.0, 1.5), "shift": (0, self._shifts)}
+        limits |= {"lr": (0.002, 0.05), "augment": (0.0, 1.5), "shift": (0, self._shifts), "cost": COSTS}
         for key, (low, high) in limits.items():
             near[key] = min(max(near[key], low), high)
         if near["connections"] not in {"guided", "resample"}:
@@ -332,14 +341,14 @@ DEFAULTS: dict[str, Any] = {
     "network": "dense", "thresholds": 1, "encoder": "quantile", "depth": 1, "taper": 1.0, "levels": 3, "k": 16,
     "behind": 1, "head": "sum",
     "fill": 0.88, "candidates": 8, "connections": "guided", "margin": 0.3, "tau": "rule", "lr": 0.01, "batch": 128,
-    "augment": 0.0, "shift": 0, "flip": False,
+    "augment": 0.0, "shift": 0, "flip": False, "cost": 0.0,
 }  # fmt: skip
 """Values of parameters that a point does not have."""
 
 RECIPES: dict[str, dict[str, Any]] = {
     "dense": {"network": "dense", "thresholds": 3},
     "trees": {"network": "trees", "thresholds": 1, "lr": 0.0025},
-    "conv": {"network": "conv", "behind": 4, "tau": "measured", "lr": 0.02, "batch": 256, "margin": 1.5},
+    "conv": {"network": "conv", "behind": 4, "tau": "measured", "lr": 0.02, "batch": 256, "margin": 1.5, "cost": 0.003},
 }
 """What has worked for each kind of network, where there is no preset for the data."""
 
@@ -349,6 +358,8 @@ HEADS: dict[str, dict[str, Any]] = {
     "weighted-3": {"kind": "weighted", "limit": 3, "lr": 0.003},
 }
 BATCHES = (64, 128, 256, 512)
+COSTS = (0.0001, 0.1)
+"""Loss of a thousand gates, from what makes no difference to what leaves little of a network."""
 
 
 def _trees(levels: int, width: int) -> list[dict[str, Any]]:
