@@ -1,4 +1,4 @@
-"""Training steps of compact convolutions on the CPU: the stack of the paper behind 2 x 10,000 or 2 x 40,000 neurons.
+"""Training steps of compact convolutions on the CPU: the paper's stack in front of 2 x 10,000 or 2 x 40,000 neurons.
 
     python benchmarks/conv_steps.py [--rounds 5]   # writes conv_steps.json beside itself
 
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 
+from conv_stacks import PAPER
 from gatewright.bench.presets import bench_presets
 from gatewright.runtime.machine import machine, versions
 from gatewright.runtime.threads import use_threads
@@ -37,9 +38,7 @@ CASES = (Case(16, 10_000, 128, 1), Case(64, 40_000, 256, 1), Case(64, 40_000, 25
 
 def changes(case: Case) -> list[str]:
     """What makes the preset the case's network."""
-    stack = ", ".join(
-        f"{{type: conv, channels: {each}}}" for each in ("k, stride: 2", "k", "4 * k, stride: 2", "4 * k")
-    )
+    stack = ", ".join(f"{{type: conv, channels: {each}}}" for each in PAPER)
     return [
         f"model.k={case.k}",
         f"model.layers=[{stack}, {{type: flatten}}, {{type: dense, width: {case.width}, repeat: 2}}]",

@@ -73,7 +73,7 @@ def test_presets_are_measured_with_their_kernels(device, presets):
     assert soft == {"mixture", "soft_forward", "soft_backward", "logits_grad"}
     assert {kernel["layer"] for kernel in result["presets"]["cifar10-conv-t"]["kernels"]} == set(range(6))
     hard = {kernel["kernel"] for kernel in result["presets"]["monks-1"]["kernels"]}
-    assert hard == {"best", "hard_forward", "hard_sums", "hard_input_grad", "logits_grad"}
+    assert hard == {"chosen", "hard_forward", "hard_sums", "hard_input_grad", "logits_grad"}
 
 
 @pytest.mark.parametrize("name", data.names())

@@ -71,6 +71,14 @@ def test_a_preset_with_trees_behind_convolutions_is_a_point():
     assert {(point["k"], point["behind"]) for point in starts if point["network"] == "conv"} >= {(4, 4), (12, 4)}
 
 
+def test_gates_have_prices_in_the_currency_that_is_short(digits):
+    point = {"network": "dense", "fill": 0.9, "cost": 0.01}
+    for budget, weight, currency in ((Budget(total_ops=3000), 0.01, "ops"), (Budget(nand=6000), 0.005, "nand")):
+        cost = Space(digits, budget).build(point, lambda config: 1, 0).cost
+        assert (cost.weight, cost.currency) == (weight, currency)
+    assert Space(digits, Budget(nand=6000)).build({"fill": 0.9}, lambda config: 1, 0).cost.weight == 0
+
+
 def test_what_was_counted_scales_what_is_predicted(space):
     usual = space.build({"fill": 0.9}, lambda config: 1, 0)
     careful = space.build({"fill": 0.9}, lambda config: 1, 0, scale=1.5)

@@ -97,7 +97,9 @@ def main():
     cuda.hard_sums(words, grad, wiring.rows_a, wiring.rows_b, p)
     cuda.best(logits)
     cuda.mixture(logits, wiring.gate)
-    cuda.logits_grad(logits, wiring.gate, logits[:, 0].contiguous(), coef[..., :3].contiguous())
+    slopes = (logits[:, 0].contiguous(), coef[..., :3].contiguous())
+    cuda.logits_grad(logits, wiring.gate, *slopes)
+    cuda.logits_grad(logits, wiring.gate, *slopes, torch.ones(16, device=logits.device))
     for window in (geometry.window, None):
         cuda.hard_input_grad(words, grad, *one, p, window)
     for short in (torch.float32, torch.bfloat16):

@@ -83,6 +83,8 @@ def test_every_kernel_equals_the_reference(sizes):
     close(cpu.mixture(logits, t["gates"]), reference.mixture(logits, t["gates"]))
     args = (logits, t["gates"], s0, sums)
     close(cpu.logits_grad(*args), reference.logits_grad(*args))
+    price = torch.arange(16) / 10
+    close(cpu.logits_grad(*args, price), reference.logits_grad(*args, price))
 
 
 @given(LAYERS)

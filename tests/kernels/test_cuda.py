@@ -100,6 +100,8 @@ def check_layer(sizes, device, seed=0):
         close(ops.mixture(logits, t["gates"]), reference.mixture(logits, t["gates"]))
         args = (logits, t["gates"], s0, sums)
         close(ops.logits_grad(*args), reference.logits_grad(*args))
+        price = torch.arange(16, device=logits.device) / 10
+        close(ops.logits_grad(*args, price), reference.logits_grad(*args, price))
 
 
 @anywhere

@@ -101,11 +101,16 @@ def test_state_and_copies():
     both, stepped = copy.deepcopy((model, cost))
     stepped.step()
     assert float(both[0].price.max()) > float(model[0].price.max())
+    cost.remove()
+    assert model[0].price is None
     with pytest.raises(FormatError, match="steps"):
         other.load_state_dict({"steps": -1})
 
 
-@pytest.mark.parametrize(("options", "said"), [({"weight": -1.0}, "weight"), ({"weight": 1.0, "currency": "gold"}, "gold")])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"weight": -1.0}, "weight"), *(({"weight": 1.0, "currency": kind}, "currency") for kind in ("gold", []))],
+)
 def test_options_are_refused_by_name(options, said):
     with pytest.raises(OptionError, match=said):
         gw.ExpectedCost(network(), **options)
@@ -115,7 +120,8 @@ def test_a_run_with_a_price_resumes_to_the_same_bits(tmp_path):
     from gatewright.runs.run import load_run, train
     from gatewright.training.load import load_preset
 
-    changes = ["train.steps=40", "train.checkpoint_every=10", "cost.weight=5.0", "model.layers=[{type: flatten}, {type: dense, width: 60}]"]
+    layers = "model.layers=[{type: flatten}, {type: dense, width: 60}]"
+    changes = ["train.steps=40", "train.checkpoint_every=10", "cost.weight=5.0", layers]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(load_preset("digits", changes), "digits", whole)
     count = 0

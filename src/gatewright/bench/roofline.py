@@ -120,7 +120,7 @@ def _hard(wiring: Wiring, logits: Tensor, left: Recorded) -> Iterator[Kernel]:
     outputs, rows, table = float(m * p * n), 8.0 * words.numel(), 4.0 * m * k
     one = wiring.chosen(logits)
     chosen = (one.rows_a, one.rows_b, one.gate, positions)
-    yield Kernel("best", lambda: ops.best(logits), Work(table + 8 * m, 0, m * k))
+    yield Kernel("chosen", lambda: wiring.chosen(logits), Work(table + 18 * m, 0, m * k))
     yield Kernel(
         "hard_forward",
         lambda: ops.hard_forward(words, *chosen, n),

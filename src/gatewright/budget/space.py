@@ -164,7 +164,7 @@ class Space:
         point["tau"] = trial.suggest_categorical("tau", ["measured", "rule"])
         point["lr"] = trial.suggest_float("lr", 0.002, 0.05, log=True)
         point["batch"] = trial.suggest_categorical("batch", list(BATCHES))
-        point["cost"] = trial.suggest_float("cost", *COSTS, log=True)
+        point["cost"] = trial.suggest_categorical("cost", list(COSTS))
         if self.image:
             point["augment"] = trial.suggest_float("augment", 0.0, 1.5)
             if self._shifts:
@@ -221,10 +221,10 @@ class Space:
         return load.from_dict(tree, "search")
 
     def _cost(self, point: Point) -> dict[str, Any]:
-        """Prices of the gates, in the currency that is short; the least of them makes no difference."""
-        if point["cost"] <= COSTS[0]:
-            return {}
-        return {"weight": round(point["cost"], 5), "currency": "nand" if set(self.budget.limits) == {"nand"} else "ops"}
+        """Prices of the gates, in the currency that is short."""
+        if set(self.budget.limits) == {"nand"}:
+            return {"weight": point["cost"] / NANDS, "currency": "nand"}
+        return {"weight": point["cost"], "currency": "ops"}
 
     def _encoder(self, point: Point) -> dict[str, Any]:
         if not self.image:
@@ -305,7 +305,7 @@ class Space:
             "augment": config.data.augment.rotation / 8,
             "shift": config.data.augment.shift,
             "flip": config.data.augment.flip,
-            "cost": config.cost.weight,
+            "cost": config.cost.weight * (NANDS if config.cost.currency == "nand" else 1),
             "fill": 0.88,
         }
         if any(layer.type == "conv" for layer in layers):
@@ -321,15 +321,15 @@ class Space:
         """The same with every value inside of the space, and without parameters that its kind does not have."""
         near: dict[str, Any] = dict(point)
         near["encoder"] = near["encoder"] if near["encoder"] in self._encoders else self._encoders[0]
-        choices: dict[str, Sequence[int]] = {
+        choices: dict[str, Sequence[float]] = {
             "thresholds": self.thresholds, "k": self.channels or (DEFAULTS["k"],), "behind": BEHIND,
             "candidates": (4, 8, 16),
-            "batch": BATCHES,
+            "batch": BATCHES, "cost": COSTS,
         }  # fmt: skip
         for key, values in choices.items():
             near[key] = min(values, key=lambda value: abs(value - near[key]))
         limits = {"depth": (1, 3), "levels": (2, 5), "taper": (0.3, 1.0), "fill": (0.6, 1.0), "margin": (0.2, 2.0)}
-        limits |= {"lr": (0.002, 0.05), "augment": (0.0, 1.5), "shift": (0, self._shifts), "cost": COSTS}
+        limits |= {"lr": (0.002, 0.05), "augment": (0.0, 1.5), "shift": (0, self._shifts)}
         for key, (low, high) in limits.items():
             near[key] = min(max(near[key], low), high)
         if near["connections"] not in {"guided", "resample"}:
@@ -358,8 +358,11 @@ HEADS: dict[str, dict[str, Any]] = {
     "weighted-3": {"kind": "weighted", "limit": 3, "lr": 0.003},
 }
 BATCHES = (64, 128, 256, 512)
-COSTS = (0.0001, 0.1)
-"""Loss of a thousand gates, from what makes no difference to what leaves little of a network."""
+COSTS = (0.0, 0.001, 0.003, 0.01, 0.03)
+"""What a thousand gates add to the loss: nothing, or what suits large circuits to what suits small ones."""
+
+NANDS = 2
+"""NAND gates and inverters of a gate, about."""
 
 
 def _trees(levels: int, width: int) -> list[dict[str, Any]]:

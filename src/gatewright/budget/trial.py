@@ -122,14 +122,15 @@ class Worker:
     def _scale(self, trial: optuna.Trial, point: Mapping[str, Any]) -> float:
         """What circuits took over what was predicted: that of the trial it resizes, or those of its kind.
 
-        Of a kind are those of the same network and head; their geometric mean with one of which the prediction was right.
+        Of a kind are those of the same network, head and prices; their geometric mean with one of which the prediction was
+        right.
         """
         source, logs = self.study.resized(trial.number), []
         for each in self.study.trials(TrialState.COMPLETE):
             ratio = self._ratio(each.user_attrs)
             if each.number == source:
                 return ratio
-            if all(each.params.get(name) == point[name] for name in ("network", "head") if name in each.params):
+            if all(each.params.get(name) == point[name] for name in ("network", "head", "cost") if name in each.params):
                 logs.append(math.log(ratio))
         return math.exp(sum(logs) / (len(logs) + 1))
 

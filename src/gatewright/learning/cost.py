@@ -5,7 +5,7 @@ wire, an inverter or a constant, one op as any other gate. d cost / d p_k is the
 to the candidates' slopes before the softmax's Jacobian and costs no time. Where the loss cannot tell candidates apart the
 cheapest wins, so a wider network fits in the same circuit (docs/connections.md has the figures).
 
-Others who report expected cost in the loss: arXiv 2604.19334.
+An expected cost in the loss is also reported in arXiv 2604.19334.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ PER = 1000
 class ExpectedCost:
     """Add `weight` times the network's expected cost, in thousands, to the loss; call `step()` after `optimizer.step()`.
 
-    The weight rises from zero until step `ramp`, so that a network first learns what to compute, then how cheaply.
+    The weight rises from zero until step `ramp`, so that a network first learns what to compute, then how cheaply. The term
+    is added in each backward pass, whatever the scale of the loss there; losses that are printed do not contain it. Layers
+    whose candidates all cost the same (`gates: logic` with `currency="ops"`) are not moved by it. A model has one such
+    object: a later one takes the place of an earlier one, and `remove()` ends its work.
 
     Example:
         >>> import gatewright as gw
@@ -58,7 +61,7 @@ class ExpectedCost:
 
     Args:
         model: Any module that contains logic layers.
-        weight: Loss of a thousand gates.
+        weight: What a thousand gates add to the loss.
         currency: One of `CURRENCIES`.
         ramp: Step from which the weight is full; 0 for the first.
     """
@@ -69,12 +72,12 @@ class ExpectedCost:
     def __init__(self, model: nn.Module, *, weight: float, currency: str = "ops", ramp: int = 0) -> None:
         COST.check("weight", weight)
         COUNT_OR_NONE.whole("ramp", ramp)
-        if currency not in CURRENCIES:
+        if not isinstance(currency, str) or currency not in CURRENCIES:
             raise unknown_name("currency", str(currency), tuple(CURRENCIES))
         self.layers = logic_layers(model)
         self.weight, self.ramp = weight, ramp
         self.steps = 0
-        place = next(model.parameters()).device
+        place = self.layers[0].candidates.logits.device if self.layers else torch.device("cpu")
         self._full = torch.tensor(CURRENCIES[currency], device=place) * (weight / PER)
         self._price = torch.empty_like(self._full)
         self._attach()
@@ -91,7 +94,18 @@ class ExpectedCost:
 
     def _set(self) -> None:
         """Write the prices of the next step, where recorded steps read them."""
-        self._price.copy_(self._full * (min(1.0, self.steps / self.ramp) if self.ramp else 1.0))
+        self._price.copy_(self._full * self._risen)
+
+    @property
+    def _risen(self) -> float:
+        """Share of the full weight at the next step."""
+        return min(1.0, self.steps / self.ramp) if self.ramp else 1.0
+
+    def remove(self) -> None:
+        """Let the layers learn without prices again."""
+        for layer in self.layers:
+            if layer.price is self._price:
+                layer.price = None
 
     def step(self) -> None:
         """End the step."""
@@ -110,7 +124,7 @@ class ExpectedCost:
     @property
     def statistics(self) -> dict[str, float]:
         """The weight of the next step."""
-        return {"weight": self.weight * (min(1.0, self.steps / self.ramp) if self.ramp else 1.0)}
+        return {"weight": self.weight * self._risen}
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps: what gates cost now follows from it."""

@@ -66,6 +66,8 @@ class Candidates(nn.Module):
         allowed = list(range(N_GATES)) if gates is None else [int(g) for g in gates]
         if not allowed or min(allowed) < 0 or max(allowed) >= N_GATES:
             raise OptionError(f"gates must be a non-empty list of gate ids 0..{N_GATES - 1}, got {gates}")
+        if len(set(allowed)) < len(allowed):
+            raise OptionError(f"gates must name each gate once, got {gates}")
         if init == "residual" and Gate.A not in allowed:
             raise OptionError("residual initialisation starts neurons as wires (gate A), which gates does not allow")
         self.pool_size = int(pool_size)
@@ -118,7 +120,7 @@ class Candidates(nn.Module):
         return self.allowed_gates[at.to(self.allowed_gates.device)].to(torch.uint8)
 
     def draw_operands(self, pool_start: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Draw pairs of different operands: first operands that may be used, int64 of any shape -> two int32 of it."""
+        """Draw two different operands for each entry of `pool_start` (int64, any shape); two int32 tensors of its shape."""
         size, place, kind = pool_start.shape, place_of(generator), torch.int32
         a = torch.randint(self.pool_size, size, generator=generator, device=place, dtype=kind)
         b = a

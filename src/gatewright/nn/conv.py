@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -85,6 +85,10 @@ class LogicConv2d(LogicLayer):
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding, self.channels = kernel_size, stride, padding, channels
         self._geometries: dict[tuple[tuple[int, ...], torch.device], Geometry] = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Geometries are made anew: those of earlier versions lack what kernels need."""
+        super().__setstate__({**state, "_geometries": {}})
 
     def geometry(self, in_shape: tuple[int, ...]) -> Geometry:
         """See `LogicLayer.geometry`."""

@@ -136,7 +136,7 @@ def _hard_input_gradient(words: Tensor, grad: Tensor, chosen: Wiring, geometry: 
 
 def _at_every_position(price: Tensor | None, geometry: Geometry) -> Tensor | None:
     """What the gates of one neuron add to the loss: a circuit has one at each position."""
-    return None if price is None else price * len(geometry.positions)
+    return None if price is None else price.to(geometry.positions.device) * len(geometry.positions)
 
 
 class _Soft(Function):

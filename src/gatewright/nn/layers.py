@@ -51,6 +51,10 @@ class LogicLayer(nn.Module):
         """Copies have no recorders and no price: those are of who watches and prices this very layer."""
         return {**vars(self), "_recorders": OrderedDict(), "price": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Layers pickled by earlier versions have no price."""
+        super().__setstate__({"price": None, **state})  # type: ignore[no-untyped-call]
+
     @property
     def frozen(self) -> bool:
         """Whether the layer computes with its discretized gates for good."""

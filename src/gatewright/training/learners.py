@@ -1,4 +1,4 @@
-"""What learns beside the optimizer: connections and discretization, stepped alike."""
+"""What is stepped beside the optimizer: connections, discretization and cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DECISION_STEPS = 10
 
 
 class Learner(Protocol):
-    """An object stepped after the optimizer: connection learning or discretization."""
+    """An object stepped after the optimizer: connection learning, discretization or expected cost."""
 
     @property
     def statistics(self) -> dict[str, Any]:

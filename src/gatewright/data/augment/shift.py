@@ -73,7 +73,7 @@ def _mirror(start: int, stop: int, images: Any, chosen: Any, out: Any) -> None:
         for c in range(images.shape[1]):
             for y in range(images.shape[2]):
                 line, source = out[i, c, y], images[i, c, y]
-                for x in range(width):
+                for x in range(width):  # vector code, which a slice with a negative step is not
                     line[x] = source[width - 1 - x]
 
 

@@ -35,9 +35,16 @@ _LEVELS = np.float32(LEVELS)
 _READS = np.stack([USES_A, USES_B], 1)
 """Whether a gate reads its first and second operand: a wire does not read the other one."""
 _AHEAD = 12
-"""Readers between the one whose rows are asked for and the one whose rows are added."""
+"""How many readers ahead of a row's own their rows are asked for."""
 # Without fast maths: a value is rounded as the reference rounds it, bit for bit.
 _jit = njit(cache=True, nogil=True)
+
+
+@_jit
+def _scale_and_factor(peak: Any) -> Any:
+    """The scale of a unit whose greatest magnitude has these bits, and what its values are multiplied by for rounding."""
+    greatest = as_float(peak)
+    return greatest / _LEVELS, _LEVELS / greatest if greatest > 0 else np.float32(0)
 
 
 @_jit
@@ -160,18 +167,11 @@ def _input_rows(start: int, stop: int, words: Any, q: Any, readers: Any, out: An
             to = scratch_at + types.uintp(r * 4) * q_bytes
             reader, value = rows_at + types.uintp(first * 12), values_at + types.uintp(first * 8)
             peak = max(peak, chosen_bytes(to, q_at, words_at, reader, value, after - first, n_words))
-        out_scale[v], factor = _steps(peak)
+        out_scale[v], factor = _scale_and_factor(peak)
         for r in range(unit):
             salt = np.uint32(np.uint32(v * unit + r) * _HASH_ROW)
             round_row(scratch_at + types.uintp(r * 4) * q_bytes, out_at, factor, salt, vectors)
             out_at += q_bytes
-
-
-@_jit
-def _steps(peak: Any) -> Any:
-    """The scale of a unit whose greatest magnitude has these bits, and what its values are multiplied by."""
-    greatest = as_float(peak)
-    return greatest / _LEVELS, _LEVELS / greatest if greatest > 0 else np.float32(0)
 
 
 @_jit
@@ -201,7 +201,7 @@ def _input(
             for r in range(first, first + unit):
                 row = (r // width + padding) * wide + r % width + padding
                 size = max(size, peak_bits(scratch_at + types.uintp(row) * scratch_bytes, vectors))
-            out_scale[(i * pixels + first) // unit], factor = _steps(size)
+            out_scale[(i * pixels + first) // unit], factor = _scale_and_factor(size)
             for r in range(first, first + unit):
                 row = (r // width + padding) * wide + r % width + padding
                 salt = np.uint32(np.uint32(i * pixels + r) * _HASH_ROW)
@@ -224,9 +224,14 @@ def int8_sums(
     """See `int8_reference.int8_sums`."""
     s0, sums = torch.empty(len(rows_a)), torch.empty(*rows_a.shape, 3)
     offsets = positions.numpy().astype(np.int64) * (words.shape[1] * 8)
-    grad, wires = (q.numpy(), scale.numpy(), repeat), (*(t.contiguous().numpy() for t in (rows_a, rows_b)), offsets)
+    grad, wires = (q.numpy(), scale.numpy(), repeat), (*map(_rows, (rows_a, rows_b)), offsets)
     split(_sums, len(rows_a), words.contiguous().numpy(), grad, wires, s0.numpy(), sums.numpy())
     return s0, sums
+
+
+def _rows(rows: Tensor) -> Any:
+    """Row numbers as the inner loops read them from memory."""
+    return rows.to(torch.int32).contiguous().numpy()
 
 
 def int8_input_grad(

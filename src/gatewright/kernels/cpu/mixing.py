@@ -92,7 +92,7 @@ def _slopes(gate: Any, sums: Any, price: Any, out: Any) -> None:
             + np.float32(f10 - f00) * sums[3 * i]
             + np.float32(f01 - f00) * sums[3 * i + 1]
             + np.float32(f00 + f11 - f01 - f10) * sums[3 * i + 2]
-            + price[np.uintp(gate[i])]
+            + price[np.uintp(gate[i])]  # an index that cannot be negative: no test for it in the loop
         )
 
 
@@ -157,7 +157,7 @@ def _steepest(start: int, stop: int, s0: Any, sums: Any, allowed: Any, pick: Any
         for c in range(pick.shape[1]):
             at = 0
             for t in range(1, len(slope)):
-                if slope[t] < slope[at]:
+                if slope[t] < slope[at] or slope[at] != slope[at]:  # NaN comes last
                     at = t
             pick[j, c], slopes[j, c] = at, slope[at]
             gates[j, c] = _steepest_gate(s0[j], sums[j, at, 0], sums[j, at, 1], sums[j, at, 2], allowed)[0]

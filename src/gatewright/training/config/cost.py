@@ -13,7 +13,7 @@ class CostOptions(Section):
     """The expected cost of the network's gates, as a term of the loss; see `gatewright.ExpectedCost`.
 
     Attributes:
-        weight: Loss of a thousand gates; 0 for none.
+        weight: What a thousand gates add to the loss; 0 for nothing.
         currency: `ops` (two-input gates, XOR as one) or `nand` (about two for AND and its like, four for XOR).
         ramp: Moment from which the weight is full; it rises from zero until then.
     """
