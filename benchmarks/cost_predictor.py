@@ -4,7 +4,8 @@ python benchmarks/cost_predictor.py   # writes src/gatewright/budget/coefficient
 
 The gates of encoder and logic are those of the rows in pareto.json (medians over seeds), the other figures are of the
 zoo's circuits, in zoo_cost.json. Bytes of flash are measured here (Cortex-M4) and kept in cost_predictor.json. Errors are
-those of circuits left out of the fit one at a time, as factors.
+those of circuits left out of the fit one at a time, as factors. Networks whose gates cost something take no part: what they
+save depends on the price, and a search learns it from its own trials.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def samples() -> dict[str, dict[str, Any]]:
     for name, figures in counted.items():
         config = load_preset(name)
         dataset = gw.load_dataset(config.data.name)
-        if dataset.label_shape or figures["total_ops"] < SMALLEST:
+        if dataset.label_shape or figures["total_ops"] < SMALLEST or config.cost.weight:
             continue
         encoder, shape = EncoderSize.of(config.data.encoder, dataset)
         plan = config.model.plan(shape, dataset.n_classes, dataset.label_shape)
