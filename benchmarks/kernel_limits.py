@@ -1,4 +1,4 @@
-"""Candidate sums of the hard relaxation beside the least time the processor's instructions allow.
+"""Kernels of the hard relaxation: candidate sums beside the least time the processor's instructions allow; input gradients.
 
     python benchmarks/kernel_limits.py            # half a minute; writes kernel_limits.json beside itself
 
@@ -21,6 +21,7 @@ import torch
 from gatewright.kernels import ops
 from gatewright.kernels.cpu.int8_simd import HAS_VNNI
 from gatewright.runtime.machine import machine, versions
+from gatewright.runtime.memory import keep_freed_memory
 from gatewright.runtime.threads import use_threads
 
 RESULT = Path(__file__).with_suffix(".json")
@@ -57,28 +58,49 @@ CASES = {
 }  # fmt: skip
 
 
+INPUT_CASES = {"10,000 neurons, batch 128": (10_000, 128), "40,000 neurons, batch 256": (40_000, 256)}
+"""As many neurons as inputs, of random gates and wiring; with as many samples."""
+
+
+def input_gradient(neurons: int, n: int) -> Callable[[], Any]:
+    """The input gradient of a dense layer, rounded to int8."""
+    g = torch.Generator().manual_seed(0)
+    words, (q, scale) = rows(neurons, n, g), ops.quantize(torch.randn(neurons, 1, n, generator=g))
+    a, b = (torch.randint(neurons, (neurons,), generator=g, dtype=torch.int32) for _ in range(2))
+    gate, origin = torch.randint(16, (neurons,), generator=g, dtype=torch.uint8), torch.zeros(1, dtype=torch.int32)
+    return lambda: ops.int8_input_grad(words, q, scale, 1, a, b, gate, origin, [1, 1, 0, 1], n)
+
+
 def size(case: dict[str, int]) -> int:
     """Candidate-samples of a case."""
     return case["neurons"] * case["candidates"] * case["n"] * case.get("positions", 1)
 
 
+def least(runs: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Seconds of each, the best of rounds in which all take turns."""
+    best = dict.fromkeys(runs, float("inf"))
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
 def main() -> None:
     found: dict[str, Any] = {}
+    keep_freed_memory()  # as in training
     with use_threads(1):
         for kind in ("int8", "float"):
-            runs = {name: layer(kind, **case) for name, case in CASES.items()}
-            best = dict.fromkeys(runs, float("inf"))
-            for _ in range(ROUNDS):
-                for name, run in runs.items():
-                    start = time.perf_counter()
-                    run()
-                    best[name] = min(best[name], time.perf_counter() - start)
-            ns = {name: best[name] / size(CASES[name]) * 1e9 for name in runs}
+            best = least({name: layer(kind, **case) for name, case in CASES.items()})
+            ns = {name: best[name] / size(CASES[name]) * 1e9 for name in best}
             ceiling = min(ns.values())
             found[kind] = {
                 name: {"ns_per_candidate_sample": round(value, 4), "share_of_ceiling": round(ceiling / value, 2)}
                 for name, value in ns.items()
             }
+        best = least({name: input_gradient(*case) for name, case in INPUT_CASES.items()})
+        found["input gradients"] = {name: {"ms": round(seconds * 1e3, 3)} for name, seconds in best.items()}
     result = {
         "command": "python benchmarks/kernel_limits.py",
         "vnni": HAS_VNNI,
