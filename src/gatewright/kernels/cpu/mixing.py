@@ -37,32 +37,8 @@ def _chosen(start: int, stop: int, best: Any, wiring: Any, chosen: Any) -> None:
         row_a[j], row_b[j], one[j] = rows_a[j, best[j]], rows_b[j, best[j]], gate[j, best[j]]
 
 
-@_jit
-def _softmax(logits: Any, out: Any) -> None:
-    """Softmax of one neuron's logits [K]."""
-    top = logits[0]
-    for k in range(1, len(logits)):
-        top = max(top, logits[k])
-    total = np.float32(0)
-    for k in range(len(logits)):
-        out[k] = simd.exp_negative(logits[k] - top)
-        total += out[k]
-    scale = np.float32(1) / total
-    for k in range(len(logits)):
-        out[k] *= scale
-
-
-@_jit
-def _mixture(start: int, stop: int, logits: Any, gate: Any, out: Any) -> None:
-    probability = np.empty(logits.shape[1], np.float32)
-    for j in range(start, stop):
-        _softmax(logits[j], probability)
-        for k in range(logits.shape[1]):
-            for i in range(4):
-                out[j, k, i] = probability[k] * _COEF[gate[j, k], i]
-
-
-# The stages of `_logits_grad` are functions because loops over whole arrays, counted from zero, become vector code.
+# Stages are functions because loops over whole arrays, counted from zero, become vector code, here and wherever the arrays
+# lie. In one loop with arrays that it reads, the exponential was vector code or not, by their addresses, and so rounded.
 
 
 @_jit
@@ -79,6 +55,31 @@ def _below_top(logits: Any, out: Any) -> None:
 def _exp(values: Any) -> None:
     for i in range(values.shape[0]):
         values[i] = simd.exp_negative(values[i])
+
+
+@_jit
+def _normalise(power: Any) -> None:
+    for j in range(power.shape[0]):
+        total = np.float32(0)
+        for k in range(power.shape[1]):
+            total += power[j, k]
+        scale = np.float32(1) / total
+        for k in range(power.shape[1]):
+            power[j, k] *= scale
+
+
+@_jit
+def _mixture(start: int, stop: int, logits: Any, gate: Any, out: Any) -> None:
+    power = np.zeros((_NEURONS, gate.shape[1]), np.float32)  # the last block may not fill it
+    for first in range(start, stop, _NEURONS):
+        last = min(first + _NEURONS, stop)
+        _below_top(logits[first:last], power)
+        _exp(power.reshape(-1))
+        _normalise(power)
+        for j in range(first, last):
+            for k in range(gate.shape[1]):
+                for i in range(4):
+                    out[j, k, i] = power[j - first, k] * _COEF[gate[j, k], i]
 
 
 @_jit
