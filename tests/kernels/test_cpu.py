@@ -155,18 +155,6 @@ def test_results_do_not_depend_on_the_number_of_threads():
         assert all(torch.equal(one, two) for one, two in zip(results[0], other, strict=True))
 
 
-def test_results_do_not_depend_on_addresses(generator):
-    logits, gate = torch.randn(10, 16, generator=generator), torch.randint(16, (10, 16), generator=generator).byte()
-    s0, sums = torch.randn(10, generator=generator), torch.randn(10, 16, 3, generator=generator)
-    mixture, slope = cpu.mixture(logits, gate), cpu.logits_grad(logits, gate, s0, sums)
-    kept = []
-    for size in np.random.default_rng(0).integers(1, 3000, 3000):
-        kept = [*kept[-40:], np.zeros(size)]  # moves what comes after
-        moved = logits.clone()
-        assert torch.equal(cpu.mixture(moved, gate), mixture)
-        assert torch.equal(cpu.logits_grad(moved, gate, s0.clone(), sums.clone()), slope)
-
-
 @given(st.integers(0, 50), st.integers(1, 17))
 def test_split_covers_the_range_once(total, multiple):
     seen = []
