@@ -5,6 +5,7 @@ It imports the command line inside of `main`, so that Ctrl-C ends it without a t
 
 from __future__ import annotations
 
+import os
 import sys
 
 INTERRUPTED = 130
@@ -13,6 +14,9 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line."""
+    # Threads of OpenMP, which torch starts, wait for work by spinning, and would take the cores from the kernels' threads.
+    # Read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from gatewright.cli import main as run  # noqa: PLC0415 - its imports may be interrupted, too
 
