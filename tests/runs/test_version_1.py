@@ -67,7 +67,10 @@ def test_checkpoints_have_the_same_entries(stopped, tmp_path):
     for state in (one, two):
         state.pop("config")
         state.pop("seconds")
-    assert _shapes(one) == _shapes(two)  # kernels of this version round otherwise, so values differ in the last bits
+    assert _shapes(one) == _shapes(two)
+    # Kernels of this version round otherwise, so values differ in the last bits; what was drawn and chosen is the same.
+    for name, value in one["model"].items():
+        torch.testing.assert_close(two["model"][name], value, rtol=0, atol=1e-3)
 
 
 def _shapes(state):

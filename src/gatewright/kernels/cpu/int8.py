@@ -42,9 +42,8 @@ _jit = njit(cache=True, nogil=True)
 
 @_jit
 def _scale_and_factor(peak: Any) -> Any:
-    """The scale of a unit whose greatest magnitude has these bits, and what its values are multiplied by for rounding."""
-    greatest = as_float(peak)
-    return greatest / _LEVELS, _LEVELS / greatest if greatest > 0 else np.float32(0)
+    """The scale of a unit of this greatest magnitude, and what its values are multiplied by for rounding."""
+    return peak / _LEVELS, _LEVELS / peak if peak > 0 else np.float32(0)
 
 
 @_jit
@@ -52,12 +51,12 @@ def round_unit(values: Any, peak: Any, first_row: int, out: Any) -> Any:
     """Round one unit's rows float32 [P, whole vectors], of this peak, to int8 [P, 64 W]; returns its scale."""
     vectors = values.shape[1] // LANES
     row_bytes, values_at, out_at = values.shape[1] * 4, values.ctypes.data, out.ctypes.data
-    factor = _LEVELS / peak if peak > 0 else np.float32(0)
+    scale, factor = _scale_and_factor(peak)
     for p in range(values.shape[0]):
         salt = np.uint32(np.uint32(first_row + p) * _HASH_ROW)
         round_row(types.uintp(values_at + p * row_bytes), types.uintp(out_at + p * out.shape[1]), factor, salt, vectors)
         out[p, values.shape[1] :] = 0
-    return peak / _LEVELS
+    return scale
 
 
 @_jit
@@ -91,15 +90,11 @@ def _sums(start: int, stop: int, words: Any, grad: Any, wires: Any, s0: Any, sum
         for k in range(0, whole, 4):
             at = types.uintp((j * rows_a.shape[1] + k) * 4)
             rows = a_at + at, b_at + at
-            # Batches of 128 and 256 are the usual sizes: without loops over words.
+            # Dense layers at batches of 128 and 256, the usual sizes: no loop is left.
             if n_positions == 1 and n_w == 2:
                 masked_byte_sums_of_four(sums_at, scale[u], g, words_at, rows, offsets_at, 1, q.shape[2], 2)
             elif n_positions == 1 and n_w == 4:
                 masked_byte_sums_of_four(sums_at, scale[u], g, words_at, rows, offsets_at, 1, q.shape[2], 4)
-            elif n_w == 2:
-                masked_byte_sums_of_four(sums_at, scale[u], g, words_at, rows, offsets_at, n_positions, q.shape[2], 2)
-            elif n_w == 4:
-                masked_byte_sums_of_four(sums_at, scale[u], g, words_at, rows, offsets_at, n_positions, q.shape[2], 4)
             else:
                 masked_byte_sums_of_four(sums_at, scale[u], g, words_at, rows, offsets_at, n_positions, q.shape[2], n_w)
             sums_at += types.uintp(48)
@@ -167,7 +162,7 @@ def _input_rows(start: int, stop: int, words: Any, q: Any, readers: Any, out: An
             to = scratch_at + types.uintp(r * 4) * q_bytes
             reader, value = rows_at + types.uintp(first * 12), values_at + types.uintp(first * 8)
             peak = max(peak, chosen_bytes(to, q_at, words_at, reader, value, after - first, n_words))
-        out_scale[v], factor = _scale_and_factor(peak)
+        out_scale[v], factor = _scale_and_factor(as_float(peak))
         for r in range(unit):
             salt = np.uint32(np.uint32(v * unit + r) * _HASH_ROW)
             round_row(scratch_at + types.uintp(r * 4) * q_bytes, out_at, factor, salt, vectors)
@@ -201,7 +196,7 @@ def _input(
             for r in range(first, first + unit):
                 row = (r // width + padding) * wide + r % width + padding
                 size = max(size, peak_bits(scratch_at + types.uintp(row) * scratch_bytes, vectors))
-            out_scale[(i * pixels + first) // unit], factor = _scale_and_factor(size)
+            out_scale[(i * pixels + first) // unit], factor = _scale_and_factor(as_float(size))
             for r in range(first, first + unit):
                 row = (r // width + padding) * wide + r % width + padding
                 salt = np.uint32(np.uint32(i * pixels + r) * _HASH_ROW)
