@@ -145,6 +145,24 @@ def test_a_child_that_waits_for_others_ends_with_its_launcher(tmp_path):
                 os.kill(child, signal.SIGKILL)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="processes that train together need gloo and a parent's number")
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["no-such-command"], 2)])
+def test_a_launched_command_ends_without_the_end_of_the_interpreter(arguments, code):
+    # At which threads of torch.distributed aborted a process whose work was done ("terminate called ...", code 6).
+    program = "import atexit; atexit.register(print, 'ended'); from gatewright.__main__ import main; main()"
+    for launcher, ends in ((os.getpid(), False), (1, True)):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            env=os.environ | {"GATEWRIGHT_LAUNCHER": str(launcher)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code
+        assert ("ended" in done.stdout) is ends
+        assert (done.stdout + done.stderr).replace("ended", "").strip()
+
+
 def is_running(process):
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

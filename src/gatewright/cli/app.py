@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -97,7 +96,4 @@ app.add_typer(bench, name="bench")
 
 def main() -> None:
     """Entry point of the `gatewright` program."""
-    # OpenMP threads that wait by spinning take the cores from the kernels' own threads: a training step on a busy 2-core
-    # machine took 169 ms with spinning and 8 ms without. Set this before torch loads OpenMP.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app(prog_name="gatewright")
