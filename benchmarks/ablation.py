@@ -1,7 +1,7 @@
 """What each part of the method is worth: one thing changed at a time, three seeds each.
 
-    python benchmarks/ablation.py                       # all studies: seven hours of one core, of which `recipe` takes
-                                                        # two and `paper`, with three seeds, three
+    python benchmarks/ablation.py                       # all studies: nine hours of one core, of which `recipe` and
+                                                        # `paper`, with three seeds, take three each
     python benchmarks/ablation.py heads pruning         # some of them
     python benchmarks/ablation.py paper --seeds 0       # one seed only
     python benchmarks/ablation.py --show                # only print
@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
+from conv_studies import CONV_STUDIES
 from gatewright import data
 from gatewright.circuit import Circuit, cost
 from gatewright.circuit.evaluate import encode
@@ -31,29 +32,10 @@ from gatewright.runs.prune import TOLERANCES
 from gatewright.runtime.machine import machine, versions
 from gatewright.training.load import load_preset
 from short_runs import SEEDS, run_once, summary
+from study import Study
 
 HERE = Path(__file__).parent
 RESULT = HERE / "ablation.json"
-
-
-class Study(NamedTuple):
-    """One question.
-
-    Attributes:
-        question: What it asks.
-        preset: Where all arms start from.
-        changes: What all arms change in it.
-        arms: What each arm changes besides, by name.
-        circuits: Instead of arms: what is measured on each seed's circuit.
-        curves: Whether validation over steps and seconds is kept.
-    """
-
-    question: str
-    preset: str
-    changes: list[str]
-    arms: dict[str, list[str]]
-    circuits: Callable[[Circuit, str], dict[str, Any]] | None = None
-    curves: bool = False
 
 
 def pruned(circuit: Circuit, name: str) -> dict[str, Any]:
@@ -108,15 +90,6 @@ def conv(first: int, *, tree: int = 1) -> str:
             size //= 2
             layers.append(f"{{type: conv, channels: {channels * size}, kernel: 1, channels_in: 2}}")
     return f"model.layers=[{', '.join(layers)}, {{type: flatten}}, {{type: dense, width: 2500, repeat: 2}}]"
-
-
-def paper_stack(head: str, channels_in: int = 1) -> str:
-    """The paper's four convolutions, whose kernels see so many channels (0 for all), and what is behind them."""
-    layers = [
-        f"{{type: conv, channels: {channels}, stride: {stride}, channels_in: {channels_in}}}"
-        for channels, stride in (("k", 2), ("k", 1), ("4 * k", 2), ("4 * k", 1))
-    ]
-    return f"model.layers=[{', '.join(layers)}, {{type: flatten}}, {head}]"
 
 
 HARD = ["model.relaxation=hard", "model.candidates=8", "optimizer={schedule: one-cycle}", "train.eval_every=250"]
@@ -274,54 +247,7 @@ STUDIES = {
             "and scale 0.08, bend 0.7": ["data.augment={shift: 1, rotation: 8, scale: 0.08, bend: 0.7}"],
         },
     ),
-    "recipe": Study(
-        "the recipe of compact convolutions, one part changed at a time, k = 16 and a layer of 3,000, 20,000 steps",
-        "cifar10-conv-48k",
-        [
-            "data.validation=holdout",
-            paper_stack("{type: dense, width: 3000}"),
-            "train.steps=20000",
-            "train.eval_every=2000",
-        ],
-        {
-            "as it is": [],
-            "connections fixed": ["connections={kind: fixed}"],
-            "margin 0.3": ["connections.margin=0.3"],
-            "margin 4": ["connections.margin=4"],
-            "proposals until half of the run": ["connections.stop=0.5"],
-            "temperature by the rule for independent bits": ["model.tau=null"],
-            "rate 0.01": ["optimizer.lr=0.01"],
-            "rate 0.04": ["optimizer.lr=0.04"],
-            "constant rate": ["optimizer.schedule=constant"],
-            "neurons start as any gate": ["model.init=gaussian"],
-            "4 candidates": ["model.candidates=4"],
-            "16 candidates": ["model.candidates=16"],
-            "kernels see 4 channels": [paper_stack("{type: dense, width: 3000}", channels_in=4)],
-            "kernels see all channels": [paper_stack("{type: dense, width: 3000}", channels_in=0)],
-            "batch 128": ["train.batch=128"],
-        },
-        curves=True,
-    ),
-    "paper": Study(
-        "the paper's method, each contribution taken away, and the recipe on the same layers, k = 16, 20,000 steps",
-        "cifar10-conv-k16",
-        ["train.steps=20000", "train.eval_every=1000", "train.keep=last", "train.threads=1"],
-        {
-            "the paper's method": [],
-            "connections fixed": ["connections={kind: fixed}"],
-            "kernels see all channels": [paper_stack("{type: dense, width: 10000, repeat: 2}", channels_in=0)],
-            "discretized at the end": ["discretization={kind: none}"],
-            "the recipe": [
-                "model.relaxation=hard",
-                "model.candidates=8",
-                "model.tau=measured",
-                "optimizer={lr: 0.02, schedule: one-cycle}",
-                "connections={kind: guided, margin: 1.5, stop: 0.8}",
-                "discretization={kind: none}",
-            ],
-        },
-        curves=True,
-    ),
+    **CONV_STUDIES,
     "pruning": Study(
         "removal of gates that 20,000 training samples do not need, judged on one half of validation, shown on the other",
         "mnist-fast",

@@ -13,6 +13,7 @@ import statistics
 import sys
 from typing import Any
 
+from ablation_table import ablation
 from conv_tables import conv_prices, conv_rows, conv_stacks, conv_steps
 from gatewright.data import describe
 from gatewright.runs.report.published import OPS_PER_BIT, OPS_PER_COMPARISON, benchmark, published
@@ -250,31 +251,6 @@ def public_benchmark() -> str:
         f"Other rows: {benchmark()[0].source}."
     )
     return "\n".join([*lines, "", remark])
-
-
-def ablation() -> str:
-    """One study a table."""
-    found = read("ablation")
-    if found is None:
-        return ""
-    parts = []
-    for study in found["studies"].values():
-        lines = [
-            f"**{study['question'][0].upper()}{study['question'][1:]}** (from `{study['preset']}`)\n",
-            "| arm | validation, % | relaxed at the end, % | seeds | logic ops | total ops | head, % | training, s |",
-            "|---|---:|---:|---:|---:|---:|---:|---:|",
-        ]
-        for arm, row in study["arms"].items():
-            spread = "" if row["deviation"] is None else f" ± {100 * row['deviation']:.2f}"
-            seconds = f"{row['seconds']:,.0f}" if "seconds" in row else ""
-            soft = [run["last"][0] for run in row["runs"] if "last" in run]
-            relaxed = f"{100 * statistics.mean(soft):.2f}" if soft else ""
-            lines.append(
-                f"| {arm} | {100 * row['mean']:.2f}{spread} | {relaxed} | {len(row['runs'])} | {row['logic_ops']:,.0f} "
-                f"| {row['total_ops']:,.0f} | {100 * row['head_ops'] / row['total_ops']:.0f} | {seconds} |"
-            )
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
 
 
 def searches() -> str:

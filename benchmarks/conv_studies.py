@@ -1,0 +1,96 @@
+"""Studies of compact convolutions for `ablation.py`: the recipe part by part, and the paper's method beside it."""
+
+from __future__ import annotations
+
+from conv_stacks import PAPER, dense, trees
+from study import Study
+
+
+def paper_stack(head: str, channels_in: int = 1) -> str:
+    """The paper's four convolutions, whose kernels see so many channels (0 for all), and what is behind them."""
+    stack = ", ".join(f"{{type: conv, channels: {each}, channels_in: {channels_in}}}" for each in PAPER)
+    return f"model.layers=[{stack}, {{type: flatten}}, {head}]"
+
+
+THREES = trees(2200, 4)
+GATES = dense(3000)
+
+CONV_STUDIES = {
+    "judging": Study(
+        "over how many batches guided proposals judge pairs, and how near newcomers start, k = 16 and a layer of 3,000",
+        "cifar10-conv-48k",
+        [
+            "data.validation=holdout",
+            paper_stack(GATES),
+            "train.steps=8000",
+            "train.eval_every=2000",
+        ],
+        {
+            f"{batches} of {every}, margin {margin}": [
+                f"connections={{kind: guided, stop: 0.8, every: {every}, batches: {batches}, margin: {margin}}}"
+            ]
+            for batches, every, margin in (
+                (2, 10, 1.5),
+                (2, 40, 1.5),
+                (8, 40, 1.5),
+                (8, 40, 0.4),
+                (32, 40, 0.75),
+                (32, 40, 1),
+            )
+        },
+        curves=True,
+    ),
+    "recipe": Study(
+        "the recipe of compact convolutions, one part changed at a time, k = 16 and 2,200 trees of three, 20,000 steps",
+        "cifar10-conv-55k",
+        [
+            "data.validation=holdout",
+            paper_stack(THREES),
+            "model.k=16",
+            "cost.weight=0",
+            "train.steps=20000",
+            "train.eval_every=2000",
+        ],
+        {
+            "as it is": [],
+            "connections fixed": ["connections={kind: fixed}"],
+            "pairs judged over 2 of 10 steps": [
+                "connections={kind: guided, every: 10, batches: 2, margin: 1.0, stop: 0.8}"
+            ],
+            "proposals until half of the run": ["connections.stop=0.5"],
+            "temperature by the rule for independent bits": ["model.tau=null"],
+            "rate 0.01": ["optimizer.lr=0.01"],
+            "rate 0.04": ["optimizer.lr=0.04"],
+            "constant rate": ["optimizer.schedule=constant"],
+            "neurons start as any gate": ["model.init=gaussian"],
+            "4 candidates": ["model.candidates=4"],
+            "16 candidates": ["model.candidates=16"],
+            "kernels see 4 channels": [paper_stack(THREES, channels_in=4)],
+            "kernels see all channels": [paper_stack(THREES, channels_in=0)],
+            "batch 128": ["train.batch=128"],
+            "3 thresholds": ["data.encoder.thresholds=3"],
+            "3,000 single gates": [paper_stack(GATES)],
+        },
+        curves=True,
+    ),
+    "paper": Study(
+        "the paper's method, each contribution taken away, and the recipe on the same layers, k = 16, 20,000 steps",
+        "cifar10-conv-k16",
+        ["train.steps=20000", "train.eval_every=1000", "train.keep=last", "train.threads=1"],
+        {
+            "the paper's method": [],
+            "connections fixed": ["connections={kind: fixed}"],
+            "kernels see all channels": [paper_stack("{type: dense, width: 10000, repeat: 2}", channels_in=0)],
+            "discretized at the end": ["discretization={kind: none}"],
+            "the recipe": [
+                "model.relaxation=hard",
+                "model.candidates=8",
+                "model.tau=measured",
+                "optimizer={lr: 0.02, schedule: one-cycle}",
+                "connections={kind: guided, margin: 1.5, stop: 0.8}",
+                "discretization={kind: none}",
+            ],
+        },
+        curves=True,
+    ),
+}
