@@ -71,6 +71,20 @@ def test_a_preset_with_trees_behind_convolutions_is_a_point():
     assert {(point["k"], point["behind"]) for point in starts if point["network"] == "conv"} >= {(4, 4), (12, 4)}
 
 
+def test_how_long_pairs_are_judged_is_a_parameter_and_that_of_presets_is_a_point():
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 3, 32, 32), np.uint8)
+    space = Space(Dataset.from_arrays(pixels, [*range(10)] * 6, name="cifar10"), Budget(total_ops=60_000))
+    starts = [point for point in space.warm_starts() if point["network"] == "conv" and point["judged"] == 32]
+    assert {(point["k"], point["behind"], point["thresholds"]) for point in starts} >= {(24, 2, 7)}
+    for point, rounds in (
+        (starts[0], (40, 32)),
+        ({**starts[0], "judged": 2}, (10, 2)),
+        ({"network": "dense"}, (10, 2)),
+    ):
+        connections = space.build({**point, "fill": 0.9}, lambda config: 1, 0).connections
+        assert (connections.every, connections.batches) == rounds
+
+
 def test_gates_have_prices_in_the_currency_that_is_short(digits):
     point = {"network": "dense", "fill": 0.9, "cost": 0.01}
     for budget, weight, currency in ((Budget(total_ops=3000), 0.01, "ops"), (Budget(nand=6000), 0.005, "nand")):

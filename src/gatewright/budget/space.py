@@ -30,8 +30,8 @@ Point = Mapping[str, Any]
 
 THRESHOLDS = (1, 2, 3, 5, 7, 11, 16)
 CHANNELS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-BEHIND = (1, 3, 4)
-"""Layers behind convolutions: single gates, or trees of 7 or 15."""
+BEHIND = (1, 2, 3, 4)
+"""Layers behind convolutions: single gates, or trees of 3, 7 or 15."""
 
 SMALLEST = {"dense": {"depth": 1, "taper": 1.0, "head": "sum"}, "trees": {"levels": 2, "head": "sum"}}
 WIDEST = 1 << 17
@@ -161,6 +161,7 @@ class Space:
         point["connections"] = trial.suggest_categorical("connections", ["guided", "resample"])
         if point["connections"] == "guided":
             point["margin"] = trial.suggest_float("margin", 0.2, 2.0, log=True)
+            point["judged"] = trial.suggest_categorical("judged", list(JUDGED))
         point["tau"] = trial.suggest_categorical("tau", ["measured", "rule"])
         point["lr"] = trial.suggest_float("lr", 0.002, 0.05, log=True)
         point["batch"] = trial.suggest_categorical("batch", list(BATCHES))
@@ -302,6 +303,7 @@ class Space:
             "tau": "measured" if config.model.tau == "measured" else "rule",
             "connections": config.connections.kind,
             "margin": getattr(config.connections, "margin", DEFAULTS["margin"]),
+            "judged": getattr(config.connections, "batches", DEFAULTS["judged"]),
             "augment": config.data.augment.rotation / 8,
             "shift": config.data.augment.shift,
             "flip": config.data.augment.flip,
@@ -324,7 +326,7 @@ class Space:
         choices: dict[str, Sequence[float]] = {
             "thresholds": self.thresholds, "k": self.channels or (DEFAULTS["k"],), "behind": BEHIND,
             "candidates": (4, 8, 16),
-            "batch": BATCHES, "cost": COSTS,
+            "batch": BATCHES, "cost": COSTS, "judged": tuple(JUDGED),
         }  # fmt: skip
         for key, values in choices.items():
             near[key] = min(values, key=lambda value: abs(value - near[key]))
@@ -340,7 +342,8 @@ class Space:
 DEFAULTS: dict[str, Any] = {
     "network": "dense", "thresholds": 1, "encoder": "quantile", "depth": 1, "taper": 1.0, "levels": 3, "k": 16,
     "behind": 1, "head": "sum",
-    "fill": 0.88, "candidates": 8, "connections": "guided", "margin": 0.3, "tau": "rule", "lr": 0.01, "batch": 128,
+    "fill": 0.88, "candidates": 8, "connections": "guided", "margin": 0.3, "judged": 2, "tau": "rule", "lr": 0.01,
+    "batch": 128,
     "augment": 0.0, "shift": 0, "flip": False, "cost": 0.0,
 }  # fmt: skip
 """Values of parameters that a point does not have."""
@@ -358,6 +361,9 @@ HEADS: dict[str, dict[str, Any]] = {
     "weighted-3": {"kind": "weighted", "limit": 3, "lr": 0.003},
 }
 BATCHES = (64, 128, 256, 512)
+JUDGED = {2: 10, 8: 40, 32: 40}
+"""Batches over which guided proposals judge pairs, and steps of the rounds at whose end those are."""
+
 COSTS = (0.0, 0.001, 0.003, 0.01, 0.03)
 """What a thousand gates add to the loss: nothing, or what suits large circuits to what suits small ones."""
 
@@ -378,4 +384,11 @@ def _trees(levels: int, width: int) -> list[dict[str, Any]]:
 def _connections(point: Point) -> dict[str, Any]:
     if point["connections"] == "resample":
         return {"kind": "resample"}
-    return {"kind": "guided", "margin": round(point["margin"], 3), "stop": 0.8}
+    judged = point["judged"]
+    return {
+        "kind": "guided",
+        "every": JUDGED[judged],
+        "batches": judged,
+        "margin": round(point["margin"], 3),
+        "stop": 0.8,
+    }
