@@ -42,7 +42,7 @@ CONV_STUDIES = {
     ),
     "recipe": Study(
         "the recipe of compact convolutions, one part changed at a time, k = 16 and 2,200 trees of three, 20,000 steps",
-        "cifar10-conv-55k",
+        "cifar10-conv-56k",
         [
             "data.validation=holdout",
             paper_stack(THREES),
