@@ -1,4 +1,4 @@
-"""What each part of the method is worth: one thing changed at a time, three seeds each.
+"""What each part of the method is worth: one thing changed at a time, three seeds each unless told otherwise.
 
     python benchmarks/ablation.py                       # all studies: nine hours of one core, of which `recipe` and
                                                         # `paper`, with three seeds, take three each
@@ -31,7 +31,7 @@ from gatewright.engine import Engine
 from gatewright.runs.prune import TOLERANCES
 from gatewright.runtime.machine import machine, versions
 from gatewright.training.load import load_preset
-from short_runs import SEEDS, run_once, summary
+from short_runs import SEEDS, run_once, seeds, summary
 from study import Study
 
 HERE = Path(__file__).parent
@@ -307,7 +307,7 @@ def main() -> None:
     """Measure, then print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="*", choices=[*STUDIES, []])
-    parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=SEEDS)
+    parser.add_argument("--seeds", type=seeds, default=SEEDS)
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
     if not options.show:

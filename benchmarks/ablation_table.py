@@ -29,7 +29,7 @@ def ablation() -> str:
             lines.append(
                 f"| {arm} | {100 * row['mean']:.2f}{spread} | {relaxed} | {len(row['runs'])} | {row['logic_ops']:,.0f} "
                 f"| {row['total_ops']:,.0f} | {100 * row['head_ops'] / row['total_ops']:.0f} | {seconds} |"
-                + (f" {row['loss']:.3f} |" if "loss" in row else "")
+                + ((f" {row['loss']:.3f} |" if "loss" in row else " |") if losses else "")
             )
         parts.append("\n".join(lines))
     return "\n\n".join(parts)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from gatewright.runtime.machine import machine
-from short_runs import run_once
+from short_runs import run_once, seeds
 
 FILE = Path(__file__).with_suffix(".json")
 PAPER = ("k, stride: 2", "k", "4 * k, stride: 2", "4 * k")
@@ -38,16 +38,28 @@ def trees(n: int, leaves: int) -> str:
     return ", ".join(layers)
 
 
+def stack(head: str, convolutions: tuple[str, ...] = PAPER) -> str:
+    """The option that sets layers: convolutions, and what stands behind them."""
+    layers = ", ".join(f"{{type: conv, channels: {each}}}" for each in convolutions)
+    return f"model.layers=[{layers}, {{type: flatten}}, {head}]"
+
+
 def case(data: str, k: int, head: str, *more: str, steps: int, convolutions: tuple[str, ...] = PAPER) -> dict[str, Any]:
     """A preset and what is changed in it."""
     preset = {"mnist": "mnist-conv-22k", "fashion": "fashion-mnist-conv-28k", "cifar10": "cifar10-conv-48k"}[data]
-    stack = ", ".join(f"{{type: conv, channels: {each}}}" for each in convolutions)
-    layers = f"model.layers=[{stack}, {{type: flatten}}, {head}]"
     own = (NARROW,) if data == "mnist" else ()
     every = "train.eval_every=2000" if steps > 6000 else "train.eval_every=1000"
     return {
         "preset": preset,
-        "changes": ["data.validation=holdout", f"train.steps={steps}", every, f"model.k={k}", layers, *own, *more],
+        "changes": [
+            "data.validation=holdout",
+            f"train.steps={steps}",
+            every,
+            f"model.k={k}",
+            stack(head, convolutions),
+            *own,
+            *more,
+        ],
     }
 
 
@@ -110,11 +122,11 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", choices=[*CASES, []])
-    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--seeds", type=seeds, default="0")
     asked = parser.parse_args()
     results = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name in asked.names or CASES:
-        for seed in map(int, asked.seeds.split(",")):
+        for seed in asked.seeds:
             runs = results.setdefault(name, [])
             if any(run["seed"] == seed for run in runs):
                 continue

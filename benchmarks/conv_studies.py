@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from conv_stacks import PAPER, dense, trees
+from conv_stacks import MIXED, PAPER, dense, stack, trees
 from study import Study
 
-
-def paper_stack(head: str, channels_in: int = 1) -> str:
-    """The paper's four convolutions, whose kernels see so many channels (0 for all), and what is behind them."""
-    stack = ", ".join(f"{{type: conv, channels: {each}, channels_in: {channels_in}}}" for each in PAPER)
-    return f"model.layers=[{stack}, {{type: flatten}}, {head}]"
-
-
-THREES = trees(2200, 4)
 GATES = dense(3000)
+TREES_OF_THREE = trees(2200, 4)
+TWO_LAYERS = "{type: dense, width: 10000, repeat: 2}"
+ALL_CHANNELS = tuple(f"{each}, channels_in: 0" for each in PAPER)
 
 CONV_STUDIES = {
     "judging": Study(
@@ -21,7 +16,7 @@ CONV_STUDIES = {
         "cifar10-conv-48k",
         [
             "data.validation=holdout",
-            paper_stack(GATES),
+            stack(GATES),
             "train.steps=8000",
             "train.eval_every=2000",
         ],
@@ -31,21 +26,22 @@ CONV_STUDIES = {
             ]
             for batches, every, margin in (
                 (2, 10, 1.5),
+                (2, 10, 1),
                 (2, 40, 1.5),
                 (8, 40, 1.5),
                 (8, 40, 0.4),
                 (32, 40, 0.75),
                 (32, 40, 1),
+                (32, 40, 1.5),
             )
         },
-        curves=True,
     ),
     "recipe": Study(
         "the recipe of compact convolutions, one part changed at a time, k = 16 and 2,200 trees of three, 20,000 steps",
         "cifar10-conv-56k",
         [
             "data.validation=holdout",
-            paper_stack(THREES),
+            stack(TREES_OF_THREE),
             "model.k=16",
             "cost.weight=0",
             "train.steps=20000",
@@ -65,13 +61,12 @@ CONV_STUDIES = {
             "neurons start as any gate": ["model.init=gaussian"],
             "4 candidates": ["model.candidates=4"],
             "16 candidates": ["model.candidates=16"],
-            "kernels see 4 channels": [paper_stack(THREES, channels_in=4)],
-            "kernels see all channels": [paper_stack(THREES, channels_in=0)],
+            "later kernels see 4 channels": [stack(TREES_OF_THREE, MIXED)],
+            "kernels see all channels": [stack(TREES_OF_THREE, ALL_CHANNELS)],
             "batch 128": ["train.batch=128"],
             "3 thresholds": ["data.encoder.thresholds=3"],
-            "3,000 single gates": [paper_stack(GATES)],
+            "3,000 single gates": [stack(GATES)],
         },
-        curves=True,
     ),
     "paper": Study(
         "the paper's method, each contribution taken away, and the recipe on the same layers, k = 16, 20,000 steps",
@@ -80,14 +75,14 @@ CONV_STUDIES = {
         {
             "the paper's method": [],
             "connections fixed": ["connections={kind: fixed}"],
-            "kernels see all channels": [paper_stack("{type: dense, width: 10000, repeat: 2}", channels_in=0)],
+            "kernels see all channels": [stack(TWO_LAYERS, ALL_CHANNELS)],
             "discretized at the end": ["discretization={kind: none}"],
             "the recipe": [
                 "model.relaxation=hard",
                 "model.candidates=8",
                 "model.tau=measured",
-                "optimizer={lr: 0.02, schedule: one-cycle}",
-                "connections={kind: guided, margin: 1.5, stop: 0.8}",
+                "optimizer={lr: 0.02, schedule: one-cycle, clip: null}",
+                "connections={kind: guided, every: 40, batches: 32, margin: 1.0, stop: 0.8}",
                 "discretization={kind: none}",
             ],
         },

@@ -19,11 +19,16 @@ from gatewright.training.metrics import read_lines
 SEEDS = (0, 1, 2)
 
 
+def seeds(text: str) -> list[int]:
+    """Numbers between commas: the option `--seeds` of benchmarks."""
+    return [int(seed) for seed in text.split(",")]
+
+
 def run_once(preset: str, changes: Sequence[str], seed: int, *, keep: Callable[[Circuit], None] | None = None) -> Any:
     """One training: its validation curve, its figures of cost and time; `keep` gets the simplified circuit.
 
-    `loss` is the mean of the training loss over the last twentieth of the run. Where a network has no more training error
-    than validation error, it tells two methods apart that 5,000 validation samples cannot.
+    `loss` is the mean of the training loss over the last twentieth of the run. Where training error is as high
+    as validation error, it tells methods apart that 5,000 validation samples cannot.
     """
     options = [*changes, f"train.seed={seed}"]
     with tempfile.TemporaryDirectory() as folder:

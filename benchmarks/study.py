@@ -17,7 +17,7 @@ class Study(NamedTuple):
         changes: What all arms change in it.
         arms: What each arm changes besides, by name.
         circuits: Instead of arms: what is measured on each seed's circuit.
-        curves: Whether validation over steps and seconds is kept.
+        curves: Whether validation over steps and seconds is kept, for a comparison over time.
     """
 
     question: str

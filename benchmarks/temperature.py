@@ -24,6 +24,7 @@ from gatewright.runtime.threads import use_threads
 from gatewright.training.batches import Feed
 from gatewright.training.build import build_trainer
 from gatewright.training.config import Recipe
+from short_runs import seeds
 
 FILE = Path(__file__).with_suffix(".json")
 
@@ -108,10 +109,10 @@ def main() -> None:
     """Measure what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", default=list(CASES))
-    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--seeds", type=seeds, default="0")
     options = parser.parse_args()
     found = json.loads(FILE.read_text()) if FILE.exists() else {"machine": machine(torch.device("cpu")), "cases": {}}
-    for seed in map(int, options.seeds.split(",")):
+    for seed in options.seeds:
         for name in options.cases:
             rows = found["cases"].setdefault(name, [])
             for factor in (1.0, None, 0.5, 2.0, 4.0):

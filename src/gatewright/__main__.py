@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from contextlib import suppress
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -17,6 +19,26 @@ def main() -> None:
     # OpenMP threads that wait by spinning take the cores from the kernels' own threads: a training step on a busy 2-core
     # machine took 169 ms with spinning and 8 ms without. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        _run()
+        return
+    # One of several processes that train together (`training.processes`). Threads of torch.distributed may outlive the
+    # group for a moment; if they drop a tensor while the interpreter ends, the process is aborted. So it ends here.
+    code: object = 1
+    try:
+        _run()
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    except BaseException:  # noqa: BLE001 - reported as the interpreter does
+        traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _run() -> None:
     try:
         from gatewright.cli import main as run  # noqa: PLC0415 - its imports may be interrupted, too
 
@@ -24,14 +46,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\n")
         sys.exit(INTERRUPTED)
-    except SystemExit as end:
-        if os.environ.get("GATEWRIGHT_LAUNCHER") == str(os.getppid()) and not isinstance(end.code, str):
-            # One of several processes that train together (`training.processes`). Threads of torch.distributed may outlive
-            # the group for a moment; if they drop a tensor while the interpreter ends, the process is aborted.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(end.code or 0)
-        raise
 
 
 if __name__ == "__main__":

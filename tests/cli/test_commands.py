@@ -354,7 +354,7 @@ def test_brackets_and_colons_in_names_are_printed_as_they_are(tiny, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_a_run_keeps_a_checkpoint(tiny, tmp_path, number):
     run = tmp_path / "run"
-    command = [sys.executable, "-c", "from gatewright.cli import main; main()", "train", tiny.config, "--out", run]
+    command = [sys.executable, "-m", "gatewright", "train", tiny.config, "--out", run]
     process = subprocess.Popen([*command, "--steps", "1000000"], stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not (run / "checkpoint.safetensors").exists():
         time.sleep(0.05)

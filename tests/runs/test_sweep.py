@@ -96,7 +96,7 @@ def test_a_killed_sweep_goes_on_to_the_same_result(tmp_path):
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     options = ["--set", "train.steps=400", "--set", "train.checkpoint_every=5", "--seeds", "3"]
     assert sweep(straight, *options, "--json").code == 0
-    program = [sys.executable, "-c", "from gatewright.cli import main; main()"]
+    program = [sys.executable, "-m", "gatewright"]
     where = ["--results", killed / "pareto.json", "--runs", killed / "runs"]
     command = [*program, "pareto", "--presets", "digits", *where, *SMALL, *options]
     process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True, env=os.environ)

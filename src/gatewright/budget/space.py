@@ -29,7 +29,7 @@ Point = Mapping[str, Any]
 """Values of the parameters of one trial."""
 
 THRESHOLDS = (1, 2, 3, 5, 7, 11, 16)
-CHANNELS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+CHANNELS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
 BEHIND = (1, 2, 3, 4)
 """Layers behind convolutions: single gates, or trees of 3, 7 or 15."""
 
@@ -343,8 +343,7 @@ DEFAULTS: dict[str, Any] = {
     "network": "dense", "thresholds": 1, "encoder": "quantile", "depth": 1, "taper": 1.0, "levels": 3, "k": 16,
     "behind": 1, "head": "sum",
     "fill": 0.88, "candidates": 8, "connections": "guided", "margin": 0.3, "judged": 2, "tau": "rule", "lr": 0.01,
-    "batch": 128,
-    "augment": 0.0, "shift": 0, "flip": False, "cost": 0.0,
+    "batch": 128, "augment": 0.0, "shift": 0, "flip": False, "cost": 0.0,
 }  # fmt: skip
 """Values of parameters that a point does not have."""
 
@@ -361,8 +360,8 @@ HEADS: dict[str, dict[str, Any]] = {
     "weighted-3": {"kind": "weighted", "limit": 3, "lr": 0.003},
 }
 BATCHES = (64, 128, 256, 512)
-JUDGED = {2: 10, 8: 40, 32: 40}
-"""Batches over which guided proposals judge pairs, and steps of the rounds at whose end those are."""
+JUDGED = {2: 10, 8: 40, 16: 40, 32: 40}
+"""Batches over which guided proposals judge pairs, with the steps of a round."""
 
 COSTS = (0.0, 0.001, 0.003, 0.01, 0.03)
 """What a thousand gates add to the loss: nothing, or what suits large circuits to what suits small ones."""

@@ -95,5 +95,5 @@ app.add_typer(bench, name="bench")
 
 
 def main() -> None:
-    """Entry point of the `gatewright` program."""
+    """Run the application; `gatewright.__main__` prepares the process."""
     app(prog_name="gatewright")

@@ -69,8 +69,8 @@ class GuidedProposals:
         model: Any module that contains logic layers.
         optimizer: The optimizer of their logits.
         every: Steps of a round.
-        batches: Batches over which sums are collected. The best of many pairs on few samples is mostly noise: on CIFAR-10,
-            32 batches out of 40 steps are worth one to two points over 2 out of 10; on MNIST they are level.
+        batches: Batches over which sums are collected. The best of many pairs on few samples is mostly noise: 32
+            batches out of 40 steps help on CIFAR-10, and are level on MNIST (docs/connections.md).
         trials: Pairs on trial per neuron and round.
         replace: Candidates replaced per neuron and round, at most.
         margin: How far below the best logit a new candidate starts.
