@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
-from contextlib import suppress
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -30,11 +28,13 @@ def main() -> None:
         code = 0
     except SystemExit as end:
         code = end.code
-    except BaseException:  # noqa: BLE001 - reported as the interpreter does
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 - reported as the interpreter does
+        sys.excepthook(type(error), error, error.__traceback__)
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):
+        try:
             stream.flush()
+        except OSError:  # whoever reads it is gone
+            code = code or 1
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
