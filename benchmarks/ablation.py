@@ -264,10 +264,10 @@ def read() -> dict[str, Any]:
     return found
 
 
-def measure(name: str, seeds: Sequence[int]) -> None:
+def measure(name: str, numbers: Sequence[int]) -> None:
     """Run what is missing of a study, seed by seed, arms in turn, so that a drifting machine is unfair to none."""
     study = STUDIES[name]
-    for seed in seeds:
+    for seed in numbers:
         for arm, changes in (study.arms or {"": []}).items():
             options = [*study.changes, *changes]
             results = read()

@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does,
 
 import torch
 
-from conv_stacks import PAPER
+from conv_stacks import stack
 from gatewright.bench.presets import bench_presets
 from gatewright.runtime.machine import machine, versions
 from gatewright.runtime.threads import use_threads
@@ -41,10 +41,9 @@ CASES = (Case(16, 10_000, 128, 1), Case(64, 40_000, 256, 1), Case(64, 40_000, 25
 
 def changes(case: Case) -> list[str]:
     """What makes the preset the case's network."""
-    stack = ", ".join(f"{{type: conv, channels: {each}}}" for each in PAPER)
     return [
         f"model.k={case.k}",
-        f"model.layers=[{stack}, {{type: flatten}}, {{type: dense, width: {case.width}, repeat: 2}}]",
+        stack(f"{{type: dense, width: {case.width}, repeat: 2}}"),
         f"train.batch={case.batch}",
         f"train.threads={case.threads}",
     ]

@@ -22,7 +22,9 @@ CONV_STUDIES = {
         ],
         {
             f"{batches} of {every}, margin {margin}": [
-                f"connections={{kind: guided, stop: 0.8, every: {every}, batches: {batches}, margin: {margin}}}"
+                f"connections.every={every}",
+                f"connections.batches={batches}",
+                f"connections.margin={margin}",
             ]
             for batches, every, margin in (
                 (2, 10, 1.5),
@@ -50,9 +52,7 @@ CONV_STUDIES = {
         {
             "as it is": [],
             "connections fixed": ["connections={kind: fixed}"],
-            "pairs judged over 2 of 10 steps": [
-                "connections={kind: guided, every: 10, batches: 2, margin: 1.0, stop: 0.8}"
-            ],
+            "pairs judged over 2 of 10 steps": ["connections.every=10", "connections.batches=2"],
             "proposals until half of the run": ["connections.stop=0.5"],
             "temperature by the rule for independent bits": ["model.tau=null"],
             "rate 0.01": ["optimizer.lr=0.01"],

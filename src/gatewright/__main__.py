@@ -22,12 +22,15 @@ def main() -> None:
         return
     # One of several processes that train together (`training.processes`). Threads of torch.distributed may outlive the
     # group for a moment; if they drop a tensor while the interpreter ends, the process is aborted. So it ends here.
-    code: object = 1
+    code = 1
     try:
         _run()
         code = 0
     except SystemExit as end:
-        code = end.code
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+        else:
+            code = end.code or 0
     except BaseException as error:  # noqa: BLE001 - reported as the interpreter does
         sys.excepthook(type(error), error, error.__traceback__)
     for stream in (sys.stdout, sys.stderr):
@@ -35,7 +38,7 @@ def main() -> None:
             stream.flush()
         except OSError:  # whoever reads it is gone
             code = code or 1
-    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+    os._exit(code)
 
 
 def _run() -> None:

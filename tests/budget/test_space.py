@@ -77,6 +77,8 @@ def test_how_long_pairs_are_judged_is_a_parameter_and_that_of_presets_is_a_point
     starts = [point for point in space.warm_starts() if point["network"] == "conv" and point["judged"] > 2]
     known = {(point["k"], point["behind"], point["thresholds"], point["judged"]) for point in starts}
     assert known >= {(24, 2, 7, 32), (48, 2, 7, 32)}
+    guided = [point for point in drawn(space, 60) if point["connections"] == "guided"]
+    assert {point["judged"] for point in guided} == {2, 8, 16, 32}
     for point, rounds in (
         (starts[0], (40, 32)),
         ({**starts[0], "judged": 2}, (10, 2)),
