@@ -34,6 +34,7 @@ _NAMES = {
         "GroupSum",
         "LogicConv2d",
         "LogicDense",
+        "LogicLocal2d",
         "NearestUpsample",
         "PixelGroupSum",
         "Thermometer",
@@ -41,6 +42,7 @@ _NAMES = {
         "logic_layers",
         "measure_temperature",
         "relaxed",
+        "unshare",
     ),
     "gatewright.runs.run": ("train",),
     "gatewright.verification": ("verify",),
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from gatewright.nn import GroupSum as GroupSum
     from gatewright.nn import LogicConv2d as LogicConv2d
     from gatewright.nn import LogicDense as LogicDense
+    from gatewright.nn import LogicLocal2d as LogicLocal2d
     from gatewright.nn import NearestUpsample as NearestUpsample
     from gatewright.nn import PixelGroupSum as PixelGroupSum
     from gatewright.nn import Thermometer as Thermometer
@@ -82,6 +85,7 @@ if TYPE_CHECKING:
     from gatewright.nn import logic_layers as logic_layers
     from gatewright.nn import measure_temperature as measure_temperature
     from gatewright.nn import relaxed as relaxed
+    from gatewright.nn import unshare as unshare
     from gatewright.runs.run import train as train
     from gatewright.verification import verify as verify
 

@@ -27,6 +27,7 @@ from gatewright.nn import (
     LogicConv2d,
     LogicDense,
     LogicLayer,
+    LogicLocal2d,
     NearestUpsample,
     NumberSum,
     PixelGroupSum,
@@ -177,6 +178,7 @@ def lower_module(module: nn.Module, lowering: Lowering) -> Nodes:
 
 @lower_module.register(LogicDense)
 @lower_module.register(LogicConv2d)
+@lower_module.register(LogicLocal2d)
 def _lower_layer(layer: LogicLayer, lowering: Lowering) -> Nodes:
     nodes = lowering.nodes
     geometry = layer.geometry(nodes.shape)

@@ -87,6 +87,9 @@ class AdaptiveDiscretization:
             self.frozen_at[first] = self.steps
         self.steps += 1
 
+    def remove(self) -> None:
+        """Do nothing: nothing was attached to the layers."""
+
     @property
     def statistics(self) -> dict[str, list[int | None]]:
         """Per layer: the step at which it was frozen, or None."""

@@ -146,10 +146,15 @@ class GuidedProposals:
                 self.trial[i] = None
         self._prepare()
 
-    def _prepare(self) -> None:
-        """Register or remove the layers' recorders for the next step."""
+    def remove(self) -> None:
+        """Watch the layers no longer."""
         for handle in self._handles:
             handle.remove()
+        self._handles = []
+
+    def _prepare(self) -> None:
+        """Register or remove the layers' recorders for the next step."""
+        self.remove()
         active = self.stop_step is None or self.steps < self.stop_step
         collecting = active and self.steps % self.every >= self.every - self.batches
         self._handles = [

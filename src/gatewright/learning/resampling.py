@@ -149,6 +149,9 @@ class AdaptiveResampling:
         slots = torch.arange(k, device=where.device).repeat(len(neuron))
         redraw_slots(candidates, neuron.repeat_interleave(k), slots, self.generator)
 
+    def remove(self) -> None:
+        """Do nothing: nothing was attached to the layers."""
+
     @property
     def statistics(self) -> dict[str, list[float] | list[int]]:
         """Per layer: mean entropy at the last step, strong and weak redraws so far."""

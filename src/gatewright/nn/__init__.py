@@ -6,6 +6,7 @@ from gatewright.nn.conv import LogicConv2d
 from gatewright.nn.dense import LogicDense
 from gatewright.nn.group_sum import GroupSum, PixelGroupSum, default_tau
 from gatewright.nn.layers import LogicLayer, logic_layers, relaxed
+from gatewright.nn.local import LogicLocal2d, unshare
 from gatewright.nn.number_sum import NumberSum
 from gatewright.nn.temperature import measure_temperature
 from gatewright.nn.thermometer import Thermometer
@@ -19,6 +20,7 @@ __all__ = [
     "LogicConv2d",
     "LogicDense",
     "LogicLayer",
+    "LogicLocal2d",
     "NearestUpsample",
     "NumberSum",
     "PixelGroupSum",
@@ -28,4 +30,5 @@ __all__ = [
     "logic_layers",
     "measure_temperature",
     "relaxed",
+    "unshare",
 ]

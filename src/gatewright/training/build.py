@@ -8,11 +8,13 @@ import torch
 
 from gatewright.training.batches import Feed
 from gatewright.training.config import Recipe
-from gatewright.training.learners import Learning
+from gatewright.training.config.values import at_step
+from gatewright.training.learners import Learner, Learning
 from gatewright.training.objective import CLASSES, Objective
 from gatewright.training.processes import Ranks
 from gatewright.training.sink import Sink
 from gatewright.training.trainer import Trainer
+from gatewright.training.unsharing import Unsharing
 
 
 def build_trainer(
@@ -26,17 +28,21 @@ def build_trainer(
     objective: Objective = CLASSES,
 ) -> Trainer:
     """Build optimizer and learners from their options, and the trainer around them; the arguments are `Trainer`'s."""
-    optimizer = recipe.optimizer.build(model, recipe.model)
-    learning = Learning(model, optimizer, recipe.train.steps, generator, processes.mean_)
-    built = {
-        "connections": recipe.connections.build(learning),
-        "discretization": recipe.discretization.build(learning),
-        "cost": recipe.cost.build(learning),
-    }
+
+    def equip() -> tuple[torch.optim.Optimizer, dict[str, Learner]]:
+        optimizer = recipe.optimizer.build(model, recipe.model)
+        learning = Learning(model, optimizer, recipe.train.steps, generator, processes.mean_)
+        built = {
+            "connections": recipe.connections.build(learning),
+            "discretization": recipe.discretization.build(learning),
+            "cost": recipe.cost.build(learning),
+        }
+        return optimizer, {name: learner for name, learner in built.items() if learner is not None}
+
+    moment = recipe.model.unshare
     return Trainer(
         model,
-        optimizer,
-        {name: learner for name, learner in built.items() if learner is not None},
+        *equip(),
         train,
         validation,
         recipe.train,
@@ -46,6 +52,7 @@ def build_trainer(
         sink=sink,
         objective=objective,
         processes=processes,
+        unsharing=None if moment is None else Unsharing(at_step(moment, recipe.train.steps), equip),
     )
 
 

@@ -36,6 +36,9 @@ class Learner(Protocol):
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume."""
 
+    def remove(self) -> None:
+        """Let go of the network's layers: another learner takes its place."""
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume from a saved state; an entry `steps` in it is the number of steps so far."""
 

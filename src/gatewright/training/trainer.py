@@ -23,6 +23,7 @@ from gatewright.training.objective import CLASSES, Objective
 from gatewright.training.processes import Ranks
 from gatewright.training.sampler import DataOrder
 from gatewright.training.sink import MemorySink, Sink
+from gatewright.training.unsharing import Unsharing
 
 
 class Best(NamedTuple):
@@ -54,6 +55,7 @@ class Trainer:
         processes: The processes that train together; `train` and `validation` are the full splits in each. Only the
             main process uses its sink.
         objective: What is minimised, and what evaluations add up.
+        unsharing: When the positions of convolutions get gates of their own, or None for never.
 
     Raises:
         OptionError: There are no training samples.
@@ -75,6 +77,7 @@ class Trainer:
         sink: Sink | None = None,
         processes: Ranks = Ranks(),  # noqa: B008 - immutable
         objective: Objective = CLASSES,
+        unsharing: Unsharing | None = None,
     ) -> None:
         if validation is not None and not validation.decisions:
             raise DataError("the validation split has no samples; pass validation=None to keep the last weights")
@@ -95,14 +98,30 @@ class Trainer:
         self._objective = objective
         self._processes = processes
         self._device = next(model.parameters()).device
-        for group in optimizer.param_groups:
-            group.setdefault("peak", float(group["lr"]))
+        self._unsharing = unsharing
+        self._set_peaks()
         self.order = DataOrder(len(train), options.batch, generator, train.weight)
         self._share = processes.share(self.order.batch)
-        graphed = self._device.type == "cuda" and options.graph
-        self._graph = GraphedStep(model, self._learn, processes.mean_, self._update) if graphed else None
+        self._graph = self._new_graph()
         self._losses = torch.zeros(options.log_every, device=self._device)
         self._unread = 0
+
+    def _set_peaks(self) -> None:
+        for group in self.optimizer.param_groups:
+            group.setdefault("peak", float(group["lr"]))
+
+    def _new_graph(self) -> GraphedStep | None:
+        if self._device.type != "cuda" or not self.options.graph:
+            return None
+        return GraphedStep(self.model, self._learn, self._processes.mean_, self._update)
+
+    def _unshare(self, unsharing: Unsharing) -> None:
+        """Go on with gates of their own at each position; the best weights are those from now on."""
+        x, _ = next(self._train.all())
+        self.optimizer, self.learners = unsharing.begin(self.model, x[:1], self.optimizer, self.learners)
+        self._unsharing, self.best = None, None
+        self._set_peaks()
+        self._graph = self._new_graph()
 
     def fit(self, *, watch: Watcher | None = None, stop: Callable[[], bool] = lambda: False) -> bool:
         """Train from the present step to the last one.
@@ -162,6 +181,8 @@ class Trainer:
 
     def one_step(self) -> None:
         """One step, without evaluation and bookkeeping; call `read_losses` at least every `log_every` steps."""
+        if self._unsharing is not None and self.step >= self._unsharing.step:
+            self._unshare(self._unsharing)
         self._set_rate(self._schedule(self.step))
         x, y = self._train.batch(self.order.next()[self._share])
         if self._graph is None:
@@ -282,6 +303,8 @@ class Trainer:
         """
         step, seconds = whole(state, "step", 0, self.options.steps), real(state, "seconds")
         best = self._checked_best(state["best"], step)
+        if self._unsharing is not None and step > self._unsharing.step:
+            self._unshare(self._unsharing)
         check_moments(self.optimizer, state["optimizer"], step)
         learners = {name: entry(entry(state, "learners"), name) for name in self.learners}
         for name, saved in learners.items():

@@ -12,7 +12,7 @@ from gatewright.errors import OptionError
 from gatewright.runtime.schema import Section
 from gatewright.training.config.heads import HEADS, Head, SumHead
 from gatewright.training.config.layers import LAYERS, Layer, Neurons
-from gatewright.training.config.values import Count, Shape, Temperature
+from gatewright.training.config.values import Count, Moment, Shape, Temperature
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +38,8 @@ class ModelOptions(Section):
         tau: Temperature of the head; null for the rule of `gatewright.nn.GroupSum` or `WeightedSum`, `measured` for what
             `gatewright.nn.measure_temperature` finds in the first training samples.
         head: `sum` or `weighted`.
+        unshare: Moment from which each position of a convolution has gates of its own (see `gatewright.unshare`), before
+            the end of the run; null for never.
     """
 
     layers: Annotated[list[Annotated[Layer, LAYERS]], Field(min_length=1)]
@@ -48,6 +50,7 @@ class ModelOptions(Section):
     init: Literal["gaussian", "residual"] = "gaussian"
     tau: Temperature | Literal["measured"] | None = None
     head: Annotated[Head, HEADS] = SumHead(kind="sum")
+    unshare: Moment | None = None
 
     @property
     def rate(self) -> float:
@@ -139,8 +142,9 @@ class NetworkPlan:
 
     @property
     def logits(self) -> int:
-        """Numbers that its layers learn: what its memory grows with."""
-        return self.options.candidates * sum(layer.neurons for layer in self.layers)
+        """Numbers that its layers learn in the end: what its memory grows with."""
+        shared = self.options.unshare is None
+        return self.options.candidates * sum(layer.neurons if shared else layer.gates for layer in self.layers)
 
     def build(self, encoder: torch.nn.Module, generator: torch.Generator) -> torch.nn.Sequential:
         """The network from raw features to scores; the generator draws wiring and logits."""

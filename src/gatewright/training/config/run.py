@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
+
+from pydantic import model_validator
 
 from gatewright.runtime.schema import Section
 from gatewright.training.config.connections import CONNECTIONS, Connections, ResampledConnections
@@ -12,6 +14,7 @@ from gatewright.training.config.freezing import FREEZING, Freezing, NoFreezing
 from gatewright.training.config.model import ModelOptions
 from gatewright.training.config.optimizer import OptimizerOptions
 from gatewright.training.config.train import TrainOptions
+from gatewright.training.config.values import at_step
 
 
 class Recipe(Section):
@@ -23,6 +26,13 @@ class Recipe(Section):
     discretization: Annotated[Freezing, FREEZING] = NoFreezing(kind="none")
     cost: CostOptions = CostOptions()
     train: TrainOptions
+
+    @model_validator(mode="after")
+    def _check_unsharing(self) -> Self:
+        moment, steps = self.model.unshare, self.train.steps
+        if moment is not None and at_step(moment, steps) >= steps:
+            raise ValueError(f"model.unshare must lie before the end of the run, got {moment} for {steps} steps")
+        return self
 
 
 class CircuitOptions(Section):
