@@ -9,7 +9,7 @@ from gatewright.kernels import reference
 from gatewright.kernels.reference import best_gates
 from gatewright.learning import GuidedProposals, ProductProposals, products
 from gatewright.learning.products import _chosen, _groups
-from gatewright.nn import GroupSum, LogicConv2d, LogicDense, logic_layers
+from gatewright.nn import GroupSum, LogicConv2d, LogicDense, LogicLocal2d, logic_layers
 
 
 def networks(relaxation):
@@ -32,6 +32,15 @@ def networks(relaxation):
                 LogicConv2d(2, 4, 2, channels=0, stride=2, padding=1, **options(1)), nn.Flatten(), GroupSum(2)
             ),
             (2, 5, 5),
+        ),
+        "local": (
+            nn.Sequential(
+                LogicLocal2d((3, 3, 4), 7, 3, padding=1, **options(1)),
+                nn.Flatten(),
+                LogicDense(7 * 12, 6, **options(2)),
+                GroupSum(2),
+            ),
+            (3, 3, 4),
         ),
     }
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gatewright.gates import COEFFICIENTS
-from gatewright.nn import LogicConv2d, LogicDense
+from gatewright.nn import LogicConv2d, LogicDense, LogicLocal2d
 
 TABLE = torch.tensor(COEFFICIENTS.tolist(), dtype=torch.float64)
 
@@ -25,9 +25,21 @@ def plain_layer(layer, x, logits):
         k, s, p = layer.kernel_size, layer.stride, layer.padding
         windows = nn.functional.unfold(x, k, padding=p, stride=s).transpose(1, 2)  # taps in the order (channel, dy, dx)
         side = [(n + 2 * p - k) // s + 1 for n in x.shape[2:]]
-        shape = (len(x), c.n_neurons, *side)
+        shape = (len(x), -1, *side)
+
+    if isinstance(layer, LogicLocal2d):
+        # Neurons in the order (channel, position); each one's operands count from its own first one.
+        m, positions = layer.out_shape[0], windows.shape[1]
+        group = torch.arange(m) % (layer.in_shape[0] // (layer.channels or layer.in_shape[0]))
+        first = (group * c.pool_size).repeat_interleave(positions)[:, None]
+        at = torch.arange(positions).repeat(m)
+        own = torch.arange(c.n_neurons)[:, None] * c.pool_size
+        a, b = (windows[:, at[:, None], (ids - own + first).long()] for ids in (c.a, c.b))
+        windows = torch.stack([a, b], -1).unsqueeze(1)  # [N, 1, M, K, 2]
 
     def mix(values, weights):
+        if isinstance(layer, LogicLocal2d):
+            return (multilinear(c.gate, values[..., 0], values[..., 1]) * weights).sum(-1)
         a, b = values[:, :, c.a.long()], values[:, :, c.b.long()]  # [N, P, M, K]
         return (multilinear(c.gate, a, b) * weights).sum(-1)
 
@@ -52,6 +64,9 @@ def layers(relaxation):
         "conv stride 2": (LogicConv2d(2, 4, 3, stride=2, padding=1, channels=0, **options), (2, 7, 8)),
         "conv groups": (LogicConv2d(4, 6, 2, channels=2, **options), (4, 5, 5)),
         "conv 1x1": (LogicConv2d(4, 6, 1, channels=0, **options), (4, 3, 3)),
+        "local": (LogicLocal2d((3, 6, 5), 5, 3, padding=1, candidates=4, **options), (3, 6, 5)),
+        "local stride 2": (LogicLocal2d((2, 7, 8), 4, 3, stride=2, padding=1, channels=0, **options), (2, 7, 8)),
+        "local groups": (LogicLocal2d((4, 5, 5), 6, 2, channels=2, **options), (4, 5, 5)),
         "conv wide padding": (LogicConv2d(1, 2, 3, padding=2, **options), (1, 4, 4)),
     }
 

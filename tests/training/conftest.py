@@ -38,7 +38,16 @@ discretization: {kind: adaptive, start: 0.7, patience: 2, tolerance: 0.5}
 train: {steps: 60, batch: 32, eval_every: 10, checkpoint_every: 7, log_every: 5, seed: 4}
 """
 
-CONFIGS = {"paper-like": PAPER_LIKE, "hard": HARD}
+HARD_CONVOLUTION = HARD.replace(
+    "[{type: flatten}, ", "[{type: conv, channels: 6, stride: 2}, {type: flatten}, "
+).replace("model:", "model:\n  unshare: 0.4")
+
+CONFIGS = {
+    "paper-like": PAPER_LIKE,
+    "hard": HARD,
+    "paper-like, unshared": PAPER_LIKE.replace("model:", "model:\n  unshare: 25"),
+    "hard, unshared": HARD_CONVOLUTION,
+}
 
 
 @pytest.fixture(params=CONFIGS)
@@ -52,6 +61,13 @@ def any_config_file(request, tmp_path):
 def hard_config(tmp_path):
     path = tmp_path / "hard.yaml"
     path.write_text(HARD)
+    return load.load_file(path)
+
+
+@pytest.fixture
+def unshared_config(tmp_path):
+    path = tmp_path / "unshared.yaml"
+    path.write_text(HARD_CONVOLUTION)
     return load.load_file(path)
 
 

@@ -75,6 +75,11 @@ class GraphedStep:
         self._seen: dict[Hashable, int] = {}
         self._recordings: dict[tuple[Hashable, ...], _Recording] = {}
 
+    def renew(self) -> None:
+        """Forget all recordings, since layers of the network were replaced."""
+        self._layers = logic_layers(self._model)
+        self._seen, self._recordings = {}, {}
+
     def __call__(self, x: Tensor, y: Tensor, key: Hashable) -> Tensor:
         """One step.
 

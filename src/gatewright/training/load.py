@@ -190,7 +190,8 @@ def _unknown_key(dotted: str, known: set[str]) -> str:
 
 def _explain(detail: ErrorDetails, tree: Tree) -> str:
     """One pydantic complaint in our words: the dotted key, what was given, what was expected."""
-    *parents, _ = loc = detail["loc"]
+    loc = detail["loc"]
+    parents = loc[:-1]
     dotted, prefix = ".".join(map(str, loc))[:200], ".".join(map(str, parents))
     if detail["type"] == "extra_forbidden":
         here = {f"{prefix}.{name}" if prefix else name for name in _section_at(parents, tree).model_fields}
@@ -202,6 +203,8 @@ def _explain(detail: ErrorDetails, tree: Tree) -> str:
     if detail["type"] == UNKNOWN_SECTION:
         return f"{dotted}.{detail['msg']}"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not loc:  # options that do not go together; the message names them
+        return message
     return f"{dotted} {message}" + ("" if "got" in message else f", got {shown(detail['input'])}")
 
 

@@ -102,7 +102,8 @@ class Trainer:
         self._set_peaks()
         self.order = DataOrder(len(train), options.batch, generator, train.weight)
         self._share = processes.share(self.order.batch)
-        self._graph = self._new_graph()
+        graphed = self._device.type == "cuda" and options.graph
+        self._graph = GraphedStep(model, self._learn, processes.mean_, self._update) if graphed else None
         self._losses = torch.zeros(options.log_every, device=self._device)
         self._unread = 0
 
@@ -110,18 +111,14 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group.setdefault("peak", float(group["lr"]))
 
-    def _new_graph(self) -> GraphedStep | None:
-        if self._device.type != "cuda" or not self.options.graph:
-            return None
-        return GraphedStep(self.model, self._learn, self._processes.mean_, self._update)
-
     def _unshare(self, unsharing: Unsharing) -> None:
         """Go on with gates of their own at each position; the best weights are those from now on."""
         x, _ = next(self._train.all())
         self.optimizer, self.learners = unsharing.begin(self.model, x[:1], self.optimizer, self.learners)
         self._unsharing, self.best = None, None
         self._set_peaks()
-        self._graph = self._new_graph()
+        if self._graph is not None:
+            self._graph.renew()
 
     def fit(self, *, watch: Watcher | None = None, stop: Callable[[], bool] = lambda: False) -> bool:
         """Train from the present step to the last one.
