@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 RISE = 0.3
 """Share of a one-cycle schedule in which the rate rises."""
 
+LOCAL_RATE = 0.5
+"""Rate of gates that one position alone teaches, relative to that of kernels and dense layers (docs/connections.md)."""
+
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 START = 1 / 25
@@ -28,7 +31,8 @@ class OptimizerOptions(Section):
 
     Attributes:
         kind: Only Adam.
-        lr: Learning rate; null for the rule: 0.02 for soft networks with convolutions, 0.01 for all others.
+        lr: Learning rate; null for the rule: 0.02 for soft networks with convolutions, 0.01 for all others. Unshared
+            convolutions learn at half of it.
         betas: Adam's decay rates.
         schedule: `constant`; `cosine` to zero; `one-cycle` up over the first 30 % and down to zero; `step` down to a
             tenth at half and to a hundredth at three quarters of the run.
@@ -47,11 +51,14 @@ class OptimizerOptions(Section):
         """The optimizer of a network built from these options; parameter groups have their peak learning rate as `peak`."""
         import torch
 
+        from gatewright.nn import LogicLocal2d
+
         rate = options.rate if self.lr is None else self.lr
         peaks: dict[float, list[torch.nn.Parameter]] = {}
         *body, head = model
-        for modules, peak in ((body, rate), ([head], options.head.rate(rate))):
-            for parameter in (p for module in modules for p in module.parameters()):
+        peak_of = {module: rate * LOCAL_RATE if isinstance(module, LogicLocal2d) else rate for module in body}
+        for module, peak in (*peak_of.items(), (head, options.head.rate(rate))):
+            for parameter in module.parameters():
                 peaks.setdefault(peak, []).append(parameter)
         device = next(model.parameters()).device
         on_gpu = device.type == "cuda"
