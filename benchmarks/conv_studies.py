@@ -38,6 +38,18 @@ CONV_STUDIES = {
             )
         },
     ),
+    "unsharing": Study(
+        "when the positions of convolutions get gates of their own, k = 24 and 4,500 trees of three, 8,000 steps",
+        "cifar10-conv-56k",
+        ["data.validation=holdout", "model.unshare=null", "train.steps=8000", "train.eval_every=2000"],
+        {
+            "never": [],
+            "from the first step": ["model.unshare=0.0"],
+            "from a third of the run": ["model.unshare=0.33"],
+            "from half of the run": ["model.unshare=0.5"],
+            "from two thirds of the run": ["model.unshare=0.67"],
+        },
+    ),
     "recipe": Study(
         "the recipe of compact convolutions, one part changed at a time, k = 16 and 2,200 trees of three, 20,000 steps",
         "cifar10-conv-56k",
@@ -46,11 +58,13 @@ CONV_STUDIES = {
             stack(TREES_OF_THREE),
             "model.k=16",
             "cost.weight=0",
+            "model.unshare=null",
             "train.steps=20000",
             "train.eval_every=2000",
         ],
         {
             "as it is": [],
+            "kernels unshared from half of the run": ["model.unshare=0.5"],
             "connections fixed": ["connections={kind: fixed}"],
             "pairs judged over 2 of 10 steps": ["connections.every=10", "connections.batches=2"],
             "proposals until half of the run": ["connections.stop=0.5"],

@@ -88,6 +88,19 @@ def test_how_long_pairs_are_judged_is_a_parameter_and_that_of_presets_is_a_point
         assert (connections.every, connections.batches) == rounds
 
 
+def test_convolutions_are_unshared_or_not_and_those_of_presets_are_points():
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 3, 32, 32), np.uint8)
+    space = Space(Dataset.from_arrays(pixels, [*range(10)] * 6, name="cifar10"), Budget(total_ops=60_000))
+    drawn_ones = [point for point in drawn(space, 60) if point["network"] == "conv"]
+    assert {point["unshared"] for point in drawn_ones} == {False, True}
+    for point in drawn_ones[:10]:
+        config = space.build(point, lambda config: 4000, 0)
+        assert config.model.unshare == (0.5 if point["unshared"] else None)
+    starts = [point for point in space.warm_starts() if point["network"] == "conv"]
+    assert starts[-1]["unshared"], "the recipe"
+    assert not any(point.get("unshared") for point in space.warm_starts() if point["network"] != "conv")
+
+
 def test_gates_have_prices_in_the_currency_that_is_short(digits):
     point = {"network": "dense", "fill": 0.9, "cost": 0.01}
     for budget, weight, currency in ((Budget(total_ops=3000), 0.01, "ops"), (Budget(nand=6000), 0.005, "nand")):

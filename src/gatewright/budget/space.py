@@ -155,6 +155,7 @@ class Space:
         else:
             point["k"] = trial.suggest_categorical("k", self.channels)
             point["behind"] = trial.suggest_categorical("behind", list(BEHIND))
+            point["unshared"] = trial.suggest_categorical("unshared", [False, True])
         point["head"] = "sum" if point["network"] == "conv" else trial.suggest_categorical("head", list(HEADS))
         point["fill"] = trial.suggest_float("fill", 0.6, 1.0)
         point["candidates"] = trial.suggest_categorical("candidates", [4, 8, 16])
@@ -216,7 +217,7 @@ class Space:
             "train": {"steps": steps, "batch": point["batch"], "seed": seed},
         }
         if point["network"] == "conv":
-            tree["model"]["k"] = point["k"]
+            tree["model"] |= {"k": point["k"], "unshare": 0.5 if point["unshared"] else None}
         if self.image and (point["augment"] >= 0.1 or point["shift"] or point["flip"]):
             tree["data"]["augment"] = self._augment(point)
         return load.from_dict(tree, "search")
@@ -313,6 +314,7 @@ class Space:
         if any(layer.type == "conv" for layer in layers):
             behind = sum(layer.type == "dense" for layer in layers)
             conv = {"network": "conv", "k": config.model.k or DEFAULTS["k"], "behind": behind, "head": "sum"}
+            conv["unshared"] = config.model.unshare is not None
             return {**DEFAULTS, **point, **conv}
         if any(getattr(layer, "inputs", 0) == 2 for layer in layers):
             return {**DEFAULTS, **point, "network": "trees", "levels": len(layers)}
@@ -341,7 +343,7 @@ class Space:
 
 DEFAULTS: dict[str, Any] = {
     "network": "dense", "thresholds": 1, "encoder": "quantile", "depth": 1, "taper": 1.0, "levels": 3, "k": 16,
-    "behind": 1, "head": "sum",
+    "behind": 1, "unshared": False, "head": "sum",
     "fill": 0.88, "candidates": 8, "connections": "guided", "margin": 0.3, "judged": 2, "tau": "rule", "lr": 0.01,
     "batch": 128, "augment": 0.0, "shift": 0, "flip": False, "cost": 0.0,
 }  # fmt: skip
@@ -350,8 +352,11 @@ DEFAULTS: dict[str, Any] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "dense": {"network": "dense", "thresholds": 3},
     "trees": {"network": "trees", "thresholds": 1, "lr": 0.0025},
-    "conv": {"network": "conv", "behind": 4, "tau": "measured", "lr": 0.02, "batch": 256, "margin": 1.5, "cost": 0.003},
-}
+    "conv": {
+        "network": "conv", "behind": 4, "tau": "measured", "lr": 0.02, "batch": 256, "margin": 1.5, "cost": 0.003,
+        "unshared": True,
+    },
+}  # fmt: skip
 """What has worked for each kind of network, where there is no preset for the data."""
 
 HEADS: dict[str, dict[str, Any]] = {
