@@ -93,9 +93,9 @@ def test_convolutions_are_unshared_or_not_and_those_of_presets_are_points():
     space = Space(Dataset.from_arrays(pixels, [*range(10)] * 6, name="cifar10"), Budget(total_ops=60_000))
     drawn_ones = [point for point in drawn(space, 60) if point["network"] == "conv"]
     assert {point["unshared"] for point in drawn_ones} == {False, True}
-    for point in drawn_ones[:10]:
-        config = space.build(point, lambda config: 4000, 0)
-        assert config.model.unshare == (0.5 if point["unshared"] else None)
+    for unshared, moment in ((True, 0.5), (False, None)):
+        point = {"network": "conv", "fill": 0.9, "unshared": unshared}
+        assert space.build(point, lambda config: 4000, 0).model.unshare == moment
     starts = [point for point in space.warm_starts() if point["network"] == "conv"]
     assert starts[-1]["unshared"], "the recipe"
     assert not any(point.get("unshared") for point in space.warm_starts() if point["network"] != "conv")
