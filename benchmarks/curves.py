@@ -59,7 +59,7 @@ def stack(k: int, channels: int, dense: dict[str, Any]) -> nn.Sequential:
 
 
 def measure(dense: dict[str, Any], data: Dataset) -> dict[str, Any]:
-    """Train for SECONDS; evaluations do not count."""
+    """Train for SECONDS, evaluations included, as in the runs of gatewright."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
     encoder = gw.Thermometer(3, kind="uniform").fit(data.train.x)
@@ -69,14 +69,14 @@ def measure(dense: dict[str, Any], data: Dataset) -> dict[str, Any]:
     model = stack(16, encoder.out_shape[0], dense)
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     curve, seconds, step, due = [], 0.0, 0, SECONDS / 40
+    begin = time.perf_counter()
     while seconds < SECONDS:
-        begin = time.perf_counter()
         x, y = train.batch(torch.randint(len(train), (128,), generator=generator))
         optimizer.zero_grad()
         nn.functional.cross_entropy(model(encoder(augment(x, generator)).float()), y.long()).backward()
         optimizer.step()
-        seconds += time.perf_counter() - begin
         step += 1
+        seconds = time.perf_counter() - begin
         if seconds >= due or seconds >= SECONDS:
             due += SECONDS / 40
             model.eval()

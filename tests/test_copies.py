@@ -59,6 +59,7 @@ PUBLIC = {
     "config": lambda: load_preset("digits"),
     "network": network,
     "convolution": lambda: torch.nn.Sequential(gw.LogicConv2d(1, 4, 3), gw.NearestUpsample(2), gw.PixelGroupSum(2)),
+    "local": lambda: torch.nn.Sequential(gw.LogicLocal2d((1, 6, 6), 4, 3), gw.PixelGroupSum(2)),
     "Thermometer": lambda: gw.Thermometer(3),
     "fitted Thermometer": lambda: gw.Thermometer(3).fit(np.arange(20.0, dtype=np.float32)[:, None]),
     "AdaptiveDiscretization": lambda: gw.AdaptiveDiscretization(network(), start=3),

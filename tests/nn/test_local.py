@@ -143,6 +143,26 @@ class Unused(nn.Sequential):
         return self[0](x)
 
 
+def test_padding_of_the_same_size_modes_and_names_of_one_layer_are_kept():
+    assert LogicLocal2d((2, 5, 6), 3, 3, padding="same")(torch.ones(4, 2, 5, 6)).shape == (4, 3, 5, 6)
+    twice = LogicConv2d(2, 2, 3, padding=1)
+    model = nn.Sequential(twice, twice, nn.Dropout(), LogicConv2d(2, 2, 3))
+    model[2].eval()
+    state = torch.get_rng_state()
+    assert unshare(model, torch.zeros(1, 2, 5, 5)) == ["0", "1", "3"]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model[0] is model[1]
+    assert isinstance(model[0], LogicLocal2d)
+    assert (model[0].training, model[2].training, model.training) == (True, False, True)
+
+
+def test_what_would_be_too_large_is_refused_before_memory_is_taken():
+    with pytest.raises(OptionError, match="expected at most 67108864"):
+        LogicLocal2d((64, 64, 64), 128, 5, channels=0)
+    with pytest.raises(OptionError, match="expected at most 67108864"):
+        LogicLocal2d.of(LogicConv2d(64, 128, 5, channels=0, candidates=1), (64, 64, 64))
+
+
 def test_images_of_another_size_are_refused():
     local = LogicLocal2d((1, 6, 6), 2, 3)
     with pytest.raises(ShapeError, match=r"expects \(N, 1, 6, 6\), got \(N, 1, 7, 6\)"):

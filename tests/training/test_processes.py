@@ -81,7 +81,9 @@ run.train(load.load_file(Path(sys.argv[1])), "test", Path(sys.argv[2]))
 """
 
 
-def test_all_processes_hold_the_same_bits(hard_config, tmp_path):
+@pytest.mark.parametrize("config", ["hard_config", "unshared_config"])
+def test_all_processes_hold_the_same_bits(config, request, tmp_path):
+    hard_config = request.getfixturevalue(config)
     # Which of two candidates that are equal on all samples wins is a matter of rounding, so hard networks with guided
     # connections need not end alike in one and in two processes; but the two must never part from each other.
     path, folder = tmp_path / "hard.yaml", tmp_path / "run"
@@ -96,7 +98,7 @@ def test_all_processes_hold_the_same_bits(hard_config, tmp_path):
         assert torch.equal(value, states[1]["model"][name]), name
     last = read_lines(folder / "metrics.jsonl")[-1]
     assert sum(last["connections"]["proposed"]) > 0
-    assert last["frozen"] == 1
+    assert last["frozen"] >= 1
     # It learns as one process does.
     alone = train(hard_config, "test", tmp_path / "alone")
     assert last["validation"]["hard"] == pytest.approx(alone.validation.hard, abs=0.1)

@@ -6,7 +6,7 @@ import torch
 from gatewright import data
 from gatewright.circuit import prove, simplify
 from gatewright.engine import Engine
-from gatewright.errors import GatewrightError
+from gatewright.errors import FormatError, GatewrightError, OptionError
 from gatewright.nn import LogicConv2d, LogicLocal2d
 from gatewright.runs.run import load_run, lower_run, prepared, train
 from gatewright.training import load
@@ -94,7 +94,58 @@ def test_a_model_of_shared_kernels_is_refused_where_options_say_otherwise(unshar
         load_run(tmp_path)
 
 
-def test_networks_without_convolutions_stay_as_they_are(hard_config, tmp_path):
-    config = hard_config.model_copy(update={"model": hard_config.model.model_copy(update={"unshare": 0.4})})
-    one, two = train(config, "test", tmp_path / "one"), train(hard_config, "test", tmp_path / "two")
-    assert (one.gates, one.steps) == (two.gates, two.steps)
+def test_what_has_no_convolution_or_too_large_ones_is_refused(hard_config, unshared_config):
+    tree = hard_config.as_dict()
+    tree["model"]["unshare"] = 0.4
+    with pytest.raises(GatewrightError, match="model has `unshare`, but no convolution among its layers"):
+        load.from_dict(tree)
+    tree = unshared_config.as_dict()
+    tree["model"]["layers"][0] |= {"kernel_size": 2001, "channels": 64}
+    with pytest.raises(OptionError, match=r"would read .* bits, expected at most 67108864"):
+        load.from_dict(tree).model.plan((3, 8, 8), 10)
+
+
+@pytest.mark.parametrize("stop", [23, 24, 25, 28])
+def test_runs_that_stop_around_the_moment_resume_to_the_same_bits(unshared_config, tmp_path, stop):
+    seen = []
+    train(
+        unshared_config, "test", tmp_path / "parts", watch=lambda *_: seen.append(1), stop=lambda: len(seen) >= stop - 1
+    )
+    assert load_state(tmp_path / "parts" / "checkpoint.safetensors", "checkpoint")["step"] == stop
+    train(unshared_config, "test", tmp_path / "parts", resume=True)
+    train(unshared_config, "test", tmp_path / "whole")
+    one, two = (load_state(tmp_path / f / "model.safetensors", "model")["model"] for f in ("parts", "whole"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_states_of_before_are_refused_once_unshared(unshared_config):
+    with trainer_of(unshared_config) as trainer, trainer.computing():
+        for _ in range(20):
+            trainer.one_step()
+            trainer.read_losses()
+        state = trainer.state_dict()
+        for _ in range(10):
+            trainer.one_step()
+            trainer.read_losses()
+        with pytest.raises(FormatError, match="of step 20, but the convolutions are unshared since step 24"):
+            trainer.load_state_dict(state)
+
+
+def test_rounds_that_are_missed_in_part_are_left_out(unshared_config):
+    connections = unshared_config.connections.model_copy(update={"every": 20, "batches": 16, "stop": 1.0})
+    config = unshared_config.model_copy(update={"connections": connections})
+    with trainer_of(config) as trainer, trainer.computing():
+        counts = []
+        for _ in range(60):
+            trainer.one_step()
+            trainer.read_losses()
+            counts.append(sum(trainer.learners["connections"].statistics["proposed"]))
+    assert counts[18] == 0 < counts[19]
+    assert counts[30] == counts[19], "the learner made anew goes on counting"
+    assert counts[38] < counts[39], "judged over steps 24 to 39, all of them after the moment"
+    options = config.model.model_copy(update={"unshare": 25})
+    with trainer_of(config.model_copy(update={"model": options})) as trainer, trainer.computing():
+        for _ in range(40):
+            trainer.one_step()
+            trainer.read_losses()
+        assert sum(trainer.learners["connections"].statistics["proposed"]) == counts[19]

@@ -197,7 +197,9 @@ class Worker:
             if not complete and self.halt():
                 return None
             if trainer.best is None:
-                self._end(trial, TrialState.PRUNED, "the time was over before it was evaluated once")
+                self._end(
+                    trial, TrialState.PRUNED, "the time was over before weights that it could keep were evaluated"
+                )
                 return None
             trial.set_user_attr("validation", trainer.best.accuracy)
             trial.set_user_attr("steps", trainer.step)

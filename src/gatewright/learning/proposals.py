@@ -163,9 +163,16 @@ class GuidedProposals:
             if collecting and not layer.frozen
         ]
 
+    @property
+    def _round_begins(self) -> bool:
+        """Whether this step is the first one over which pairs are judged; a round that is missed in part is left out."""
+        return self.steps % self.every == self.every - self.batches
+
     def _collector(self, i: int, layer: LogicLayer) -> Recorder:
         def collect(recorded: Recorded) -> None:
             trial = self.trial[i]
+            if trial is None and not self._round_begins:
+                return
             if trial is None:
                 trial = self.trial[i] = self._draw(layer, recorded)
             rows = (layer.operand_rows(operand, recorded.geometry) for operand in (trial.a, trial.b))

@@ -31,6 +31,7 @@ class Candidates(nn.Module):
         init: "gaussian" or "residual", see `LogicDense`.
         gates: Gate ids that may be drawn; None for all 16.
         generator: Source of randomness; None for torch's default generator.
+        operands: First and second operands, int32 [M, K]; None to draw them.
 
     Attributes:
         logits: Parameter float32 [M, K].
@@ -58,6 +59,7 @@ class Candidates(nn.Module):
         init: str = "gaussian",
         gates: Sequence[int] | None = None,
         generator: torch.Generator | None = None,
+        operands: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         super().__init__()
         candidates = COUNT.whole("candidates", candidates)
@@ -73,7 +75,7 @@ class Candidates(nn.Module):
         self.pool_size = int(pool_size)
         self.register_buffer("pool_start", pool_start.to(torch.int64), persistent=False)
         self.register_buffer("allowed_gates", torch.tensor(allowed), persistent=False)
-        a, b = covering_operands(self.pool_start, self.pool_size, candidates, generator)
+        a, b = operands or covering_operands(self.pool_start, self.pool_size, candidates, generator)
         self.register_buffer("a", a)
         self.register_buffer("b", b)
         self.register_buffer("gate", self.draw_gates((neurons, candidates), generator))

@@ -27,12 +27,12 @@ class Geometry:
 
     Attributes:
         in_shape: Sample shape without the batch: (F,) or (C, H, W).
-        out_shape: Shape of the outputs: (M,) or (M, H', W').
+        out_shape: Shape of the outputs: (M,), or (M, H', W') of a convolution; (C', H', W') of a layer whose
+            M = C' H' W' neurons have one position each.
         padding: Zero rows and columns on each side (0 if dense).
         positions: int32 [P], row offset of each output position in the padded input.
-        window: (kernel, stride, height, width) of a convolution, height and width with padding; None if dense.
-        taps: int32 [T], row of each operand of a convolution in the padded input at position 0; None if dense, where
-            operands are rows.
+        window: (kernel, stride, height, width) of a convolution, height and width with padding; None of other layers.
+        taps: int32 [T], row of each operand in the padded input at position 0; None if dense, where operands are rows.
     """
 
     in_shape: tuple[int, ...]

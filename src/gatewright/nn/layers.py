@@ -21,7 +21,7 @@ GRADIENTS: tuple[str, ...] = ("int8", "float")
 
 
 class LogicLayer(nn.Module):
-    """What dense and convolution layers share: candidates, a relaxation, and how they compute.
+    """What dense, convolution and local layers share: candidates, a relaxation, and how they compute.
 
     In training mode a layer computes its relaxation; in eval mode, and once frozen, its discretized gates (use
     `gatewright.relaxed` to evaluate the relaxation instead).

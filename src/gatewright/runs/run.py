@@ -19,7 +19,6 @@ from gatewright.data import Dataset
 from gatewright.errors import DataError, FormatError, OptionError
 from gatewright.learning.state import entry, real, whole
 from gatewright.lowering import lower
-from gatewright.nn.local import unshare
 from gatewright.nn.temperature import SAMPLES, measure_temperature
 from gatewright.nn.thermometer import Thermometer
 from gatewright.nn.weighted_sum import WeightedSum
@@ -304,9 +303,7 @@ def load_run(folder: Path) -> TrainedRun:
         for name in ("feature", "threshold"):
             if not torch.equal(entry(saved.model, f"0.{name}"), getattr(encoder, name)):
                 raise FormatError(f"the entry '0.{name}' is not what the encoder's thresholds say")
-        model = plan.build(encoder, torch.Generator())
-        if config.model.unshare is not None:
-            unshare(model, torch.zeros(1, *encoder.shape, dtype=getattr(torch, encoder.dtype)))
+        model = plan.build_trained(encoder)
         if config.model.tau == "measured":
             cast("WeightedSum", model[-1]).tau = real(state, "tau")
         model.load_state_dict(saved.model)

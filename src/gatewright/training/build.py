@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 
+from gatewright.errors import OptionError
 from gatewright.training.batches import Feed
 from gatewright.training.config import Recipe
 from gatewright.training.config.values import at_step
@@ -40,9 +41,14 @@ def build_trainer(
         return optimizer, {name: learner for name, learner in built.items() if learner is not None}
 
     moment = recipe.model.unshare
+    optimizer, learners = equip()
+    for name, learner in learners.items():
+        if moment is not None and not hasattr(learner, "remove"):  # of another package, perhaps
+            raise OptionError(f"the learner {name!r} has no method `remove`, which model.unshare needs")
     return Trainer(
         model,
-        *equip(),
+        optimizer,
+        learners,
         train,
         validation,
         recipe.train,

@@ -99,6 +99,7 @@ class Trainer:
         self._processes = processes
         self._device = next(model.parameters()).device
         self._unsharing = unsharing
+        self._shared = unsharing is not None
         self._set_peaks()
         self.order = DataOrder(len(train), options.batch, generator, train.weight)
         self._share = processes.share(self.order.batch)
@@ -115,7 +116,7 @@ class Trainer:
         """Go on with gates of their own at each position; the best weights are those from now on."""
         x, _ = next(self._train.all())
         self.optimizer, self.learners = unsharing.begin(self.model, x[:1], self.optimizer, self.learners)
-        self._unsharing, self.best = None, None
+        self._shared, self.best = False, None
         self._set_peaks()
         if self._graph is not None:
             self._graph.renew()
@@ -178,7 +179,7 @@ class Trainer:
 
     def one_step(self) -> None:
         """One step, without evaluation and bookkeeping; call `read_losses` at least every `log_every` steps."""
-        if self._unsharing is not None and self.step >= self._unsharing.step:
+        if self._shared and self._unsharing is not None and self.step >= self._unsharing.step:
             self._unshare(self._unsharing)
         self._set_rate(self._schedule(self.step))
         x, y = self._train.batch(self.order.next()[self._share])
@@ -300,8 +301,12 @@ class Trainer:
         """
         step, seconds = whole(state, "step", 0, self.options.steps), real(state, "seconds")
         best = self._checked_best(state["best"], step)
-        if self._unsharing is not None and step > self._unsharing.step:
-            self._unshare(self._unsharing)
+        if self._unsharing is not None:
+            if step > self._unsharing.step and self._shared:
+                self._unshare(self._unsharing)
+            elif step <= self._unsharing.step and not self._shared:
+                since = self._unsharing.step
+                raise FormatError(f"the state is of step {step}, but the convolutions are unshared since step {since}")
         check_moments(self.optimizer, state["optimizer"], step)
         learners = {name: entry(entry(state, "learners"), name) for name in self.learners}
         for name, saved in learners.items():

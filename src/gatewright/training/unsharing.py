@@ -13,6 +13,9 @@ from gatewright.training.learners import Learner
 Equipment = tuple[torch.optim.Optimizer, dict[str, Learner]]
 """An optimizer, and what is stepped after it."""
 
+KEPT = ("steps", "proposed", "strong_redraws", "weak_redraws", "frozen_at", "entropy")
+"""Entries of learners' states that count from the start of the run, or of layers whatever their size."""
+
 
 class Unsharing(NamedTuple):
     """When convolutions are unshared, and what then trains the network.
@@ -30,8 +33,8 @@ class Unsharing(NamedTuple):
     ) -> Equipment:
         """Unshare the convolutions, and equip the network anew.
 
-        Moments of parameters that stay are kept; those of the new ones start from zero. Learners know how far the run is,
-        and begin a new round.
+        Moments of parameters that stay are kept; those of the new ones start from zero. Learners keep what they counted,
+        and forget what they measured of single neurons.
 
         Args:
             model: The network.
@@ -39,7 +42,10 @@ class Unsharing(NamedTuple):
             before: Its optimizer so far.
             learners: Its learners so far.
         """
-        steps = {name: learner.state_dict()["steps"] for name, learner in learners.items()}
+        kept = {
+            name: {key: value for key, value in learner.state_dict().items() if key in KEPT}
+            for name, learner in learners.items()
+        }
         for learner in learners.values():
             learner.remove()
         unshare(model, x)
@@ -49,5 +55,5 @@ class Unsharing(NamedTuple):
                 if parameter in before.state:
                     optimizer.state[parameter] = before.state[parameter]
         for name, learner in new.items():
-            learner.load_state_dict({**learner.state_dict(), "steps": steps[name]})
+            learner.load_state_dict({**learner.state_dict(), **kept[name]})
         return optimizer, new

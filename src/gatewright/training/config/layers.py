@@ -35,10 +35,12 @@ class Layer(Section):
     Attributes:
         type: Names the section.
         learned: Whether the layer has neurons: `out_shape[0]` of them.
+        shared: Whether its neurons are shared over positions, as a `LogicConv2d`, and can be unshared.
         soft_rate: Learning rate with the soft relaxation, if the config gives none.
     """
 
     learned: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
     soft_rate: ClassVar[float] = 0.01
 
     type: str
@@ -55,6 +57,9 @@ class Layer(Section):
             OptionError: The layer does not fit what it gets.
         """
         raise NotImplementedError
+
+    def check_unshared(self, in_shape: Shape, out_shape: Shape) -> None:
+        """Refuse a layer that would be too large with neurons of its own at each position (an `OptionError`)."""
 
     def build(self, in_shape: Shape, out_shape: Shape, neurons: Neurons) -> torch.nn.Module:
         """The module for samples of these shapes."""
@@ -124,6 +129,7 @@ class Conv(Layer):
     """
 
     learned: ClassVar[bool] = True
+    shared: ClassVar[bool] = True
     soft_rate: ClassVar[float] = 0.02
 
     type: Literal["conv"]
@@ -154,6 +160,16 @@ class Conv(Layer):
         if min(sides) < 1:
             raise OptionError(f"{where}: a {size}x{size} kernel does not fit images {shape}")
         return (size_with(self.channels, k), *sides)
+
+    def check_unshared(self, in_shape: Shape, out_shape: Shape) -> None:
+        from gatewright.nn.local import MOST_TAPS
+
+        taps = prod(out_shape) * (self.channels_in or in_shape[0]) * self.kernel_size**2
+        if taps > MOST_TAPS:
+            raise OptionError(
+                f"model.unshare: gates of a convolution {in_shape} to {out_shape} would read {taps} bits, expected at most "
+                f"{MOST_TAPS}; give it fewer `channels_in`, or a smaller `kernel_size`"
+            )
 
     def build(self, in_shape: Shape, out_shape: Shape, neurons: Neurons) -> torch.nn.Module:
         from gatewright.nn import LogicConv2d

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gatewright.errors import OptionError
 from gatewright.runtime.schema import Section
@@ -52,6 +52,12 @@ class ModelOptions(Section):
     head: Annotated[Head, HEADS] = SumHead(kind="sum")
     unshare: Moment | None = None
 
+    @model_validator(mode="after")
+    def _check_unsharing(self) -> Self:
+        if self.unshare is not None and not any(layer.shared for layer in self.layers):
+            raise ValueError("has `unshare`, but no convolution among its layers")
+        return self
+
     @property
     def rate(self) -> float:
         """The learning rate by rule: 0.02 for soft networks with convolutions (the paper's), 0.01 for others.
@@ -91,6 +97,9 @@ class ModelOptions(Section):
         if label_shape and shape[1:] != label_shape:
             raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one per pixel")
         self.head.check(shape[0], classes, label_shape, last)
+        if self.unshare is not None:
+            for plan in plans:
+                plan.options.check_unshared(plan.in_shape, plan.out_shape)
         return NetworkPlan(self, plans, classes, label_shape)
 
 
@@ -143,11 +152,27 @@ class NetworkPlan:
     @property
     def logits(self) -> int:
         """Numbers that its layers learn in the end: what its memory grows with."""
-        shared = self.options.unshare is None
-        return self.options.candidates * sum(layer.neurons if shared else layer.gates for layer in self.layers)
+        unshared = self.options.unshare is not None
+        return self.options.candidates * sum(
+            layer.gates if unshared and layer.options.shared else layer.neurons for layer in self.layers
+        )
+
+    def build_trained(self, encoder: torch.nn.Module) -> torch.nn.Sequential:
+        """A network for the weights of a finished run: its convolutions are unshared if the options say so."""
+        import torch
+
+        from gatewright.nn import LogicConv2d, LogicLocal2d
+
+        model = self.build(encoder, torch.Generator())
+        if self.options.unshare is not None:
+            for i, plan in enumerate(self.layers, 1):
+                layer = model[i]
+                if isinstance(layer, LogicConv2d):
+                    model[i] = LogicLocal2d.of(layer, plan.in_shape)
+        return model
 
     def build(self, encoder: torch.nn.Module, generator: torch.Generator) -> torch.nn.Sequential:
-        """The network from raw features to scores; the generator draws wiring and logits."""
+        """The network from raw features to scores, before its first step; the generator draws wiring and logits."""
         from torch import nn
 
         options = self.options
