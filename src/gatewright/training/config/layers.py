@@ -58,8 +58,9 @@ class Layer(Section):
         """
         raise NotImplementedError
 
-    def check_unshared(self, in_shape: Shape, out_shape: Shape) -> None:
-        """Refuse a layer that would be too large with neurons of its own at each position (an `OptionError`)."""
+    def taps(self, in_shape: Shape, out_shape: Shape) -> int:
+        """Bits that all neurons may read together once they are unshared; 0 if the layer is not `shared`."""
+        return 0
 
     def build(self, in_shape: Shape, out_shape: Shape, neurons: Neurons) -> torch.nn.Module:
         """The module for samples of these shapes."""
@@ -161,15 +162,8 @@ class Conv(Layer):
             raise OptionError(f"{where}: a {size}x{size} kernel does not fit images {shape}")
         return (size_with(self.channels, k), *sides)
 
-    def check_unshared(self, in_shape: Shape, out_shape: Shape) -> None:
-        from gatewright.nn.local import MOST_TAPS
-
-        taps = prod(out_shape) * (self.channels_in or in_shape[0]) * self.kernel_size**2
-        if taps > MOST_TAPS:
-            raise OptionError(
-                f"model.unshare: gates of a convolution {in_shape} to {out_shape} would read {taps} bits, expected at most "
-                f"{MOST_TAPS}; give it fewer `channels_in`, or a smaller `kernel_size`"
-            )
+    def taps(self, in_shape: Shape, out_shape: Shape) -> int:
+        return prod(out_shape) * (self.channels_in or in_shape[0]) * self.kernel_size**2
 
     def build(self, in_shape: Shape, out_shape: Shape, neurons: Neurons) -> torch.nn.Module:
         from gatewright.nn import LogicConv2d

@@ -98,9 +98,19 @@ class ModelOptions(Section):
             raise OptionError(f"{last} makes images of {shape[1:]}, but the labels are {label_shape}, one per pixel")
         self.head.check(shape[0], classes, label_shape, last)
         if self.unshare is not None:
-            for plan in plans:
-                plan.options.check_unshared(plan.in_shape, plan.out_shape)
+            _check_unshared(plans)
         return NetworkPlan(self, plans, classes, label_shape)
+
+
+def _check_unshared(plans: list[LayerPlan]) -> None:
+    from gatewright.nn.local import MOST_TAPS
+
+    taps = sum(plan.options.taps(plan.in_shape, plan.out_shape) for plan in plans)
+    if taps > MOST_TAPS:
+        raise OptionError(
+            f"model.unshare: the gates of the convolutions would read {taps} bits, each counted for every gate, expected "
+            f"at most {MOST_TAPS}; give them fewer `channels_in`, or a smaller `kernel_size`"
+        )
 
 
 @dataclass(frozen=True)
