@@ -101,7 +101,9 @@ def test_what_has_no_convolution_or_too_large_ones_is_refused(hard_config, unsha
         load.from_dict(tree)
     tree = unshared_config.as_dict()
     tree["model"]["layers"][0] |= {"kernel_size": 2001, "channels": 64}
-    with pytest.raises(OptionError, match=r"would read .* bits, each counted for every gate, expected at most 67108864"):
+    with pytest.raises(
+        OptionError, match=r"would read .* bits, each counted for every gate, expected at most 67108864"
+    ):
         load.from_dict(tree).model.plan((3, 8, 8), 10)
 
 
