@@ -28,6 +28,8 @@ import gatewright as gw
 from gatewright.data import Dataset
 from gatewright.runtime.machine import machine
 from gatewright.training.batches import Feed
+from gatewright.training.load import load_preset
+from gatewright.training.processes import Ranks
 from measured import HERE, read
 
 FILE = Path(__file__).with_suffix(".json")
@@ -62,18 +64,20 @@ def measure(dense: dict[str, Any], data: Dataset) -> dict[str, Any]:
     """Train for SECONDS, evaluations included, as in the runs of gatewright."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    encoder = gw.Thermometer(3, kind="uniform").fit(data.train.x)
-    augment = gw.data.Augment(flip=True, crop=2)
+    cpu = torch.device("cpu")
+    config = load_preset("cifar10-conv-k16")
     generator = torch.Generator().manual_seed(0)
-    train, validation = (Feed(part, torch.device("cpu")) for part in (data.train, data.validation))
-    model = stack(16, encoder.out_shape[0], dense)
+    encoder = config.data.encoder.build(data)
+    augment = config.data.augment.build(data, generator, Ranks())
+    train, validation = (Feed(*part) for part in ((data.train, cpu, augment), (data.validation, cpu)))
+    model = stack(config.model.k, encoder.out_shape[0], dense)
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     curve, seconds, step, due = [], 0.0, 0, SECONDS / 40
     begin = time.perf_counter()
     while seconds < SECONDS:
-        x, y = train.batch(torch.randint(len(train), (128,), generator=generator))
+        x, y = train.batch(torch.randint(len(train), (config.train.batch,), generator=generator))
         optimizer.zero_grad()
-        nn.functional.cross_entropy(model(encoder(augment(x, generator)).float()), y.long()).backward()
+        nn.functional.cross_entropy(model(encoder(x).float()), y.long()).backward()
         optimizer.step()
         step += 1
         seconds = time.perf_counter() - begin
@@ -85,7 +89,7 @@ def measure(dense: dict[str, Any], data: Dataset) -> dict[str, Any]:
             model.train()
             curve.append([step, round(seconds, 1), round(right / len(validation), 4)])
             print(*curve[-1], flush=True)
-    return {"steps": step, "seconds": round(seconds, 1), "curve": curve, "machine": machine(torch.device("cpu"))}
+    return {"steps": step, "seconds": round(seconds, 1), "curve": curve, "machine": machine(cpu)}
 
 
 def draw(curves: dict[str, list[list[float]]]) -> None:

@@ -79,8 +79,6 @@ class ProductProposals(GuidedProposals):
     def _collector(self, i: int, layer: LogicLayer) -> Recorder:
         def collect(recorded: Recorded) -> None:
             c, trial = layer.candidates, self.trial[i]
-            if trial is None and not self._round_begins:
-                return
             if trial is None:
                 none = torch.zeros(c.n_neurons, ANCHORS, dtype=torch.int32, device=c.a.device)
                 sums = recorded.sums.new_zeros(c.n_neurons, ANCHORS + c.n_candidates, 3)

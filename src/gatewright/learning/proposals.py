@@ -153,26 +153,19 @@ class GuidedProposals:
         self._handles = []
 
     def _prepare(self) -> None:
-        """Register or remove the layers' recorders for the next step."""
+        """Register or remove the layers' recorders for the next step; a round that was missed in part is left out."""
         self.remove()
         active = self.stop_step is None or self.steps < self.stop_step
-        collecting = active and self.steps % self.every >= self.every - self.batches
+        collected = self.steps % self.every - (self.every - self.batches)  # batches of this round so far
         self._handles = [
             layer.register_recorder(self._collector(i, layer))
             for i, layer in enumerate(self.layers)
-            if collecting and not layer.frozen
+            if active and not layer.frozen and (collected == 0 or (collected > 0 and self.trial[i] is not None))
         ]
-
-    @property
-    def _round_begins(self) -> bool:
-        """Whether this step is the first one over which pairs are judged; a round that is missed in part is left out."""
-        return self.steps % self.every == self.every - self.batches
 
     def _collector(self, i: int, layer: LogicLayer) -> Recorder:
         def collect(recorded: Recorded) -> None:
             trial = self.trial[i]
-            if trial is None and not self._round_begins:
-                return
             if trial is None:
                 trial = self.trial[i] = self._draw(layer, recorded)
             rows = (layer.operand_rows(operand, recorded.geometry) for operand in (trial.a, trial.b))

@@ -65,8 +65,9 @@ class LogicLocal2d(LogicLayer):
         gates: Sequence[int] | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
+        _check_shape(in_shape)
         kernels = LogicConv2d(
-            *_channels(in_shape),
+            in_shape[0],
             out_channels,
             kernel_size,
             stride=stride,
@@ -79,10 +80,8 @@ class LogicLocal2d(LogicLayer):
         # Dealt as if all had the same inputs, which covers them as well and is quicker than pool by pool.
         operands = covering_operands(torch.zeros(neurons), pool, candidates, generator)
         start = torch.arange(neurons) * pool
-        moved = _moved(operands, start)
-        owned = Candidates(
-            neurons, candidates, start, pool, init=init, gates=gates, generator=generator, operands=moved
-        )
+        own = _moved(operands, start)
+        owned = Candidates(neurons, candidates, start, pool, init=init, gates=gates, generator=generator, operands=own)
         super().__init__(owned, relaxation, gradients)
         self._place(kernels, in_shape)
 
@@ -147,12 +146,11 @@ class LogicLocal2d(LogicLayer):
         )
 
 
-def _channels(in_shape: Sequence[int]) -> tuple[int]:
+def _check_shape(in_shape: Sequence[int]) -> None:
     if len(in_shape) != 3:
         raise OptionError(f"in_shape must be (channels, height, width), got {tuple(in_shape)}")
     for n in in_shape:
         COUNT.whole("in_shape", n)
-    return (in_shape[0],)
 
 
 def _sizes(kernels: LogicConv2d, in_shape: Sequence[int]) -> tuple[int, int]:
