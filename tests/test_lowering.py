@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gatewright.circuit import Head
-from gatewright.errors import ShapeError, UnsupportedError
+from gatewright.errors import OptionError, ShapeError, UnsupportedError
 from gatewright.gates import Gate
 from gatewright.lowering import lower, lower_module
 from gatewright.nn import GroupSum, LogicConv2d, LogicDense
@@ -91,6 +91,11 @@ def test_names_and_metadata_travel():
         (nn.Linear(4, 4), (4,), UnsupportedError, "the model is a Linear"),
         (nn.Sequential(GroupSum(2), LogicDense(4, 4)), (4,), UnsupportedError, "comes after the head"),
         (nn.Sequential(LogicDense(4, 4)), None, ShapeError, "in_shape"),
+        (nn.Sequential(LogicDense(4, 4)), 4, ShapeError, "got 4"),
+        (nn.Sequential(LogicDense(4, 4)), (), ShapeError, r"got \(\)"),
+        (nn.Sequential(LogicDense(4, 4)), (-4,), OptionError, "in_shape must be"),
+        (nn.Sequential(LogicDense(4, 4)), (4.0,), OptionError, "in_shape must be"),
+        (nn.Sequential(Thermometer([[1], [2]], (2,), "uint8"), LogicDense(2, 4)), (3,), ShapeError, "leave it out"),
         (nn.Sequential(LogicDense(4, 4)), (5,), ShapeError, r"expects \(N, 4\)"),
         (nn.Sequential(LogicDense(4, 4), GroupSum(3)), (4,), ShapeError, "cannot share 4 bits among 3 classes"),
         (nn.Sequential(LogicConv2d(1, 4, 3, padding=1), GroupSum(4)), (1, 3, 3), ShapeError, "put Flatten before it"),

@@ -34,6 +34,7 @@ from gatewright.nn import (
     Thermometer,
     WeightedSum,
 )
+from gatewright.runtime.ranges import COUNT
 
 Nodes = npt.NDArray[np.int32]
 
@@ -71,7 +72,7 @@ def lower(
     Args:
         model: A `torch.nn.Sequential` (nested or not): an optional `Thermometer`, then modules that `lower_module` knows
             (logic layers, Flatten, `NearestUpsample`, ...), then an optional head (`GroupSum`, ...).
-        in_shape: Shape of one Boolean sample, (F,) or (C, H, W), if the model has no Thermometer.
+        in_shape: Shape of one Boolean sample, (F,) or (C, H, W); a Thermometer knows it.
         class_names: Names of the classes, or empty.
         feature_names: Names of the raw features, or empty.
         columns: The columns of the table that the raw features are made from, or empty.
@@ -79,7 +80,8 @@ def lower(
 
     Raises:
         UnsupportedError: A module cannot be turned into gates exactly.
-        ShapeError: A module does not fit its input.
+        ShapeError: A module does not fit its input, or `in_shape` is none.
+        OptionError: A size is no count.
 
     Example:
         >>> from torch import nn
@@ -97,9 +99,15 @@ def lower(
         encoder = Encoder(
             feature, threshold, first.shape, first.dtype, tuple(feature_names), first.types, tuple(columns)
         )
+        if in_shape is not None and _sizes(in_shape) != first.out_shape:
+            raise ShapeError(
+                f"the model's Thermometer makes samples of shape {first.out_shape}, in_shape is {in_shape}: leave it out"
+            )
         in_shape = first.out_shape
     elif in_shape is None:
         raise ShapeError("a model without a Thermometer has no input shape of its own: pass in_shape=(F,) or (C, H, W)")
+    else:
+        in_shape = _sizes(in_shape)
     inputs = np.arange(math.prod(in_shape), dtype=np.int32).reshape(in_shape)
     lowering = Lowering(Builder(inputs.size), inputs, class_names=tuple(class_names))
     for lowering.name, module in modules:
@@ -139,6 +147,12 @@ def _check_finite(module: nn.Module, name: str) -> None:
             f"{name} has weights that are NaN or infinite; train it again with a lower learning rate, and stop when the "
             "loss or a weight is no longer finite"
         )
+
+
+def _sizes(in_shape: Sequence[int]) -> tuple[int, ...]:
+    if not isinstance(in_shape, Sequence) or not in_shape:
+        raise ShapeError(f"in_shape must be (F,) or (C, H, W), got {in_shape!r}")
+    return tuple(COUNT.whole("in_shape", n) for n in in_shape)
 
 
 @singledispatch
