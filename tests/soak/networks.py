@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from gatewright import Circuit, GroupSum, LogicDense, Thermometer, lower, simplify
+from gatewright import Circuit, GroupSum, LogicConv2d, LogicDense, Thermometer, lower, simplify, unshare
 from gatewright.circuit.evaluate import classify, encode, evaluate
 from gatewright.engine import Engine
 from gatewright.formats import export, from_aiger, from_blif
@@ -94,24 +94,39 @@ def random_network(rng: Rng) -> Network:
 def trained_network(rng: Rng) -> Network:
     """A few steps of training on a random task; torch's scores are compared at once."""
     g = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    first = Thermometer.uniform(2, (6,), "uint8")
     hard = {"relaxation": "hard", "candidates": 4, "generator": g}
-    model = nn.Sequential(first, LogicDense(12, 24, **hard), LogicDense(24, 12, **hard), GroupSum(3))
-    x = torch.randint(0, 256, (SAMPLES, 6), generator=g, dtype=torch.uint8)
-    y = (x[:, 0] > x[:, 1]).long() + (x[:, 2] > 128).long()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    for _ in range(8):
-        loss = nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    kind = one(rng, ("dense", "convolution", "unshared"))
+    if kind == "dense":
+        shape: tuple[int, ...] = (6,)
+        layers = [LogicDense(12, 24, **hard), LogicDense(24, 12, **hard)]
+    else:
+        shape = (1, 2, 3)
+        layers = [LogicConv2d(2, 4, 3, padding=1, **hard), nn.Flatten(), LogicDense(24, 12, **hard)]
+    model = nn.Sequential(Thermometer.uniform(2, shape, "uint8"), *layers, GroupSum(3))
+    x = torch.randint(0, 256, (SAMPLES, *shape), generator=g, dtype=torch.uint8)
+    first, second, third = x.reshape(SAMPLES, -1)[:, :3].unbind(1)
+    y = (first > second).long() + (third > 128).long()
+    train_for(8, model, x, y)
+    if kind == "unshared":
+        unshare(model, x)
+        train_for(8, model, x, y)
     circuit = lower(model.eval())
     bits = slow_encode(circuit, x.numpy())
     network = Network(circuit, x.numpy(), bits, slow_outputs(circuit, bits), slow_counts(circuit, bits))
     scores = model(x).double().numpy() * circuit.head.tau
     if not np.array_equal(np.rint(scores), network.counts):
-        raise Failure("torch and circuit differ")
+        raise Failure(f"torch and circuit differ ({kind})")
     return network
+
+
+def train_for(steps: int, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> None:
+    """Minimise cross-entropy."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(steps):
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
 
 def equal(kind: str, got: Any, wanted: Any, about: object = "") -> None:
