@@ -32,7 +32,7 @@ from gatewright.runtime.threads import split
 _COEF = COEFFICIENTS.astype(np.float32)
 _HASH_ROW = np.uint32(HASH_ROW)
 _LEVELS = np.float32(LEVELS)
-_READS = np.stack([USES_A, USES_B], 1)
+_READS = np.stack([USES_A, USES_B], 1).astype(np.int64)
 """Whether a gate reads its first and second operand: a wire does not read the other one."""
 _AHEAD = 12
 """How many readers ahead of a row's own their rows are asked for."""
@@ -113,28 +113,28 @@ def _readers(grad: Any, wires: Any, n_positions: int, block_rows: int, starts: A
     """Who reads each block, in the order in which it is added up: block i has the readers `starts[i] .. starts[i + 1] - 1`.
 
     A reader is `rows` int32 [3]: the first row of its gradient in q, of its other operand, and of what it reads; and
-    `values` float32 [2], what its gradient is multiplied by where the other operand is 0 and where it is 1.
+    `values` float32 [2], what its gradient is multiplied by where the other operand is 0 and where it is 1. What a wire
+    does not read is counted as nothing and written past all readers, as branches that nobody can predict take longer.
     """
     _, scale, repeat = grad
     row_a, row_b, gate = wires
     for j in range(len(gate)):
         for side in range(2):
-            if _READS[gate[j], side]:
-                starts[(row_b[j] if side else row_a[j]) // block_rows + 1] += 1
+            own = row_b[j] if side else row_a[j]
+            starts[(own if block_rows == 1 else own // block_rows) + 1] += _READS[gate[j], side]
     for i in range(1, len(starts)):
         starts[i] += starts[i - 1]
-    place = starts.copy()
+    place, past = starts.copy(), len(rows) - 1
     for j in range(len(gate)):
         u = j if repeat == 1 else j // repeat
         for side in range(2):
-            if _READS[gate[j], side]:
-                own, other = (row_b[j], row_a[j]) if side else (row_a[j], row_b[j])
-                i = own // block_rows
-                at = place[i]
-                place[i] += 1
-                rows[at, 0], rows[at, 1], rows[at, 2] = u * n_positions, other, own
-                values[at, 0] = _COEF[gate[j], 1 + side] * scale[u]
-                values[at, 1] = (_COEF[gate[j], 1 + side] + _COEF[gate[j], 3]) * scale[u]
+            own, other = (row_b[j], row_a[j]) if side else (row_a[j], row_b[j])
+            i, reads = own if block_rows == 1 else own // block_rows, _READS[gate[j], side]
+            at = past + reads * (place[i] - past)
+            place[i] += reads
+            rows[at, 0], rows[at, 1], rows[at, 2] = u * n_positions, other, own
+            values[at, 0] = _COEF[gate[j], 1 + side] * scale[u]
+            values[at, 1] = (_COEF[gate[j], 1 + side] + _COEF[gate[j], 3]) * scale[u]
 
 
 @_jit
@@ -247,7 +247,8 @@ def int8_input_grad(
     blocks = len(words) // shape.padded_rows
     units = blocks * shape.height * shape.width // shape.unit
     starts = np.zeros(len(words) + 1 if dense else blocks + 1, np.int64)
-    rows, values = np.empty((2 * len(gate), 3), np.int32), np.empty((2 * len(gate), 2), np.float32)
+    most = 2 * len(gate) + 1
+    rows, values = np.empty((most, 3), np.int32), np.empty((most, 2), np.float32)
     grad, wires = (q.numpy(), scale.numpy(), repeat), (row_a.numpy(), row_b.numpy(), gate.numpy())
     _readers(grad, wires, len(positions), 1 if dense else shape.padded_rows, starts, rows, values)
     out, out_scale = torch.empty(units, shape.unit, q.shape[2], dtype=torch.int8), torch.empty(units)

@@ -83,7 +83,7 @@ def _mixture(start: int, stop: int, logits: Any, gate: Any, out: Any) -> None:
 
 
 @_jit
-def _slopes(gate: Any, sums: Any, price: Any, out: Any) -> None:
+def _slopes(gate: Any, sums: Any, out: Any) -> None:
     """From S0 of each candidate to the slope of its gate, in place."""
     for i in range(gate.shape[0]):
         g = np.int32(gate[i])
@@ -93,8 +93,14 @@ def _slopes(gate: Any, sums: Any, price: Any, out: Any) -> None:
             + np.float32(f10 - f00) * sums[3 * i]
             + np.float32(f01 - f00) * sums[3 * i + 1]
             + np.float32(f00 + f11 - f01 - f10) * sums[3 * i + 2]
-            + price[np.uintp(gate[i])]  # an index that cannot be negative: no test for it in the loop
         )
+
+
+@_jit
+def _add_prices(gate: Any, price: Any, out: Any) -> None:
+    """A loop of its own: with a table to look up, the one above would not become vector code."""
+    for i in range(gate.shape[0]):
+        out[i] += price[np.uintp(gate[i])]  # an index that cannot be negative: no test for it in the loop
 
 
 @_jit
@@ -120,7 +126,9 @@ def _logits_grad(start: int, stop: int, logits: Any, gate: Any, s0: Any, sums: A
         _exp(power.reshape(-1))
         for j in range(last - first):
             slope[j] = s0[first + j]
-        _slopes(gate[first:last].reshape(-1), sums[first:last].reshape(-1), price, slope.reshape(-1))
+        gates = gate[first:last].reshape(-1)
+        _slopes(gates, sums[first:last].reshape(-1), slope.reshape(-1))
+        _add_prices(gates, price, slope.reshape(-1))
         _through_softmax(power, slope, out[first:last])
 
 
