@@ -48,7 +48,7 @@ def test_cards_tell_the_truth(name):
     entry = card.measured
     assert (card.name, card.data.name) == (name, entry.data)
     assert (cost.logic_ops, cost.total_ops, cost.depth) == (entry.logic_ops, entry.total_ops, entry.depth)
-    assert circuit.metadata["seed"] == str(entry.seed)
+    assert (circuit.metadata["name"], circuit.metadata["seed"]) == (name, str(entry.seed))
     assert entry.seed in card.over_seeds.seeds
     assert entry.proof in {"abc", "sat", "structure"}
     assert card.data.licence == data.describe(card.data.name).licence

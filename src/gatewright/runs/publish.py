@@ -19,10 +19,12 @@ def add(circuit: Circuit, entry: Entry, row: Row, config: RunConfig, folder: Pat
     """Put a compiled circuit into a zoo, in the place of an earlier one of the same name, and return its card.
 
     Raises:
-        OptionError: It was trained with changed options, so it cannot have the preset's name.
+        OptionError: It was trained with changed options, so it cannot have the preset's name; or it says another name.
     """
     if entry.changes:
         raise OptionError(f"{entry.name!r} has changed options; make a preset of it to put it into the zoo")
+    if (own := circuit.metadata.get("name", entry.name)) != entry.name:
+        raise OptionError(f"the circuit of {entry.name!r} says that it is {own!r}; compile the run under its own name")
     file = folder / f"{entry.name}.gw.xz"
     save_circuit(circuit, file)
     info = describe(entry.data)
