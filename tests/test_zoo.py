@@ -11,6 +11,8 @@ import pytest
 import gatewright as gw
 from gatewright import data, zoo
 from gatewright.errors import FormatError, OptionError
+from gatewright.runs import publish
+from gatewright.runs.results import Row
 from gatewright.training.load import from_dict
 from support.commands import gatewright
 
@@ -102,6 +104,14 @@ def test_damage_is_found(copy):
     (copy / "digits.json").write_text("{}")
     with pytest.raises(FormatError, match=r"digits\.json is damaged"):
         zoo.card("digits")
+
+
+def test_a_circuit_of_another_name_is_refused(copy):
+    card, circuit = zoo.card("digits"), zoo.load_circuit("digits").replace(metadata={"name": "mnist-4k"})
+    row = Row.of([card.measured])
+    with pytest.raises(OptionError, match="the circuit of 'digits' says that it is 'mnist-4k'"):
+        publish.add(circuit, card.measured, row, from_dict(card.options), copy)
+    assert zoo.card("digits") == card
 
 
 def test_a_file_of_that_name_comes_first(copy, tmp_path, monkeypatch):
